@@ -1,0 +1,98 @@
+package cmd
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows names, for each package, the packages of this module that it may import directly. A trailing /* stands for
+// every package below. Test packages are not looked at.
+var arrows = map[string][]string{
+	"imagefmt/wintype":         {},
+	"imagefmt/layer":           {},
+	"imagefmt/layer/layertest": {"imagefmt/layer"},
+	"imagefmt/raw":             {"imagefmt/layer", "imagefmt/wintype"},
+	"imagefmt/qcow2":           {"imagefmt/layer", "imagefmt/wintype"},
+	"imagefmt/vhd":             {"imagefmt/layer", "imagefmt/wintype"},
+	"imagefmt/partition":       {"imagefmt/layer", "imagefmt/wintype"},
+	"imagefmt":                 {"imagefmt/layer", "imagefmt/wintype", "imagefmt/raw", "imagefmt/qcow2", "imagefmt/vhd"},
+	"diffstore":                {"imagefmt/layer", "imagefmt/wintype"},
+	"diffstore/vsstest":        {"diffstore", "imagefmt/layer", "imagefmt/wintype"},
+	"ntfs":                     {"imagefmt/layer", "imagefmt/wintype"},
+	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},
+	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs"},
+	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs"},
+	"cmd/snapmount":            {"cmd"},
+	"testdata/make":            {"diffstore/vsstest", "imagefmt", "imagefmt/layer", "imagefmt/partition", "imagefmt/raw", "imagefmt/wintype", "ntfs"},
+}
+
+// fences names the only packages that may import a module directly.
+var fences = map[string][]string{
+	"github.com/hanwen/go-fuse":      {"mount"},
+	"github.com/spf13/cobra":         {"cmd"},
+	"www.velocidex.com/":             {"ntfs"},
+	"github.com/RoaringBitmap":       {"diffstore", "diffstore/vsstest"},
+	"github.com/klauspost/compress/": {"imagefmt/qcow2"},
+}
+
+type listedPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestArrows(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "snapmount/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listedPackage
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		checkPackage(t, p)
+	}
+	if seen < 5 {
+		t.Errorf("go list named %d packages", seen)
+	}
+}
+
+func checkPackage(t *testing.T, p listedPackage) {
+	name := strings.TrimPrefix(p.ImportPath, "snapmount/")
+	allowed, known := arrows[name]
+	if !known {
+		t.Errorf("package %s has no row in the table of arrows", name)
+	}
+	for _, imp := range p.Imports {
+		if own, ok := strings.CutPrefix(imp, "snapmount/"); ok {
+			if !slices.ContainsFunc(allowed, func(a string) bool { return matches(a, own) }) {
+				t.Errorf("broken arrow: %s -> %s", name, own)
+			}
+			continue
+		}
+		for module, owners := range fences {
+			if strings.HasPrefix(imp, module) && !slices.Contains(owners, name) {
+				t.Errorf("broken arrow: %s -> %s (only %v may)", name, imp, owners)
+			}
+		}
+		standard := !strings.Contains(strings.SplitN(imp, "/", 2)[0], ".")
+		if !standard && (name == "imagefmt/layer" || name == "imagefmt/wintype") {
+			t.Errorf("broken arrow: %s -> %s (standard library only)", name, imp)
+		}
+	}
+}
+
+func matches(pattern, name string) bool {
+	if dir, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(name, dir)
+	}
+	return pattern == name
+}

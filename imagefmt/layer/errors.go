@@ -1,0 +1,38 @@
+package layer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The kinds of bad news that every layer shares. Test for them with errors.Is.
+var (
+	// ErrFormat says that the input is not of the format asked for: a probe miss, not damage.
+	ErrFormat = errors.New("not this format")
+	// ErrCorrupt matches every *CorruptError.
+	ErrCorrupt = errors.New("damaged")
+	// ErrUnsupported says that the input is understood well enough to know that it cannot be read here.
+	ErrUnsupported = errors.New("unsupported")
+	// ErrUnknown says that nothing in the image keeps these bytes, although they once had a value.
+	ErrUnknown = errors.New("content was not kept")
+)
+
+// CorruptError reports a structure that breaks its format.
+type CorruptError struct {
+	Struct string // the format document's noun, "block list"
+	Off    int64  // bytes from the start of the Source that holds it
+	Err    error  // what was found, and what was wanted
+}
+
+func (e *CorruptError) Error() string { return fmt.Sprintf("%s at 0x%x: %v", e.Struct, e.Off, e.Err) }
+
+// Unwrap gives the cause, so that a failing disk is not mistaken for damage only.
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// Is makes every CorruptError match ErrCorrupt.
+func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
+
+// Corrupt returns a *CorruptError whose cause is formatted as by fmt.Errorf.
+func Corrupt(structure string, off int64, format string, args ...any) error {
+	return &CorruptError{Struct: structure, Off: off, Err: fmt.Errorf(format, args...)}
+}
