@@ -44,31 +44,39 @@ func (e Extent) follows(prev Extent) bool {
 		(e.Base == nil || prev.BaseOff+prev.Len == e.BaseOff)
 }
 
-// Resolve flattens [off, off+n) of s through all Mappers below it to extents of leaf Sources, neighbours joined.
-// What lies past the end of s is not covered; what lies past the end of a lower Source is an error of that range.
-// Errors cover their extent, as in Mapper. Source values must be comparable.
-func Resolve(s Source, off, n int64) iter.Seq2[Extent, error] {
+// Coalesce joins the neighbouring extents of seq that continue in the same place. Source values must be comparable.
+func Coalesce(seq iter.Seq2[Extent, error]) iter.Seq2[Extent, error] {
 	return func(yield func(Extent, error) bool) {
 		var held Extent
-		more := walk(s, Extent{Off: off, Len: Clip(s.Size(), off, n), BaseOff: off}, func(e Extent, err error) bool {
+		for e, err := range seq {
 			if err == nil && held.Len > 0 && e.follows(held) {
 				held.Len += e.Len
-				return true
+				continue
 			}
 			if held.Len > 0 && !yield(held, nil) {
-				return false
+				return
 			}
 			held = e
 			if err != nil {
 				held = Extent{}
-				return yield(e, err)
+				if !yield(e, err) {
+					return
+				}
 			}
-			return true
-		})
-		if more && held.Len > 0 {
+		}
+		if held.Len > 0 {
 			yield(held, nil)
 		}
 	}
+}
+
+// Resolve flattens [off, off+n) of s through all Mappers below it to extents of leaf Sources, neighbours joined.
+// What lies past the end of s is not covered; what lies past the end of a lower Source is an error of that range.
+// Errors cover their extent, as in Mapper. Source values must be comparable.
+func Resolve(s Source, off, n int64) iter.Seq2[Extent, error] {
+	return Coalesce(func(yield func(Extent, error) bool) {
+		walk(s, Extent{Off: off, Len: Clip(s.Size(), off, n), BaseOff: off}, yield)
+	})
 }
 
 // walk emits the leaf extents of s[at.BaseOff:][:at.Len], renumbered to start at at.Off. An Unknown at.Kind sticks.

@@ -1,0 +1,121 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/imagefmt/layer"
+)
+
+// copyChunk is how much is read at once.
+const copyChunk = 1 << 20
+
+func newCat(o *openFlags) *cobra.Command {
+	var raw, sparse bool
+	c := &cobra.Command{
+		Use:   "cat LOCATION...",
+		Short: "Write files, streams (FILE:STREAM) or, with --raw, block images to standard output",
+		Args:  args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			if sparse && len(args) > 1 {
+				return usageError{errors.New("--sparse writes one image: give one location")}
+			}
+			for _, a := range args {
+				if err := catOne(c.OutOrStdout(), o, a, raw, sparse); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&raw, "raw", false, "the block image that the location names: disk, volume, or volume at a point")
+	c.Flags().BoolVar(&sparse, "sparse", false, "leave holes in the output, which must be an empty file")
+	return c
+}
+
+func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error {
+	var src layer.Source
+	if raw {
+		s, t, err := o.locate(location)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		switch {
+		case t.HasPath && t.Path != "":
+			return usageError{fmt.Errorf("%s: --raw writes disks and volumes: leave the path out", location)}
+		case t.NamesDisk():
+			src = s.Images[0].Disk
+		default:
+			if src, err = t.Point.Blocks(); err != nil {
+				return err
+			}
+		}
+	} else {
+		s, _, n, stream, err := o.locateFile(location)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if src, err = n.Stream(stream); err != nil {
+			return fmt.Errorf("%s: %w", location, err)
+		}
+	}
+	if err := copyOut(w, src, sparse); err != nil {
+		return fmt.Errorf("%s: %w", location, err)
+	}
+	return nil
+}
+
+func copyOut(w io.Writer, src layer.Source, sparse bool) error {
+	if !sparse {
+		_, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(src, 0, src.Size()), make([]byte, copyChunk))
+		return err
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return usageError{errors.New("--sparse: the output is no file")}
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != 0 {
+		return usageError{errors.New("--sparse: the output is not an empty file")}
+	}
+	return copySparse(f, src)
+}
+
+// copySparse writes what is not known to be zero, by seeking over the rest.
+func copySparse(f *os.File, src layer.Source) error {
+	buf := make([]byte, copyChunk)
+	for e, err := range layer.Resolve(src, 0, src.Size()) {
+		if err != nil {
+			return err
+		}
+		if e.Base == nil {
+			continue
+		}
+		if _, err := f.Seek(e.Off, io.SeekStart); err != nil {
+			return err
+		}
+		for done := int64(0); done < e.Len; {
+			b := buf[:min(e.Len-done, copyChunk)]
+			if err := layer.ReadFull(src, b, e.Off+done); err != nil {
+				return err
+			}
+			if _, err := f.Write(b); err != nil {
+				return err
+			}
+			done += int64(len(b))
+		}
+		at, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		if at != e.Off+e.Len { // a file opened for appending ignores seeks
+			return usageError{errors.New("--sparse: the output cannot seek: use > and not >>")}
+		}
+	}
+	return f.Truncate(src.Size())
+}

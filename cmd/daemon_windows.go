@@ -1,0 +1,14 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+
+	"snapmount/mount"
+)
+
+func startDaemon(_, _ io.Writer) error {
+	return fmt.Errorf("%w: there is no FUSE on Windows", mount.ErrRefused)
+}
+
+func (m *mountFlags) serveChild(_ []string) error { return startDaemon(nil, nil) }

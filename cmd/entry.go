@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs"
+)
+
+// name is a Windows name as JSON: a lone surrogate, which UTF-8 has no form for, is written as \uXXXX.
+type name string
+
+// MarshalJSON writes s without loss.
+func (s name) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(string(s)) {
+		return json.Marshal(string(s))
+	}
+	out := []byte{'"'}
+	units := wintype.EncodeUTF16(string(s))
+	for i := 0; i < len(units); i++ {
+		r := rune(units[i])
+		if utf16.IsSurrogate(r) {
+			out = fmt.Appendf(out, `\u%04x`, units[i])
+			continue
+		}
+		b, err := json.Marshal(string(r))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b[1:len(b)-1]...)
+	}
+	return append(out, '"'), nil
+}
+
+// entryJSON is one object of "ls --json" and "stat --json". Times are RFC 3339 in UTC with seven digits.
+type entryJSON struct {
+	Path       name         `json:"path"`
+	Kind       string       `json:"kind"` // file, dir or symlink; unreadable when its record is damaged
+	Size       int64        `json:"size"`
+	Mtime      *string      `json:"mtime"`
+	Atime      *string      `json:"atime"`
+	Ctime      *string      `json:"ctime"`
+	Btime      *string      `json:"btime"`
+	Ref        string       `json:"ref"` // MFT record and sequence number
+	Links      int          `json:"links"`
+	Attributes []string     `json:"attributes"`
+	Streams    []streamJSON `json:"streams"` // the named ones
+	Target     *name        `json:"target"`  // of symbolic links and junctions, as Windows has it
+	Error      string       `json:"error,omitempty"`
+}
+
+type streamJSON struct {
+	Name name  `json:"name"`
+	Size int64 `json:"size"`
+}
+
+func kindName(k ntfs.Kind) string {
+	switch k {
+	case ntfs.KindDir:
+		return "dir"
+	case ntfs.KindSymlink:
+		return "symlink"
+	}
+	return "file"
+}
+
+// describe turns a node into its JSON form. What cannot be read of it is told in Error.
+func describe(path string, n *ntfs.Node) entryJSON {
+	t := n.Times
+	e := entryJSON{Path: name(path), Kind: kindName(n.Kind), Size: n.Size, Ref: n.Ref.String(), Links: n.Links,
+		Mtime: stamp(t.Modified), Atime: stamp(t.Accessed), Ctime: stamp(t.Changed), Btime: stamp(t.Created),
+		Attributes: append([]string{}, n.Attr.Words()...), Streams: []streamJSON{}}
+	streams, err := n.Streams()
+	if err != nil {
+		e.Error = oneLine(err)
+	}
+	for _, s := range streams {
+		if s.Name != "" {
+			e.Streams = append(e.Streams, streamJSON{name(s.Name), s.Size})
+		}
+	}
+	if n.Kind == ntfs.KindSymlink {
+		r, err := n.Reparse()
+		if err != nil {
+			e.Error = oneLine(err)
+		} else {
+			e.Target = (*name)(&r.Target)
+		}
+	}
+	return e
+}
+
+// damaged stands for an entry whose record cannot be read.
+func damaged(path string, e ntfs.Entry, err error) entryJSON {
+	return entryJSON{Path: name(path), Kind: "unreadable", Ref: e.Ref.String(), Attributes: []string{}, Streams: []streamJSON{}, Error: oneLine(err)}
+}
+
+func stamp(t wintype.Filetime) *string { s := t.String(); return &s }

@@ -1,0 +1,65 @@
+package cmd
+
+import (
+	"errors"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/mount"
+	"snapmount/mount/tree"
+)
+
+// Exit codes. A number is never used again for something else.
+const (
+	exitOK          = 0
+	exitError       = 1 // path not found, the disk failed, anything else
+	exitUsage       = 2
+	exitFormat      = 3 // no image, or no NTFS volume in it
+	exitDamaged     = 4
+	exitUnsupported = 5
+	exitNoPoint     = 6 // no such point in time
+	exitPartial     = 7 // some items failed, the rest is done
+	exitRefused     = 8 // nothing was mounted
+)
+
+// usageError is a mistake in how the program was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errPartial says that some items failed and were told one by one.
+var errPartial = errors.New("some items could not be read")
+
+// errTold marks an error that was printed already.
+var errTold = errors.New("told")
+
+// codedError carries the exit code of another process.
+type codedError struct {
+	code int
+	error
+}
+
+func exitCode(err error) int {
+	var usage usageError
+	var coded codedError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, errPartial):
+		return exitPartial
+	case errors.Is(err, mount.ErrRefused):
+		return exitRefused
+	case errors.Is(err, tree.ErrNoPoint):
+		return exitNoPoint
+	case errors.Is(err, layer.ErrUnsupported):
+		return exitUnsupported
+	case errors.Is(err, layer.ErrCorrupt), errors.Is(err, layer.ErrUnknown):
+		return exitDamaged
+	case errors.Is(err, layer.ErrFormat):
+		return exitFormat
+	}
+	return exitError
+}

@@ -1,0 +1,159 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/mount/tree"
+)
+
+func newInfo(o *openFlags) *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "info IMAGE...",
+		Short: "Tell what is in an image: format, partitions, volumes, points in time, damage",
+		Args:  args(cobra.MinimumNArgs(1)),
+		RunE:  func(c *cobra.Command, args []string) error { return runInfo(c, o, args, asJSON, false) },
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
+	return c
+}
+
+// runInfo prints the report; with next it ends with the commands that are useful now.
+func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, next bool) error {
+	s, err := o.open(images)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r := makeReport(s)
+	w := c.OutOrStdout()
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
+	} else if err := printReport(w, s, r); err != nil {
+		return err
+	}
+	vols, err := s.NTFS()
+	if err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(images, ", "), err)
+	}
+	if next {
+		printNext(w, images, vols)
+	}
+	return nil
+}
+
+func printReport(w io.Writer, s *tree.Set, r report) error {
+	for i, img := range r.Images {
+		fmt.Fprintf(w, "%s: %s, %s (%d bytes)", printable(img.Path), img.Format, bytesText(img.Size), img.Size)
+		if len(img.Files) > 1 {
+			fmt.Fprintf(w, ", %d files", len(img.Files))
+		}
+		fmt.Fprintln(w)
+		if t := s.Images[i].Table; t != nil && t.Scheme != "none" {
+			fmt.Fprintf(w, "  partition table: %s, %d-byte sectors\n", t.Scheme, t.SectorSize)
+		}
+	}
+	for i, v := range r.Volumes {
+		printVolume(w, s.Volumes[i], v)
+	}
+	for _, line := range r.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", printable(line))
+	}
+	return nil
+}
+
+func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
+	fs := strings.ToUpper(v.Filesystem)
+	if fs == "" {
+		fs = "no known file system"
+	}
+	fmt.Fprintf(w, "\n%s: %s, %s at %d", printable(v.Name), fs, bytesText(v.Size), v.Offset)
+	if v.ClusterSize > 0 {
+		fmt.Fprintf(w, ", clusters of %d", v.ClusterSize)
+	}
+	if t := tv.Partition.Type; t != "" {
+		fmt.Fprintf(w, " (%s)", t)
+	}
+	fmt.Fprintln(w)
+	if len(v.Points) == 1 {
+		if v.Filesystem == "ntfs" || v.Filesystem == "refs" {
+			fmt.Fprintln(w, "  no snapshots")
+		}
+		return
+	}
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(tab, "  #\tpoint\tcreated (UTC)\tchanged\tconsistency\tdiff area\tshadow copy\n")
+	for _, p := range v.Points[1:] {
+		changed := "?"
+		if p.ChangedBytes != nil {
+			changed = bytesText(*p.ChangedBytes)
+		}
+		fmt.Fprintf(tab, "  vss%d\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Index, p.Name, valueOr(p.Created, "?"), changed,
+			valueOr(p.Consistency, "?"), valueOr(p.DiffArea, "?"), valueOr(p.CopyID, "?"))
+	}
+	_ = tab.Flush() // the writer below tells its errors at the end
+	for _, p := range v.Points {
+		printDetails(w, p)
+	}
+}
+
+func printDetails(w io.Writer, p pointReport) {
+	if p.Kind == "snapshot" && len(p.Attributes) > 0 {
+		fmt.Fprintf(w, "  vss%d: %s; made on %s, set %s\n", p.Index, strings.Join(p.Attributes, ", "),
+			printable(valueOr(p.Machine, "an unnamed machine")), valueOr(p.SetID, "?"))
+	}
+	if p.Offline {
+		fmt.Fprintf(w, "  vss%d: deleted by its owner, but still kept\n", p.Index)
+	}
+	if p.Damage != nil {
+		fmt.Fprintf(w, "  %s: DAMAGED: %s\n", p.Name, printable(*p.Damage))
+	}
+}
+
+// printFound is what "mount" says before it serves.
+func printFound(w io.Writer, s *tree.Set) {
+	for _, v := range s.Volumes {
+		if v.Filesystem == "ntfs" {
+			fmt.Fprintf(w, "%s: %s, current and %d snapshots\n", printable(v.Name), bytesText(v.Partition.Len), len(v.Snapshots()))
+		}
+	}
+	for _, line := range s.Warnings() {
+		fmt.Fprintf(w, "warning: %s\n", printable(line))
+	}
+}
+
+func printNext(w io.Writer, images []string, vols []*tree.Volume) {
+	img, vol, point := quoted(images[0]), "", "current"
+	pick := vols[0]
+	for _, v := range vols {
+		if len(v.Snapshots()) > 0 {
+			pick, point = v, "latest"
+			break
+		}
+	}
+	if len(vols) > 1 {
+		vol = ":" + pick.Name
+	}
+	fmt.Fprintf(w, "\nNext:\n  snapmount %s /mnt/snap\n  snapmount ls -l %s\n  snapmount cat %s > FILE\n", img,
+		quoted(images[0]+vol+"@"+point+":/"), quoted(images[0]+vol+"@"+point+":/PATH"))
+}
+
+// quoted makes a word safe to paste into a shell.
+func quoted(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@-+=,", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,217 @@
+package cmd
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/ntfs"
+)
+
+type lister struct {
+	out                           *bufio.Writer
+	errs                          io.Writer
+	long, recursive, json, system bool
+	failed                        bool
+	tty                           bool
+	seen                          map[uint64]bool // directories on the way down, against loops
+}
+
+func newLs(o *openFlags) *cobra.Command {
+	l := &lister{}
+	c := &cobra.Command{
+		Use:   "ls LOCATION...",
+		Short: "List a directory at a point in time",
+		Args:  args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			l.out, l.errs, l.tty = bufio.NewWriter(c.OutOrStdout()), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
+			for _, a := range args {
+				if err := l.location(o, a); err != nil {
+					return err
+				}
+			}
+			if err := l.out.Flush(); err != nil {
+				return err
+			}
+			if l.failed {
+				return errPartial
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.BoolVarP(&l.long, "long", "l", false, "attributes, size, modification time (UTC) and link target too")
+	f.BoolVarP(&l.recursive, "recursive", "R", false, "all that lies below too")
+	f.BoolVar(&l.json, "json", false, "one JSON object a line")
+	f.BoolVar(&l.system, "system", false, "NTFS metafiles such as $MFT too")
+	return c
+}
+
+func (l *lister) location(o *openFlags, location string) error {
+	s, t, n, _, err := o.locateFile(location)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	path := "/" + strings.Trim(t.Path, "/")
+	if n.Kind != ntfs.KindDir {
+		return l.one(path, strings.TrimPrefix(path, "/"), n)
+	}
+	l.seen = map[uint64]bool{}
+	l.dir(n, strings.TrimSuffix(path, "/"), "")
+	return nil
+}
+
+// dir lists n; path is its own, prefix what plain listings put before the names. Errors are told and counted.
+func (l *lister) dir(n *ntfs.Node, path, prefix string) {
+	if l.seen[n.Ref.Record] {
+		l.fail(path, fmt.Errorf("directory contains itself"))
+		return
+	}
+	l.seen[n.Ref.Record] = true
+	defer delete(l.seen, n.Ref.Record)
+	entries, err := n.Children()
+	for _, e := range entries {
+		if e.Ref.Record == n.Ref.Record || (e.Metafile() && !l.system) {
+			continue
+		}
+		l.entry(path+"/"+e.Name, prefix+e.Name, e)
+	}
+	if err != nil {
+		l.fail(path+"/", err)
+	}
+}
+
+func (l *lister) entry(path, shown string, e ntfs.Entry) {
+	if !l.long && !l.json && !(l.recursive && e.Kind == ntfs.KindDir) {
+		l.line(shown)
+		return
+	}
+	c, err := e.Node()
+	if err != nil {
+		l.fail(path, err)
+		if l.json {
+			l.encode(damaged(path, e, err))
+		} else {
+			l.line(shown)
+		}
+		return
+	}
+	if err := l.one(path, shown, c); err != nil {
+		l.fail(path, err)
+	}
+	if l.recursive && c.Kind == ntfs.KindDir {
+		l.dir(c, path, shown+"/")
+	}
+}
+
+// one prints a single node.
+func (l *lister) one(path, shown string, n *ntfs.Node) error {
+	switch {
+	case l.json:
+		l.encode(describe(path, n))
+	case l.long:
+		text := l.clean(shown)
+		if n.Kind == ntfs.KindSymlink {
+			r, err := n.Reparse()
+			if err != nil {
+				return err
+			}
+			text += " -> " + l.clean(r.Target)
+		}
+		fmt.Fprintf(l.out, "%s %14d  %s  %s\n", mode(n), n.Size, n.Times.Modified.Time().Format("2006-01-02 15:04:05"), text)
+	default:
+		l.line(shown)
+	}
+	return nil
+}
+
+// mode shows the kind and the attributes in fixed columns.
+func mode(n *ntfs.Node) string {
+	kind := map[ntfs.Kind]string{ntfs.KindDir: "d", ntfs.KindSymlink: "l"}[n.Kind]
+	return fmt.Sprintf("%1s%-12s", kind, n.Attr)
+}
+
+func (l *lister) line(s string)      { fmt.Fprintln(l.out, l.clean(s)) }
+func (l *lister) encode(e entryJSON) { _ = json.NewEncoder(l.out).Encode(e) } // a bufio.Writer keeps its error for Flush
+func (l *lister) clean(s string) string {
+	if l.tty {
+		return printable(s)
+	}
+	return s
+}
+
+func (l *lister) fail(path string, err error) {
+	l.failed = true
+	fmt.Fprintf(l.errs, "snapmount: %s: %s\n", printable(path), oneLine(err))
+}
+
+func newStat(o *openFlags) *cobra.Command {
+	asJSON := false
+	c := &cobra.Command{
+		Use:   "stat LOCATION...",
+		Short: "Show all that is known of a file or directory",
+		Args:  args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			for _, a := range args {
+				if err := statOne(c.OutOrStdout(), o, a, asJSON); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	return c
+}
+
+func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
+	s, t, n, _, err := o.locateFile(location)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	path := "/" + strings.Trim(t.Path, "/")
+	e := describe(path, n)
+	if asJSON {
+		return json.NewEncoder(w).Encode(e)
+	}
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(k, format string, v ...any) {
+		fmt.Fprintf(tab, "%s\t%s\n", k, printable(fmt.Sprintf(format, v...)))
+	}
+	row("path", "%s@%s:%s", t.Volume.Name, t.Point.Name, path)
+	row("kind", "%s", e.Kind)
+	row("size", "%d (%d allocated)", n.Size, n.Allocated)
+	row("modified", "%s", n.Times.Modified)
+	row("accessed", "%s", n.Times.Accessed)
+	row("changed", "%s", n.Times.Changed)
+	row("created", "%s", n.Times.Created)
+	row("reference", "%s", n.Ref)
+	row("attributes", "%s", strings.Join(e.Attributes, ", "))
+	names, err := n.Names()
+	for _, x := range names {
+		row("name", "%s in %s (%s)", x.Name, x.Parent, namespaces[x.Namespace&3])
+	}
+	if e.Target != nil {
+		row("target", "%s", string(*e.Target))
+	}
+	for _, st := range e.Streams {
+		row("stream", "%s (%d bytes)", string(st.Name), st.Size)
+	}
+	if e.Error != "" {
+		row("error", "%s", e.Error)
+	}
+	if ferr := tab.Flush(); ferr != nil {
+		return ferr
+	}
+	return err
+}
+
+// namespaces names the kinds of $FILE_NAME.
+var namespaces = [4]string{"POSIX", "Win32", "DOS", "Win32 and DOS"}

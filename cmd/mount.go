@@ -1,0 +1,119 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/mount"
+	"snapmount/mount/tree"
+)
+
+type mountFlags struct {
+	open   *openFlags
+	daemon bool
+	child  bool // this is the process that --daemon started
+	mount  mount.Options
+}
+
+func (m *mountFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.BoolVarP(&m.daemon, "daemon", "d", false, "return when the mount answers, and go on serving it")
+	f.BoolVar(&m.mount.AllowOther, "allow-other", false, "let other users of this computer in")
+	f.BoolVar(&m.mount.System, "system", false, "list NTFS metafiles such as $MFT")
+	f.BoolVar(&m.child, "daemon-child", false, "")
+	if err := f.MarkHidden("daemon-child"); err != nil {
+		panic(err) // the flag was added one line above
+	}
+}
+
+func newMount(o *openFlags) *cobra.Command {
+	m := &mountFlags{open: o}
+	c := &cobra.Command{
+		Use:   "mount IMAGE... MOUNTPOINT",
+		Short: "Mount all points in time of all NTFS volumes, read-only",
+		Args:  args(cobra.MinimumNArgs(2)),
+		RunE:  m.run,
+	}
+	m.add(c)
+	return c
+}
+
+func (m *mountFlags) run(c *cobra.Command, args []string) error {
+	if m.daemon {
+		return startDaemon(c.OutOrStdout(), c.ErrOrStderr())
+	}
+	if m.child {
+		return m.serveChild(args)
+	}
+	return m.serve(c, args, func(s *tree.Set, dir string) {
+		printFound(c.OutOrStdout(), s)
+		fmt.Fprintf(c.OutOrStdout(), "mounted on %s; Ctrl-C or \"snapmount umount %s\" ends it\n", dir, dir)
+	})
+}
+
+// serve mounts, calls ready, and serves until the mount is gone.
+func (m *mountFlags) serve(c *cobra.Command, args []string, ready func(*tree.Set, string)) error {
+	images, dir := args[:len(args)-1], args[len(args)-1]
+	s, err := m.open.open(images)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if _, err := s.NTFS(); err != nil {
+		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
+	}
+	stop := make(chan os.Signal, 2)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	srv, err := mount.Mount(dir, s, m.mount)
+	if err != nil {
+		return err
+	}
+	ready(s, dir)
+	gone := make(chan error, 1)
+	go func() { gone <- srv.Wait() }()
+	asked := false
+	for {
+		select {
+		case err := <-gone:
+			return err
+		case sig := <-stop:
+			err := srv.Unmount()
+			if err == nil {
+				continue
+			}
+			if sig == os.Interrupt && !asked {
+				asked = true
+				fmt.Fprintf(c.ErrOrStderr(), "snapmount: %s is in use: leave it, or press Ctrl-C again to detach it\n", dir)
+				continue
+			}
+			return srv.Detach()
+		}
+	}
+}
+
+// because gives the first warning: most often the reason why there is nothing to see.
+func because(s *tree.Set) string {
+	for _, w := range s.Warnings() {
+		return " (" + w + ")"
+	}
+	return ""
+}
+
+func newUmount() *cobra.Command {
+	lazy := false
+	c := &cobra.Command{
+		Use:     "umount MOUNTPOINT",
+		Aliases: []string{"unmount"},
+		Short:   "End a mount",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return mount.Unmount(args[0], lazy)
+		},
+	}
+	c.Flags().BoolVarP(&lazy, "lazy", "l", false, "detach at once, even if it is in use")
+	return c
+}

@@ -1,0 +1,77 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/mount/tree"
+	"snapmount/ntfs"
+)
+
+// openFlags say how images are opened; all commands share them.
+type openFlags struct {
+	with    []string
+	unknown string
+}
+
+func (o *openFlags) add(c *cobra.Command) {
+	f := c.PersistentFlags()
+	f.StringArrayVar(&o.with, "with", nil, "another image, searched for the diff areas of the first (may be repeated)")
+	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
+}
+
+func (o *openFlags) open(images []string) (*tree.Set, error) {
+	var opts tree.Options
+	switch o.unknown {
+	case "error":
+	case "zero":
+		opts.Unknown = ntfs.UnknownZero
+	case "live":
+		opts.Unknown = ntfs.UnknownLive
+	default:
+		return nil, usageError{fmt.Errorf("--unknown %q: want error, zero or live", o.unknown)}
+	}
+	return tree.Open(append(images, o.with...), opts)
+}
+
+// locate opens the image of a location and resolves the rest. The caller closes the set.
+func (o *openFlags) locate(location string) (*tree.Set, tree.Target, error) {
+	loc, err := tree.SplitLocation(location, func(p string) bool { _, err := os.Stat(p); return err == nil })
+	if err != nil {
+		return nil, tree.Target{}, err
+	}
+	s, err := o.open([]string{loc.Image})
+	if err != nil {
+		return nil, tree.Target{}, err
+	}
+	t, err := s.Resolve(s.Images[0], loc.Rest)
+	if err != nil {
+		s.Close()
+		return nil, t, err
+	}
+	return s, t, nil
+}
+
+// locateFile is locate for commands on files: it fails without a volume. It returns the node and the stream named.
+func (o *openFlags) locateFile(location string) (*tree.Set, tree.Target, *ntfs.Node, string, error) {
+	s, t, err := o.locate(location)
+	if err != nil {
+		return nil, t, nil, "", err
+	}
+	if t.Point == nil {
+		_, err = s.NTFS()
+		if err == nil {
+			_, err = s.Resolve(s.Images[0], "@current")
+		}
+		s.Close()
+		return nil, t, nil, "", fmt.Errorf("%s: %w", location, err)
+	}
+	n, stream, err := t.Point.Lookup(t.Path)
+	if err != nil {
+		s.Close()
+		return nil, t, nil, "", err
+	}
+	return s, t, n, stream, nil
+}

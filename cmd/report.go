@@ -1,0 +1,111 @@
+package cmd
+
+import (
+	"errors"
+	"strings"
+
+	"snapmount/imagefmt/wintype"
+	"snapmount/mount/tree"
+)
+
+// report is what "info" tells, in its JSON form. schema grows when a field changes its meaning.
+type report struct {
+	Schema   int            `json:"schema"`
+	Images   []imageReport  `json:"images"`
+	Volumes  []volumeReport `json:"volumes"`
+	Warnings []string       `json:"warnings"`
+}
+
+type imageReport struct {
+	Path   string   `json:"path"`
+	Format string   `json:"format"`
+	Size   int64    `json:"size"` // bytes of the virtual disk
+	Files  []string `json:"files"`
+}
+
+type volumeReport struct {
+	Name        string        `json:"name"`
+	Image       string        `json:"image"`
+	Partition   int           `json:"partition"` // 0 without a partition table
+	Offset      int64         `json:"offset"`    // bytes from the start of the disk
+	Size        int64         `json:"size"`
+	Filesystem  string        `json:"filesystem"`
+	Label       name          `json:"label"`
+	ClusterSize int           `json:"cluster_size"`
+	Points      []pointReport `json:"points"`
+}
+
+// pointReport is one point in time; what only snapshots have is null for the current state.
+type pointReport struct {
+	Name          string   `json:"name"`
+	Kind          string   `json:"kind"` // current or snapshot
+	Index         int      `json:"index"`
+	Created       *string  `json:"created"` // RFC 3339, UTC, seven digits
+	CopyID        *string  `json:"copy_id"`
+	SetID         *string  `json:"set_id"`
+	StoreID       *string  `json:"store_id"`
+	Size          int64    `json:"size"`
+	Attributes    []string `json:"attributes"`
+	AttributesRaw uint32   `json:"attributes_raw"`
+	Consistency   *string  `json:"consistency"` // application or crash
+	Offline       bool     `json:"offline"`     // deleted by its owner, but kept
+	Machine       *string  `json:"machine"`
+	ChangedBytes  *int64   `json:"changed_bytes"` // kept by this snapshot's own store
+	DiffArea      *string  `json:"diff_area"`     // local, or the volume that holds the store
+	Damage        *string  `json:"damage"`
+}
+
+// makeReport reads the block lists too, for changed bytes and damage. A snapshot with damage is still reported.
+func makeReport(s *tree.Set) report {
+	r := report{Schema: 1, Images: []imageReport{}, Volumes: []volumeReport{}}
+	for _, img := range s.Images {
+		r.Images = append(r.Images, imageReport{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files()})
+	}
+	for _, v := range s.Volumes {
+		vr := volumeReport{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,
+			Filesystem: v.Filesystem, Label: name(v.Label), ClusterSize: v.ClusterSize, Points: []pointReport{}}
+		for _, p := range v.Points {
+			vr.Points = append(vr.Points, reportPoint(s, p))
+		}
+		r.Volumes = append(r.Volumes, vr)
+	}
+	r.Warnings = s.Warnings()
+	return r
+}
+
+func reportPoint(s *tree.Set, p *tree.Point) pointReport {
+	r := pointReport{Name: p.Name, Kind: "current", Size: p.Size(), Attributes: []string{}}
+	snap := p.Snapshot
+	if snap == nil {
+		if p.Volume.Damage != nil {
+			r.Damage = text(oneLine(p.Volume.Damage))
+		}
+		return r
+	}
+	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
+	r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
+	r.StoreID = text(snap.StoreID.String())
+	r.DiffArea = text(s.DiffArea(p))
+	if !snap.CopyID.IsZero() { // else the store header is lost, and all that it told
+		r.CopyID, r.SetID, r.Machine = text(snap.CopyID.String()), text(snap.SetID.String()), text(snap.Machine)
+		r.Attributes, r.AttributesRaw = append([]string{}, snap.Attributes.Words()...), uint32(snap.Attributes)
+		r.Consistency = text(snap.Attributes.Consistency())
+	}
+	own, through := snap.Check()
+	if err := errors.Join(own, through); err != nil {
+		r.Damage = text(oneLine(err))
+	}
+	if n, err := p.ChangedBytes(); err == nil {
+		r.ChangedBytes = &n
+	}
+	return r
+}
+
+func text(s string) *string { return &s }
+
+func valueOr(s *string, other string) string {
+	if s == nil || strings.TrimSpace(*s) == "" {
+		return other
+	}
+	return *s
+}

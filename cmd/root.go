@@ -1,0 +1,78 @@
+// Package cmd is the command line: flags to calls, results to text or JSON.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the program and returns its exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.Background())
+	if err != nil && !errors.Is(err, errTold) {
+		fmt.Fprintf(stderr, "snapmount: %s\n", oneLine(err))
+	}
+	return exitCode(err)
+}
+
+// oneLine keeps an error of several causes on one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func newRoot() *cobra.Command {
+	o := &openFlags{}
+	m := &mountFlags{open: o}
+	root := &cobra.Command{
+		Use:   "snapmount IMAGE... MOUNTPOINT",
+		Short: "Browse a Windows disk image at every point in time that it keeps",
+		Long: "snapmount opens a Windows disk image, finds its NTFS volumes, reconstructs every point in time kept by Volume\n" +
+			"Shadow Copy, and mounts all of them read-only. With an image alone it tells what is in it.\n\n" +
+			"A LOCATION is IMAGE[:VOLUME][@POINT][:PATH]. A POINT is current, latest, oldest, vss2, a shadow copy id or its\n" +
+			"start, 2026-11-03, 2026-11-03T14:22Z or before:TIME. Times are UTC.",
+		Example: "  snapmount disk.vhdx                     what is in it\n" +
+			"  snapmount disk.vhdx /mnt/snap           mount all points in time\n" +
+			"  snapmount ls disk.vhdx@latest:/Users    list a directory as it was\n" +
+			"  snapmount cat disk.vhdx@vss1:/boot.ini  print a file as it was",
+		Args:          cobra.ArbitraryArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return c.Help()
+			case len(args) == 1 || isFile(args[len(args)-1]):
+				return runInfo(c, o, args, false, true)
+			}
+			return m.run(c, args)
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	o.add(root)
+	m.add(root)
+	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newVersion())
+	return root
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
+// args checks how many arguments there are, as a usage error.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, a []string) error {
+		if err := check(c, a); err != nil {
+			return usageError{fmt.Errorf("%w; usage: %s", err, c.UseLine())}
+		}
+		return nil
+	}
+}

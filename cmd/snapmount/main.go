@@ -1,0 +1,10 @@
+// Command snapmount opens a Windows disk image and shows its NTFS volumes at every point in time that it keeps.
+package main
+
+import (
+	"os"
+
+	"snapmount/cmd"
+)
+
+func main() { os.Exit(cmd.Main(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,68 @@
+// Package imagefmt recognises the format of a disk image and opens it with the files that belong to it: the parts of a
+// split image, backing files and parents.
+package imagefmt
+
+import (
+	"fmt"
+	"iter"
+
+	"snapmount/imagefmt/layer"
+)
+
+// Options may be left zero.
+type Options struct {
+	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. The
+	// error names a file only when that is not the image itself.
+	Warn func(error)
+}
+
+// Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
+// methods but Close may be called concurrently.
+type Image struct {
+	disk   layer.Source
+	format string
+	files  opener
+}
+
+// Open opens the image at path for reading, an ordinary file or a block device. The first part of a split image opens
+// all of them. A file of a format that is known and cannot be read is a layer.ErrUnsupported; one that has no format's
+// magic is raw. Files that the image names are only looked for in its own folder and below.
+func Open(path string, opts Options) (*Image, error) {
+	img := &Image{files: opener{warn: opts.Warn}}
+	var err error
+	if img.disk, img.format, err = img.files.disk(place{path: path}); err != nil {
+		img.files.rewind(0)
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, nil
+}
+
+// Format is the name of the image's format: "raw", "qcow2", "vhd"; with "split " before it when it has several parts.
+func (i *Image) Format() string { return i.format }
+
+// Files names every file that is open, from the top: parts in their order, then backing files or parents.
+func (i *Image) Files() []string {
+	var names []string
+	for _, f := range i.files.opened {
+		names = append(names, f.path)
+	}
+	return names
+}
+
+// Close closes all files. Nothing of the image may be used afterwards.
+func (i *Image) Close() error { return i.files.rewind(0) }
+
+// Size is the size of the virtual disk, in bytes.
+func (i *Image) Size() int64 { return i.disk.Size() }
+
+// ReadAt implements io.ReaderAt.
+func (i *Image) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(i, p, off) }
+
+// Extents implements layer.Mapper.
+func (i *Image) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		if n := layer.Clip(i.Size(), off, n); n > 0 {
+			yield(layer.Extent{Off: off, Len: n, Kind: layer.Data, Base: i.disk, BaseOff: off}, nil)
+		}
+	}
+}

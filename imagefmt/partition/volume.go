@@ -1,0 +1,81 @@
+package partition
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"snapmount/imagefmt/layer"
+)
+
+// volumeKind names the file system whose boot sector b begins with, "" when it is none. A boot sector and an MBR share
+// their signature at 510, so this comes before the MBR.
+func volumeKind(b []byte) string {
+	if len(b) < 512 {
+		return ""
+	}
+	signed := b[510] == 0x55 && b[511] == 0xaa
+	switch {
+	case string(b[3:11]) == "NTFS    " && signed:
+		return "ntfs"
+	case string(b[3:11]) == "-FVE-FS-" && signed:
+		return "bitlocker"
+	case string(b[3:11]) == "EXFAT   " && signed:
+		return "exfat"
+	case string(b[3:11]) == "ReFS\x00\x00\x00\x00" && string(b[16:20]) == "FSRS":
+		return "refs"
+	case signed && fat(b):
+		return "fat"
+	}
+	return ""
+}
+
+// fat reports whether b has a sound FAT parameter block and one of its names.
+func fat(b []byte) bool {
+	name := string(b[54:62])
+	if string(b[82:90]) == "FAT32   " {
+		name = "FAT32   "
+	}
+	switch name {
+	case "FAT     ", "FAT12   ", "FAT16   ", "FAT32   ":
+	default:
+		return false
+	}
+	le := binary.LittleEndian
+	sector, perCluster := le.Uint16(b[11:]), b[13]
+	return sector >= 512 && sector <= 4096 && sector&(sector-1) == 0 &&
+		perCluster != 0 && perCluster&(perCluster-1) == 0 &&
+		le.Uint16(b[14:]) != 0 && (b[16] == 1 || b[16] == 2) && b[21] >= 0xf0
+}
+
+// backupVolume recognises an NTFS volume whose boot sector is lost by the copy in its last sector, and only on a disk
+// without a table: the last sector of a partitioned disk may be the copy of its last partition.
+func (d *reader) backupVolume() *Table {
+	if !d.backupBoot() {
+		return nil
+	}
+	d.warn(errors.New("NTFS: boot sector damaged, its copy in the last sector is there"))
+	return d.whole("ntfs")
+}
+
+// backupBoot looks for an NTFS boot sector in the last sector of either size.
+func (d *reader) backupBoot() bool {
+	for _, sector := range []int64{512, 4096} {
+		if volumeKind(d.read(d.disk.Size()-sector, 512)) == "ntfs" {
+			return true
+		}
+	}
+	return false
+}
+
+// FileSystem names what a volume holds by its boot sector: "ntfs", "refs", "bitlocker", "exfat" or "fat"; "" when it is
+// something else or cannot be read. NTFS is also known by the copy of its boot sector at the end.
+func FileSystem(volume layer.Source) string {
+	d := reader{disk: volume}
+	if kind := volumeKind(d.read(0, 512)); kind != "" {
+		return kind
+	}
+	if d.backupBoot() {
+		return "ntfs"
+	}
+	return ""
+}

@@ -1,0 +1,141 @@
+package imagefmt
+
+import (
+	"fmt"
+	"strings"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/qcow2"
+	"snapmount/imagefmt/vhd"
+)
+
+// sectorLen is how much of either end a probe sees.
+const sectorLen = 512
+
+// format is a row of the table: a magic, and what opens a file that has it.
+type format struct {
+	name  string
+	match func(head, tail string) bool // the first and the last 512 bytes, or all there are
+	open  func(o *opener, src layer.Source, at place) (layer.Source, error)
+}
+
+// formats is the table, in order: the first match is final. A new format is a package of its own and a row here.
+func formats() []format {
+	return []format{
+		{"qcow2", begins("QFI\xfb"), openQcow2},
+		{"vhdx", begins("vhdxfile"), unsupported("VHDX")},
+		{"vmdk", begins("KDMV", "COWD", "# Disk DescriptorFile", "# Disk Descriptor File"), unsupported("VMDK")},
+		{"vdi", at(0x40, "\x7f\x10\xda\xbe", "\xbe\xda\x10\x7f"), unsupported("VDI")},
+		{"ewf", begins("EVF\x09\x0d\x0a\xff\x00", "EVF2\x0d\x0a\x81\x00"), unsupported("EWF (E01)")},
+		{"lvf", begins("LVF\x09\x0d\x0a\xff\x00", "LEF2\x0d\x0a\x81\x00"), unsupported("EWF logical evidence (L01)")},
+		{"aff4", begins("PK\x03\x04"), unsupported("AFF4 or another zip archive")},
+		{"aff", begins("AFF10\x0d\x0a\x00"), unsupported("AFF")},
+		{"parallels", begins("WithoutFreeSpace", "WithouFreSpacExt"), unsupported("Parallels")},
+		{"qed", begins("QED\x00"), unsupported("QED")},
+		{"dmg", ends("koly"), unsupported("Apple disk image (DMG)")},
+		{"sparseimage", begins("sprs", "encrcdsa"), unsupported("Apple sparse or encrypted image")},
+		{"wim", begins("MSWIM\x00\x00\x00"), unsupported("WIM")},
+		{"gzip", begins("\x1f\x8b\x08"), unsupported("gzip; unpack it first")},
+		{"zstd", begins("\x28\xb5\x2f\xfd"), unsupported("zstd; unpack it first")},
+		{"xz", begins("\xfd7zXZ\x00"), unsupported("xz; unpack it first")},
+		{"7z", begins("7z\xbc\xaf\x27\x1c"), unsupported("7z; unpack it first")},
+		{"bzip2", func(head, _ string) bool { return strings.HasPrefix(head, "BZh") && at(4, "1AY&SY")(head, "") }, unsupported("bzip2; unpack it first")},
+		{"vhd", isVHD, openVHD},
+		{"raw", func(string, string) bool { return true }, func(_ *opener, src layer.Source, _ place) (layer.Source, error) { return src, nil }},
+	}
+}
+
+func begins(magics ...string) func(head, tail string) bool { return at(0, magics...) }
+
+func at(off int, magics ...string) func(head, tail string) bool {
+	return func(head, _ string) bool {
+		for _, m := range magics {
+			if len(head) >= off && strings.HasPrefix(head[off:], m) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func ends(magic string) func(head, tail string) bool {
+	return func(_, tail string) bool { return strings.HasPrefix(tail, magic) }
+}
+
+// isVHD finds the footer in the last 512 bytes, in the last 511 as old Virtual PC wrote it, or its copy at the start.
+func isVHD(head, tail string) bool {
+	const magic = "conectix"
+	return begins(magic)(head, "") || ends(magic)("", tail) || len(tail) == sectorLen && ends(magic)("", tail[1:])
+}
+
+func unsupported(what string) func(*opener, layer.Source, place) (layer.Source, error) {
+	return func(*opener, layer.Source, place) (layer.Source, error) {
+		return nil, fmt.Errorf("%s: %w", what, layer.ErrUnsupported)
+	}
+}
+
+// probe finds the format of src.
+func probe(src layer.Source) (format, error) {
+	head := make([]byte, min(sectorLen, src.Size()))
+	tail := make([]byte, len(head))
+	if err := layer.ReadFull(src, head, 0); err != nil {
+		return format{}, fmt.Errorf("first sector: %w", err)
+	}
+	if err := layer.ReadFull(src, tail, src.Size()-int64(len(tail))); err != nil {
+		return format{}, fmt.Errorf("last sector: %w", err)
+	}
+	table := formats()
+	for _, f := range table {
+		if f.match(string(head), string(tail)) {
+			return f, nil
+		}
+	}
+	return table[len(table)-1], nil
+}
+
+func openQcow2(o *opener, src layer.Source, at place) (layer.Source, error) {
+	return qcow2.Open(src, qcow2.Options{Warn: o.warnAt(at), OpenBacking: func(name, format string) (layer.Source, error) {
+		return o.backing(at, name, format)
+	}})
+}
+
+// backing opens the backing file of a qcow2 image. As in QEMU, one that is said to be raw is never looked into.
+func (o *opener) backing(child place, name, format string) (layer.Source, error) {
+	if strings.HasPrefix(name, "json:") || strings.Contains(name, "://") {
+		return nil, fmt.Errorf("not the name of a file: %w", layer.ErrUnsupported)
+	}
+	below, err := child.sibling(strings.TrimPrefix(name, "file:"))
+	if err != nil {
+		return nil, err
+	}
+	if format == "raw" {
+		return o.file(below.path)
+	}
+	disk, found, err := o.disk(below)
+	if format == "vpc" { // QEMU's name for it
+		format = "vhd"
+	}
+	if err == nil && format != "" && found != format {
+		return nil, fmt.Errorf("%s, want %s as the image says: %w", found, format, layer.ErrFormat)
+	}
+	return disk, err
+}
+
+func openVHD(o *opener, src layer.Source, at place) (layer.Source, error) { return o.vhd(src, at) }
+
+// vhd opens a disk and its parents. A parent that turned out to be another disk is closed before the next one is tried.
+func (o *opener) vhd(src layer.Source, at place) (*vhd.Disk, error) {
+	mark := len(o.opened)
+	return vhd.Open(src, vhd.Options{Warn: o.warnAt(at), OpenParent: func(path string) (*vhd.Disk, error) {
+		o.rewind(mark)
+		below, err := at.windowsSibling(path)
+		if err != nil {
+			return nil, err
+		}
+		f, err := o.file(below.path)
+		if err != nil {
+			return nil, err
+		}
+		return o.vhd(f, below)
+	}})
+}

@@ -1,0 +1,145 @@
+package qcow2
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zstd"
+
+	"snapmount/imagefmt/layer"
+)
+
+// maxWindow is enough for every level of zstd up to a cluster's 2 MiB.
+const maxWindow = 8 << 20
+
+// unitSource is one compressed cluster. It is a value, so that two mappings to the same one compare equal.
+type unitSource struct {
+	d     *Disk
+	entry uint64 // L2 entry
+}
+
+// unit is an unpacked cluster in the cache. The first who asks unpacks it; only who wants the same one waits.
+type unit struct {
+	entry uint64
+	once  sync.Once
+	data  []byte
+	err   error
+}
+
+// Size is one cluster.
+func (u unitSource) Size() int64 { return 1 << u.d.clusterBits }
+
+// ReadAt implements io.ReaderAt. A read of the whole cluster is unpacked in place, others through the cache.
+func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
+	size := u.Size()
+	if off < 0 {
+		return 0, fmt.Errorf("read at negative offset %d", off)
+	}
+	if layer.Clip(size, off, int64(len(p))) == 0 {
+		if len(p) == 0 {
+			return 0, nil
+		}
+		return 0, io.EOF
+	}
+	// The multiplier spreads neighbouring entries over the slots (Fibonacci hashing).
+	slot := &u.d.units[(u.entry*0x9e3779b97f4a7c15>>32)%uint64(len(u.d.units))]
+	c := slot.Load()
+	if c == nil || c.entry != u.entry {
+		if off == 0 && int64(len(p)) == size {
+			if err := u.d.unpack(u.entry, p); err != nil {
+				return 0, err
+			}
+			return len(p), nil
+		}
+		c = &unit{entry: u.entry}
+		slot.Store(c)
+	}
+	c.once.Do(func() {
+		b := make([]byte, size)
+		if c.err = u.d.unpack(u.entry, b); c.err == nil {
+			c.data = b
+		}
+	})
+	if c.err != nil {
+		slot.CompareAndSwap(c, nil) // a failing disk may answer the next time
+		return 0, c.err
+	}
+	n := copy(p, c.data[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// unpack fills dst, one cluster, with what the compressed L2 entry stands for.
+func (d *Disk) unpack(entry uint64, dst []byte) error {
+	// Offset, then the number of further 512-byte sectors; the cluster size decides where the border is.
+	bits := 70 - d.clusterBits
+	off := int64(entry & (1<<bits - 1))
+	sectors := int64(entry&(entryCompressed-1)>>bits) + 1
+	n := layer.Clip(d.src.Size(), off, sectors*512-off%512)
+	if n == 0 || entry&entryCopied != 0 {
+		return layer.Corrupt("compressed cluster", off, "entry 0x%x, want an offset in the file of 0x%x bytes", entry, d.src.Size())
+	}
+	buf, _ := d.buffers.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	defer d.buffers.Put(buf)
+	if int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	}
+	b := (*buf)[:n]
+	if err := layer.ReadFull(d.src, b, off); err != nil {
+		return fmt.Errorf("compressed cluster at 0x%x: %w", off, err)
+	}
+	if err := d.decompress(b, dst); err != nil {
+		return layer.Corrupt("compressed cluster", off, "%w", err)
+	}
+	return nil
+}
+
+// decompress fills dst from b; what follows the stream in b is padding.
+func (d *Disk) decompress(b, dst []byte) error {
+	if d.compression == compressZstd {
+		return d.inflateZstd(b, dst)
+	}
+	z, _ := d.inflaters.Get().(io.ReadCloser)
+	if z == nil {
+		z = flate.NewReader(nil)
+	}
+	defer d.inflaters.Put(z)
+	if err := z.(flate.Resetter).Reset(bytes.NewReader(b), nil); err != nil {
+		return err
+	}
+	return full(z, dst)
+}
+
+func (d *Disk) inflateZstd(b, dst []byte) error {
+	z, _ := d.zstds.Get().(*zstd.Decoder)
+	if z == nil {
+		var err error
+		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeBuffersBelow(0))
+		if err != nil {
+			return err
+		}
+	}
+	defer d.zstds.Put(z)
+	if err := z.Reset(bytes.NewReader(b)); err != nil {
+		return err
+	}
+	return full(z, dst)
+}
+
+// full fills dst from r, whose early end is damage and never io.EOF.
+func full(r io.Reader, dst []byte) error {
+	n, err := io.ReadFull(r, dst)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("unpacks to %d bytes, want %d", n, len(dst))
+	}
+	return err
+}

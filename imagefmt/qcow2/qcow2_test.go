@@ -1,0 +1,210 @@
+package qcow2_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/qcow2"
+	"snapmount/imagefmt/raw"
+)
+
+const mib = 1 << 20
+
+// mixed is n bytes in which zeros, text and random bytes alternate in pieces of odd lengths.
+func mixed(n int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	b := make([]byte, n)
+	for at := 0; at < n; {
+		piece := b[at:min(n, at+1000+r.IntN(300_000))]
+		switch r.IntN(3) {
+		case 0:
+			for i := range piece {
+				piece[i] = byte(r.Uint32())
+			}
+		case 1:
+			for i := range piece {
+				piece[i] = "the quick brown fox "[i%20]
+			}
+		}
+		at += len(piece)
+	}
+	return b
+}
+
+func source(t testing.TB, path string) *raw.File {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw.NewFile(f, info.Size())
+}
+
+// open opens an image and, beside it, its backing files.
+func open(t testing.TB, path string) *qcow2.Disk {
+	t.Helper()
+	d, err := qcow2.Open(source(t, path), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
+		below := filepath.Join(filepath.Dir(path), name)
+		if format == "raw" {
+			return source(t, below), nil
+		}
+		return open(t, below), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func write(t testing.TB, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestConverted(t *testing.T) {
+	qemuImg := layertest.Peer(t, "qemu-img")
+	small, large := mixed(3*mib+7*512, 1), mixed(9*mib+512, 2)
+	for _, c := range []struct {
+		options string
+		packed  bool
+		want    []byte
+	}{
+		{"compat=0.10", false, small},
+		{"compat=0.10", true, small},
+		{"compat=1.1", false, small},
+		{"compat=1.1", true, small},
+		{"compression_type=zstd", true, small},
+		{"cluster_size=512", false, small},
+		{"cluster_size=512", true, small},
+		{"cluster_size=512,compression_type=zstd", true, small},
+		{"cluster_size=2M", false, large},
+		{"cluster_size=2M", true, large},
+		{"cluster_size=2M,compression_type=zstd", true, large},
+		{"extended_l2=on", false, small},
+		{"extended_l2=on", true, small},
+		{"extended_l2=on,cluster_size=16k", false, small},
+		{"lazy_refcounts=on,refcount_bits=1", false, small},
+		{"preallocation=metadata", false, small},
+	} {
+		name := c.options
+		if c.packed {
+			name += ",compressed"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := write(t, c.want)
+			args := []string{"convert", "-f", "raw", "-O", "qcow2", "-o", c.options, in, in + ".qcow2"}
+			if c.packed {
+				args = append(args[:1:1], append([]string{"-c"}, args[1:]...)...)
+			}
+			layertest.Run(t, qemuImg, args...)
+			layertest.Contract(t, open(t, in+".qcow2"), c.want)
+		})
+	}
+}
+
+// qemuIO runs commands on an image as a guest would.
+func qemuIO(t *testing.T, path string, commands ...string) {
+	t.Helper()
+	args := []string{"-f", "qcow2", path}
+	for _, c := range commands {
+		args = append(args, "-c", c)
+	}
+	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
+}
+
+// converted is what qemu-img shows of an image.
+func converted(t *testing.T, path string) []byte {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "converted.raw")
+	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, out)
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestBacking(t *testing.T) {
+	qemuImg := layertest.Peer(t, "qemu-img")
+	// The raw base ends within a cluster and before its child; discarded and zeroed ranges hide it again.
+	base := write(t, mixed(1*mib+300*512, 3))
+	dir := filepath.Dir(base)
+	middle, top := filepath.Join(dir, "middle.qcow2"), filepath.Join(dir, "top.qcow2")
+	for _, options := range []string{"cluster_size=64k", "extended_l2=on", "cluster_size=4k", "compat=0.10"} {
+		t.Run(options, func(t *testing.T) {
+			layertest.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "disk.raw", "-F", "raw", middle, "2M")
+			layertest.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "middle.qcow2", "-F", "qcow2", top, "2113024")
+			qemuIO(t, middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 300k 150k", "write -z 513k 1k",
+				"write -P 0x13 1536k 512")
+			qemuIO(t, top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512", "write -z 1k 3k")
+			for _, path := range []string{middle, top} {
+				layertest.Contract(t, open(t, path), converted(t, path))
+			}
+		})
+	}
+}
+
+func TestRealImages(t *testing.T) {
+	for _, name := range []string{"windows_volume.qcow2", "formats/ext2.qcow2", "vsstest.qcow2"} {
+		path := layertest.Shared(t, "data", name)
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			want := filepath.Join(t.TempDir(), "converted.raw")
+			layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, want)
+			same(t, open(t, path), source(t, want))
+		})
+	}
+}
+
+// same compares all bytes of two disks.
+func same(t *testing.T, got, want layer.Source) {
+	t.Helper()
+	if got.Size() != want.Size() {
+		t.Fatalf("size %d, want %d", got.Size(), want.Size())
+	}
+	a, b := make([]byte, 4*mib), make([]byte, 4*mib)
+	for off := int64(0); off < got.Size(); off += int64(len(a)) {
+		n := min(int64(len(a)), got.Size()-off)
+		if err := layer.ReadFull(got, a[:n], off); err != nil {
+			t.Fatal(err)
+		}
+		if err := layer.ReadFull(want, b[:n], off); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a[:n], b[:n]) {
+			t.Fatalf("bytes from %d to %d differ", off, off+n)
+		}
+	}
+}
+
+// TestSparseExtents holds that mapping a large empty disk follows what it holds, not its size.
+func TestSparseExtents(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sparse.qcow2")
+	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "qcow2", path, "16T")
+	qemuIO(t, path, "write -P 1 0 64k", "write -P 2 5T 64k")
+	d := open(t, path)
+	n := 0
+	for e, err := range d.Extents(0, d.Size()) {
+		if err != nil {
+			t.Fatalf("%+v: %v", e, err)
+		}
+		n++
+	}
+	if n != 4 {
+		t.Errorf("%d extents, want data, zeros, data, zeros", n)
+	}
+}

@@ -1,0 +1,146 @@
+// Package vhd reads Virtual Hard Disks, the format of Virtual PC, Hyper-V before VHDX (also as .avhd) and Azure: fixed,
+// dynamic, and differencing disks with their parents. The format is Microsoft's Virtual Hard Disk Image Format
+// Specification 1.0. The size of a disk is the footer's current size, never the rounded geometry.
+package vhd
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+	"sync"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+)
+
+// Options may be left zero.
+type Options struct {
+	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it.
+	Warn func(error)
+	// OpenParent opens the parent of a differencing disk by one of the paths that the disk gives, most often a
+	// Windows path. It decides what paths may reach. When it returns fs.ErrNotExist, layer.ErrFormat or a disk with
+	// another id than the child wants, it is called again with the next path. nil refuses every parent.
+	OpenParent func(path string) (*Disk, error)
+}
+
+// Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, the sectors that it does not have are
+// extents of its parent, or zeros.
+type Disk struct {
+	src       layer.Source // up to where the footer begins
+	size      int64
+	id        wintype.GUID
+	kind      uint32
+	blockSize int64
+	bitmapLen int64    // bytes before each block's data, whole sectors
+	table     []uint32 // sector of each block; shorter than the disk when the file is cut
+	parent    *Disk    // nil for none
+
+	full    []uint32 // a bit for each block whose bitmap is known to be all ones; atomic
+	mu      sync.Mutex
+	bitmaps map[int64][]byte // other bitmaps, a bounded number
+}
+
+// Open reads the footer, the dynamic header and the block table of the file in src, and opens its parents. A src
+// without the magic is a layer.ErrFormat.
+func Open(src layer.Source, opts Options) (*Disk, error) {
+	warn := opts.Warn
+	if warn == nil {
+		warn = func(error) {}
+	}
+	f, dataEnd, err := readFooter(src, warn)
+	if err != nil {
+		return nil, err
+	}
+	if f.currentSize > math.MaxInt64 {
+		return nil, layer.Corrupt("footer", dataEnd, "disk of 0x%x bytes", f.currentSize)
+	}
+	data, err := layer.Section(src, 0, dataEnd)
+	if err != nil {
+		return nil, err
+	}
+	d := &Disk{src: data, size: int64(f.currentSize), id: f.id, kind: f.diskType}
+	switch f.diskType {
+	case typeFixed:
+		return d, nil
+	case typeDynamic, typeDifferencing:
+		return d, d.openDynamic(f, opts.OpenParent, warn)
+	}
+	return nil, fmt.Errorf("disk type %d, want fixed (2), dynamic (3) or differencing (4): %w", f.diskType, layer.ErrUnsupported)
+}
+
+func (d *Disk) openDynamic(f footer, open func(string) (*Disk, error), warn func(error)) error {
+	h, err := readHeader(d.src, f, warn)
+	if err != nil {
+		return err
+	}
+	d.blockSize = int64(h.blockSize)
+	bits := d.blockSize / sectorLen
+	d.bitmapLen = (bits/8 + sectorLen - 1) / sectorLen * sectorLen
+	if err := d.readTable(h, warn); err != nil {
+		return err
+	}
+	d.full = make([]uint32, len(d.table)/32+1)
+	d.bitmaps = make(map[int64][]byte)
+	if d.kind == typeDifferencing {
+		d.parent, err = openParent(d.src, h, open)
+	}
+	return err
+}
+
+// readTable reads as many entries of the block table as the disk needs and the file has. Blocks behind them are
+// errors when they are asked for.
+func (d *Disk) readTable(h header, warn func(error)) error {
+	need := uint64(d.size-1)/uint64(d.blockSize) + 1
+	if d.size == 0 {
+		need = 0
+	}
+	if need > maxEntries {
+		return fmt.Errorf("block table of %d entries, want %d at most: %w", need, maxEntries, layer.ErrUnsupported)
+	}
+	if h.tableOffset > uint64(d.src.Size()) {
+		return layer.Corrupt("dynamic header", 0, "block table at 0x%x, want it within the file of 0x%x bytes", h.tableOffset, d.src.Size())
+	}
+	have := min(uint64(h.entries), uint64(d.src.Size()-int64(h.tableOffset))/4)
+	if have < need {
+		warn(fmt.Errorf("block table: %d entries are there, want %d: the end of the disk cannot be read", have, need))
+	}
+	b := make([]byte, min(have, need)*4)
+	if err := layer.ReadFull(d.src, b, int64(h.tableOffset)); err != nil {
+		return fmt.Errorf("block table: %w", err)
+	}
+	d.table = make([]uint32, len(b)/4)
+	for i := range d.table {
+		d.table[i] = binary.BigEndian.Uint32(b[i*4:])
+	}
+	return nil
+}
+
+// Size is the size of the virtual disk, in bytes.
+func (d *Disk) Size() int64 { return d.size }
+
+// ID is the unique id in the footer, by which a child names its parent.
+func (d *Disk) ID() wintype.GUID { return d.id }
+
+// ReadAt implements io.ReaderAt.
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+
+// Extents implements layer.Mapper.
+func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
+		end := off + layer.Clip(d.size, off, n)
+		if d.kind == typeFixed {
+			if off < end {
+				yield(layer.Extent{Off: off, Len: end - off, Base: d.src, BaseOff: off}, nil)
+			}
+			return
+		}
+		for off < end {
+			k := min(end-off, d.blockSize-off%d.blockSize)
+			if !d.block(off, k, yield) {
+				return
+			}
+			off += k
+		}
+	})
+}

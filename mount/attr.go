@@ -1,0 +1,130 @@
+//go:build linux || darwin || freebsd
+
+package mount
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"snapmount/mount/tree"
+	"snapmount/ntfs"
+)
+
+// forever is how long the kernel may keep what never changes.
+const forever = 365 * 24 * time.Hour
+
+// attr is what stat shows of a node, before it takes the form of one of FUSE's answers.
+type attr struct {
+	ino, size, blocks          uint64
+	mode, links                uint32
+	mtime, atime, ctime, btime time.Time
+}
+
+func (f *fileSystem) attr(n node) (attr, error) {
+	if n.item != nil {
+		return itemAttr(n.item), nil
+	}
+	x := n.file
+	t := x.Times
+	a := attr{ino: n.id, size: uint64(x.Size), blocks: blocks(x.Allocated), links: uint32(max(x.Links, 1)),
+		mtime: t.Modified.Time(), atime: t.Accessed.Time(), ctime: t.Changed.Time(), btime: t.Created.Time()}
+	switch {
+	case n.stream != "":
+		return a.ofStream(n)
+	case x.Kind == ntfs.KindDir:
+		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, 2
+	case x.Kind == ntfs.KindSymlink:
+		a.mode = syscall.S_IFLNK | 0o777
+		target, err := n.point.LinkTarget(x)
+		if err == nil { // else readlink gives the error
+			a.size = uint64(len(target))
+		}
+	default:
+		a.mode = syscall.S_IFREG | 0o444
+	}
+	return a, nil
+}
+
+func (a attr) ofStream(n node) (attr, error) {
+	streams, err := n.file.Streams()
+	if err != nil {
+		return a, err
+	}
+	for _, s := range streams {
+		if s.Name == n.stream {
+			a.mode, a.size, a.blocks, a.links = syscall.S_IFREG|0o444, uint64(s.Size), blocks(s.Allocated), 1
+			return a, nil
+		}
+	}
+	return a, syscall.ENOENT
+}
+
+func itemAttr(i *tree.Item) attr {
+	a := attr{ino: itemID(i), links: 1, mtime: i.Time, atime: i.Time, ctime: i.Time, btime: i.Time}
+	switch i.Kind {
+	case tree.ItemDir, tree.ItemPoint:
+		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, 2
+	case tree.ItemLink:
+		a.mode, a.size = syscall.S_IFLNK|0o777, uint64(len(i.Target))
+	case tree.ItemText:
+		a.mode, a.size = syscall.S_IFREG|0o444, uint64(len(i.Text))
+	case tree.ItemBlock:
+		a.mode, a.size = syscall.S_IFREG|0o444, uint64(i.Point.Size())
+	}
+	if a.blocks == 0 && a.mode&syscall.S_IFMT == syscall.S_IFREG {
+		a.blocks = blocks(int64(a.size))
+	}
+	return a
+}
+
+// blocks gives bytes in stat's unit of 512.
+func blocks(n int64) uint64 { return uint64(n+511) / 512 }
+
+func (f *fileSystem) fill(out *fuse.Attr, a attr) {
+	out.Ino, out.Size, out.Blocks, out.Mode, out.Nlink = a.ino, a.size, a.blocks, a.mode, a.links
+	out.Atime, out.Atimensec = uint64(a.atime.Unix()), uint32(a.atime.Nanosecond())
+	out.Mtime, out.Mtimensec = uint64(a.mtime.Unix()), uint32(a.mtime.Nanosecond())
+	out.Ctime, out.Ctimensec = uint64(a.ctime.Unix()), uint32(a.ctime.Nanosecond())
+	out.Uid, out.Gid = f.owner.Uid, f.owner.Gid
+	fillPlatform(out, a)
+}
+
+func sxTime(t time.Time) fuse.SxTime {
+	return fuse.SxTime{Sec: uint64(t.Unix()), Nsec: uint32(t.Nanosecond())}
+}
+
+// GetAttr answers stat.
+func (f *fileSystem) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	a, status := f.attrOf(in.NodeId)
+	if status.Ok() {
+		f.fill(&out.Attr, a)
+		out.SetTimeout(forever)
+	}
+	return status
+}
+
+// Statx answers statx, which alone has the birth time.
+func (f *fileSystem) Statx(_ <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxOut) fuse.Status {
+	a, status := f.attrOf(in.NodeId)
+	if !status.Ok() {
+		return status
+	}
+	const basicAndBirth = 0xfff // STATX_BASIC_STATS | STATX_BTIME
+	out.Mask, out.Blksize = basicAndBirth, blockSize
+	out.Ino, out.Size, out.Blocks, out.Mode, out.Nlink = a.ino, a.size, a.blocks, uint16(a.mode), a.links
+	out.Uid, out.Gid = f.owner.Uid, f.owner.Gid
+	out.Atime, out.Mtime, out.Ctime, out.Btime = sxTime(a.atime), sxTime(a.mtime), sxTime(a.ctime), sxTime(a.btime)
+	out.SetTimeout(forever)
+	return fuse.OK
+}
+
+func (f *fileSystem) attrOf(id uint64) (attr, fuse.Status) {
+	n, err := f.node(id)
+	if err != nil {
+		return attr{}, status(err)
+	}
+	a, err := f.attr(n)
+	return a, status(err)
+}

@@ -1,0 +1,146 @@
+//go:build linux || darwin || freebsd
+
+package mount
+
+import (
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"snapmount/mount/tree"
+	"snapmount/ntfs"
+)
+
+// listing is an open directory: its entries in a fixed order, so that an offset is an index.
+type listing struct {
+	self    uint64
+	point   *tree.Point
+	items   []*tree.Item
+	entries []ntfs.Entry
+	err     error // what is missing from entries; told when all of them were given
+}
+
+func (l *listing) len() int { return len(l.items) + len(l.entries) }
+
+// OpenDir lists a directory. One with damage gives its healthy entries first and its error after them.
+func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	n, err := f.node(in.NodeId)
+	if err != nil {
+		return status(err)
+	}
+	l, err := f.list(n)
+	if err != nil {
+		return status(err)
+	}
+	out.Fh = f.handles.add(&handle{list: l})
+	out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_CACHE_DIR
+	return fuse.OK
+}
+
+func (f *fileSystem) list(n node) (*listing, error) {
+	l := &listing{self: n.id, point: n.point}
+	if n.item != nil && n.item.Kind == tree.ItemDir {
+		l.items = n.item.Children
+		return l, nil
+	}
+	dir, err := n.directory()
+	if err != nil {
+		return nil, err
+	}
+	all, err := dir.Children()
+	if err != nil && len(all) == 0 {
+		return nil, err
+	}
+	l.err = err
+	for _, e := range all {
+		if e.Ref.Record != dir.Ref.Record && (f.opts.System || !e.Metafile()) { // the root lists itself as "."
+			l.entries = append(l.entries, e)
+		}
+	}
+	return l, nil
+}
+
+// dirEntry describes entry i as readdir shows it.
+func (l *listing) dirEntry(i int) fuse.DirEntry {
+	if i < len(l.items) {
+		item := l.items[i]
+		return fuse.DirEntry{Name: item.Name, Ino: itemID(item), Mode: itemAttr(item).mode & syscall.S_IFMT, Off: uint64(i) + 3}
+	}
+	e := l.entries[i-len(l.items)]
+	mode := uint32(syscall.S_IFREG)
+	switch e.Kind {
+	case ntfs.KindDir:
+		mode = syscall.S_IFDIR
+	case ntfs.KindSymlink:
+		mode = syscall.S_IFLNK
+	}
+	return fuse.DirEntry{Name: tree.EscapeName(e.Name), Ino: nodeID(kindFile, l.point.Number, e.Ref.Record), Mode: mode, Off: uint64(i) + 3}
+}
+
+// dots are the two entries before all others.
+func (l *listing) dots(offset uint64) fuse.DirEntry {
+	return fuse.DirEntry{Name: "..."[:offset+1], Mode: syscall.S_IFDIR, Ino: l.self, Off: offset + 1}
+}
+
+// ReadDir gives names from an offset on: 0 and 1 are the dots, i+2 is entry i.
+func (f *fileSystem) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return f.readDir(in, func(e fuse.DirEntry, _ func() (node, error)) bool { return out.AddDirEntry(e) })
+}
+
+// ReadDirPlus gives names with attributes. An entry whose record is damaged keeps its name; looking it up tells why.
+func (f *fileSystem) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return f.readDir(in, func(e fuse.DirEntry, open func() (node, error)) bool {
+		slot := out.AddDirLookupEntry(e)
+		if slot == nil {
+			return false
+		}
+		if open == nil {
+			return true
+		}
+		if n, err := open(); err == nil && f.entry(n, slot) != nil {
+			*slot = fuse.EntryOut{}
+		} else if err == nil {
+			out.FixMode(slot.Mode)
+		}
+		return true
+	})
+}
+
+func (f *fileSystem) readDir(in *fuse.ReadIn, add func(fuse.DirEntry, func() (node, error)) bool) fuse.Status {
+	h := f.handles.get(in.Fh)
+	if h == nil || h.list == nil {
+		return fuse.EBADF
+	}
+	l, off := h.list, in.Offset
+	for ; off < 2; off++ {
+		if !add(l.dots(off), nil) {
+			return fuse.OK
+		}
+	}
+	first := off
+	for ; off-2 < uint64(l.len()); off++ {
+		i := int(off - 2)
+		if !add(l.dirEntry(i), func() (node, error) { return l.open(i) }) {
+			return fuse.OK
+		}
+	}
+	if l.err != nil && off == first {
+		return status(l.err)
+	}
+	return fuse.OK
+}
+
+func (l *listing) open(i int) (node, error) {
+	if i < len(l.items) {
+		item := l.items[i]
+		return node{id: itemID(item), item: item, point: item.Point}, nil
+	}
+	n, err := l.entries[i-len(l.items)].Node()
+	if err != nil {
+		return node{}, err
+	}
+	return wrap(l.point, n)
+}
+
+// ReleaseDir closes a directory.
+func (f *fileSystem) ReleaseDir(in *fuse.ReleaseIn) { f.handles.drop(in.Fh) }

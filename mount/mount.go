@@ -1,0 +1,89 @@
+// Package mount serves a mount/tree as a read-only FUSE file system.
+//
+// The tree is immutable and every node can be found again from a number, so nothing is kept per inode: a node id
+// packs (kind, point, MFT record), the kernel may cache everything for ever, and FORGET does nothing.
+package mount
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"snapmount/mount/tree"
+)
+
+// ErrRefused says that nothing was mounted: the mount point or the system does not allow it.
+var ErrRefused = errors.New("mount refused")
+
+// Options of Mount; the zero value works.
+type Options struct {
+	AllowOther bool // let other users of this computer in
+	System     bool // list NTFS metafiles such as $MFT
+}
+
+// CheckPoint says whether dir can be mounted on: an empty directory, or a name that does not exist yet, which holds
+// no image of s. Serving an image from below its own mount would block for ever.
+func CheckPoint(dir string, s *tree.Set) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if up, err := os.Stat(filepath.Dir(filepath.Clean(dir))); err != nil || !up.IsDir() {
+			return fmt.Errorf("%w: %s: its parent directory does not exist", ErrRefused, dir)
+		}
+		return nil
+	case errors.Is(err, errStale):
+		return fmt.Errorf("%w: %s is a mount whose program has ended: run: snapmount umount %s", ErrRefused, dir, dir)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	case !info.IsDir():
+		return fmt.Errorf("%w: %s is not a directory", ErrRefused, dir)
+	}
+	if err := checkFree(dir, info); err != nil {
+		return err
+	}
+	return checkImages(dir, s)
+}
+
+func checkFree(dir string, info fs.FileInfo) error {
+	if up, err := os.Stat(filepath.Join(dir, "..")); err == nil && isMountPoint(info, up) {
+		return fmt.Errorf("%w: %s is busy: something is mounted there", ErrRefused, dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%w: %s is not empty: give an empty directory, or a new name", ErrRefused, dir)
+	}
+	return nil
+}
+
+func checkImages(dir string, s *tree.Set) error {
+	point, err := realPath(dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	for _, img := range s.Images {
+		for _, f := range img.Disk.Files() {
+			file, err := realPath(f)
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrRefused, err)
+			}
+			if strings.HasPrefix(file, strings.TrimSuffix(point, string(filepath.Separator))+string(filepath.Separator)) {
+				return fmt.Errorf("%w: %s holds the image %s: mount elsewhere", ErrRefused, dir, f)
+			}
+		}
+	}
+	return nil
+}
+
+func realPath(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}

@@ -1,0 +1,188 @@
+//go:build linux || darwin || freebsd
+
+package mount
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+
+	"snapmount/mount/tree"
+	"snapmount/ntfs"
+)
+
+// A node id, which is also the inode number users see, holds from the top: one zero bit, 3 bits of kind, 20 bits of
+// point, 40 bits of MFT record. The items of the layout come first, so that its root is FUSE's root, 1.
+const (
+	recordBits = 40
+	pointBits  = 20
+	kindShift  = recordBits + pointBits
+)
+
+const (
+	kindItem   = iota // record = item ID + 1
+	kindFile          // an MFT record of a point
+	kindStream        // record = index in the table of named streams
+)
+
+func itemID(i *tree.Item) uint64 { return uint64(i.ID) + 1 }
+
+func nodeID(kind, point int, record uint64) uint64 {
+	return uint64(kind)<<kindShift | uint64(point)<<recordBits | record
+}
+
+func splitID(id uint64) (kind, point int, record uint64) {
+	return int(id >> kindShift), int(id >> recordBits & (1<<pointBits - 1)), id & (1<<recordBits - 1)
+}
+
+// node is what a node id stands for; exactly one of item and file is set.
+type node struct {
+	id     uint64
+	item   *tree.Item
+	point  *tree.Point
+	file   *ntfs.Node
+	stream string // name of a named stream of file
+}
+
+// streamTable numbers the named streams that were looked up: no number describes them.
+type streamTable struct {
+	mu   sync.RWMutex
+	ids  map[streamKey]uint64
+	keys []streamKey
+}
+
+type streamKey struct {
+	point  int
+	ref    ntfs.Ref
+	stream string
+}
+
+func (t *streamTable) id(k streamKey) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	id, ok := t.ids[k]
+	if !ok {
+		if t.ids == nil {
+			t.ids = map[streamKey]uint64{}
+		}
+		id = nodeID(kindStream, k.point, uint64(len(t.keys)))
+		t.ids[k] = id
+		t.keys = append(t.keys, k)
+	}
+	return id
+}
+
+func (t *streamTable) key(record uint64) (streamKey, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if record >= uint64(len(t.keys)) {
+		return streamKey{}, false
+	}
+	return t.keys[record], true
+}
+
+// node finds what an id stands for.
+func (f *fileSystem) node(id uint64) (node, error) {
+	kind, point, record := splitID(id)
+	switch kind {
+	case kindItem:
+		if items := f.layout.Items(); record >= 1 && record <= uint64(len(items)) {
+			item := items[record-1]
+			return node{id: id, item: item, point: item.Point}, nil
+		}
+	case kindFile:
+		return f.fileNode(id, point, ntfs.Ref{Record: record})
+	case kindStream:
+		if k, ok := f.streams.key(record); ok {
+			n, err := f.fileNode(id, point, k.ref)
+			n.stream = k.stream
+			return n, err
+		}
+	}
+	return node{}, fmt.Errorf("node 0x%x: %w", id, syscall.ESTALE)
+}
+
+func (f *fileSystem) fileNode(id uint64, point int, ref ntfs.Ref) (node, error) {
+	p, err := f.set.Point(point)
+	if err != nil {
+		return node{}, err
+	}
+	t, err := p.Files()
+	if err != nil {
+		return node{}, err
+	}
+	n, err := t.Node(ref)
+	if err != nil {
+		return node{}, err
+	}
+	return node{id: id, point: p, file: n}, nil
+}
+
+// wrap numbers an MFT record of a point.
+func wrap(p *tree.Point, n *ntfs.Node) (node, error) {
+	if n.Ref.Record >= 1<<recordBits || p.Number >= 1<<pointBits {
+		return node{}, fmt.Errorf("record %v of point %d: %w", n.Ref, p.Number, syscall.EOVERFLOW)
+	}
+	return node{id: nodeID(kindFile, p.Number, n.Ref.Record), point: p, file: n}, nil
+}
+
+// child finds a directory entry.
+func (f *fileSystem) child(n node, name string) (node, error) {
+	if n.item != nil && n.item.Kind != tree.ItemPoint {
+		if c := n.item.Child(name); c != nil {
+			return node{id: itemID(c), item: c, point: c.Point}, nil
+		}
+		return node{}, syscall.ENOENT
+	}
+	dir, err := n.directory()
+	if err != nil {
+		return node{}, err
+	}
+	c, err := dir.Child(tree.UnescapeName(name))
+	if err == nil {
+		return wrap(n.point, c)
+	}
+	if i := strings.LastIndexByte(name, ':'); i > 0 && toErrno(err) == syscall.ENOENT {
+		if s, err2 := f.namedStream(n.point, dir, name[:i], name[i+1:]); err2 == nil {
+			return s, nil
+		}
+	}
+	return node{}, err
+}
+
+func (f *fileSystem) namedStream(p *tree.Point, dir *ntfs.Node, file, stream string) (node, error) {
+	c, err := dir.Child(tree.UnescapeName(file))
+	if err != nil {
+		return node{}, err
+	}
+	streams, err := c.Streams()
+	if err != nil {
+		return node{}, err
+	}
+	for _, s := range streams {
+		if s.Name != "" && strings.EqualFold(s.Name, stream) {
+			id := f.streams.id(streamKey{p.Number, c.Ref, s.Name})
+			return node{id: id, point: p, file: c, stream: s.Name}, nil
+		}
+	}
+	return node{}, syscall.ENOENT
+}
+
+// directory returns the NTFS directory that n stands for.
+func (n node) directory() (*ntfs.Node, error) {
+	if n.file != nil {
+		if n.file.Kind != ntfs.KindDir || n.stream != "" {
+			return nil, syscall.ENOTDIR
+		}
+		return n.file, nil
+	}
+	if n.item.Kind != tree.ItemPoint {
+		return nil, syscall.ENOTDIR
+	}
+	t, err := n.point.Files()
+	if err != nil {
+		return nil, err
+	}
+	return t.Root()
+}

@@ -1,0 +1,130 @@
+//go:build linux || darwin || freebsd
+
+package mount
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"snapmount/mount/tree"
+)
+
+// errStale is what the kernel answers for a mount whose server is gone.
+const errStale = syscall.ENOTCONN
+
+// Server is a running mount.
+type Server struct {
+	dir     string
+	created bool // the mount point was made here, and goes again
+	fuse    *fuse.Server
+}
+
+// Mount serves s at dir and returns when the mount answers. A missing dir is created, and removed after unmounting.
+func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
+	if err := CheckPoint(dir, s); err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	m := &Server{dir: abs}
+	if _, err := os.Stat(abs); err != nil {
+		if err := os.Mkdir(abs, 0o755); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		m.created = true
+	}
+	if m.fuse, err = fuse.NewServer(newFileSystem(s, opts), abs, mountOptions(s, opts)); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w%s", ErrRefused, dir, errors.Join(err, m.cleanUp()), hint())
+	}
+	go m.fuse.Serve()
+	if err := m.fuse.WaitMount(); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrRefused, dir, errors.Join(err, m.Unmount()))
+	}
+	return m, nil
+}
+
+func newFileSystem(s *tree.Set, opts Options) *fileSystem {
+	return &fileSystem{
+		RawFileSystem: fuse.NewDefaultRawFileSystem(),
+		set:           s,
+		layout:        s.Layout(time.Now()),
+		opts:          opts,
+		owner:         fuse.Owner{Uid: uint32(os.Geteuid()), Gid: uint32(os.Getegid())},
+	}
+}
+
+func mountOptions(s *tree.Set, opts Options) *fuse.MountOptions {
+	o := &fuse.MountOptions{
+		FsName:                   strings.ReplaceAll(s.Images[0].Path, ",", "_"), // a comma would end the option
+		Name:                     "snapmount",
+		AllowOther:               opts.AllowOther,
+		Options:                  []string{"ro", "noexec"},
+		DirectMount:              runtime.GOOS == "linux" && os.Geteuid() == 0,
+		MaxWrite:                 1 << 20,
+		MaxBackground:            64,
+		EnableSymlinkCaching:     true,
+		ExplicitDataCacheControl: true,
+		Logger:                   log.New(os.Stderr, "snapmount: ", 0),
+	}
+	return o
+}
+
+// hint says what is missing on this system, if that is seen.
+func hint() string {
+	if runtime.GOOS == "linux" {
+		if _, err := os.Stat("/dev/fuse"); err != nil {
+			return " (/dev/fuse is missing: load the kernel module fuse; info, ls, stat and cat work without it)"
+		}
+		_, err3 := exec.LookPath("fusermount3")
+		if _, err := exec.LookPath("fusermount"); err != nil && err3 != nil && os.Geteuid() != 0 {
+			return " (install the package fuse3, or run as root; info, ls, stat and cat work without FUSE)"
+		}
+	}
+	return " (info, ls, stat and cat work without FUSE)"
+}
+
+// Wait returns when the mount is gone, by whatever way, and removes the mount point if Mount made it.
+func (m *Server) Wait() error {
+	m.fuse.Wait()
+	return m.cleanUp()
+}
+
+// Unmount ends the mount; an error says that something still uses it.
+func (m *Server) Unmount() error {
+	if err := m.fuse.Unmount(); err != nil {
+		return fmt.Errorf("unmount %s: %w", m.dir, err)
+	}
+	return nil
+}
+
+// Detach takes the mount out of the tree now; it ends when the last user leaves it.
+func (m *Server) Detach() error { return Unmount(m.dir, true) }
+
+func (m *Server) cleanUp() error {
+	if !m.created {
+		return nil
+	}
+	if err := os.Remove(m.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// isMountPoint tells from a directory and its parent: they are on different devices, or one and the same.
+func isMountPoint(dir, parent os.FileInfo) bool {
+	d, ok1 := dir.Sys().(*syscall.Stat_t)
+	p, ok2 := parent.Sys().(*syscall.Stat_t)
+	return ok1 && ok2 && (d.Dev != p.Dev || d.Ino == p.Ino)
+}

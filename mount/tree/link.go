@@ -1,0 +1,122 @@
+package tree
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"snapmount/ntfs"
+)
+
+// LinkTarget gives the text of a symbolic link or junction as shown in a POSIX tree: always relative, and never
+// leading out of the point. What points to another volume or machine becomes a dangling link whose text says so.
+func (p *Point) LinkTarget(n *ntfs.Node) (string, error) {
+	r, err := n.Reparse()
+	if err != nil {
+		return "", err
+	}
+	dir, err := parentDirs(n)
+	if err != nil {
+		return "", err
+	}
+	to, inside := p.inVolume(r.Target, r.Relative)
+	if !inside {
+		return "not in this image: " + strings.ReplaceAll(r.Target, "/", `\`), nil
+	}
+	if r.Relative && !strings.HasPrefix(to, "/") {
+		to = "/" + path.Join(dir, to) // Clean stops ".." at the root, as Windows does
+	}
+	rel := relative("/"+dir, path.Clean(to))
+	return rel, nil
+}
+
+// relative gives the way from a directory to a path, both absolute and clean.
+func relative(from, to string) string {
+	f, t := splitPath(from), splitPath(to)
+	for len(f) > 0 && len(t) > 0 && f[0] == t[0] {
+		f, t = f[1:], t[1:]
+	}
+	out := strings.Repeat("../", len(f)) + strings.Join(t, "/")
+	if out = strings.TrimSuffix(out, "/"); out == "" {
+		return "."
+	}
+	return out
+}
+
+func splitPath(p string) []string {
+	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
+}
+
+// inVolume turns a Windows target into a path of this volume, "/" between names; an absolute one starts with "/".
+// No image tells a volume's drive letter cheaply: a volume that holds \Windows\System32 is taken for C:, and any other
+// letter is taken for a volume without one if the target's first name exists there.
+func (p *Point) inVolume(target string, isRelative bool) (string, bool) {
+	slashed := strings.ReplaceAll(target, `\`, "/")
+	if isRelative {
+		return slashed, !strings.HasPrefix(slashed, "//")
+	}
+	rest := slashed
+	for _, prefix := range []string{"/??/", "//?/", "//./"} {
+		rest = strings.TrimPrefix(rest, prefix)
+	}
+	switch {
+	case len(rest) >= 2 && rest[1] == ':' && (len(rest) == 2 || rest[2] == '/'):
+		return "/" + strings.TrimPrefix(rest[2:], "/"), p.hasDrive(rest[0], rest[2:])
+	case len(rest) >= 44 && strings.EqualFold(rest[:7], "Volume{"):
+		h := p.Volume.header
+		return "/" + strings.TrimPrefix(rest[44:], "/"), h != nil && strings.EqualFold(rest[7:43], h.VolumeGUID.String())
+	}
+	return "", false
+}
+
+func (p *Point) hasDrive(letter byte, rest string) bool {
+	t, err := p.Files()
+	if err != nil {
+		return false
+	}
+	isC := letter == 'C' || letter == 'c'
+	if _, err := t.Lookup("Windows/System32"); err == nil || isC {
+		return err == nil && isC
+	}
+	first := splitPath(rest)
+	if len(first) == 0 {
+		return false
+	}
+	_, err = t.Lookup(first[0])
+	return err == nil
+}
+
+// parentDirs returns the path of the directory that holds n, from the root, without a leading slash.
+func parentDirs(n *ntfs.Node) (string, error) {
+	root, err := n.Tree().Root()
+	if err != nil {
+		return "", err
+	}
+	dir := ""
+	for range 1024 { // Windows paths hold 32,767 characters at most; a loop ends here
+		names, err := n.Names()
+		if err != nil {
+			return "", err
+		}
+		if len(names) == 0 {
+			return "", fmt.Errorf("record %v has no name", n.Ref)
+		}
+		parent, err := n.Tree().Node(names[0].Parent)
+		if err != nil {
+			return "", err
+		}
+		if parent.Ref == root.Ref {
+			return dir, nil
+		}
+		up, err := parent.Names()
+		if err != nil {
+			return "", err
+		}
+		if len(up) == 0 {
+			return "", fmt.Errorf("record %v has no name", parent.Ref)
+		}
+		dir = path.Join(EscapeName(up[0].Name), dir)
+		n = parent
+	}
+	return "", fmt.Errorf("record %v: directories nest without end", n.Ref)
+}

@@ -1,0 +1,191 @@
+package tree
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"snapmount/ntfs"
+)
+
+// Location is a parsed IMAGE[:VOLUME][@POINT][:PATH]. Absent parts are empty.
+type Location struct {
+	Image string
+	Rest  string // what follows the image, with its first ':' or '@'
+}
+
+// SplitLocation finds where the image's path ends: at the longest prefix that exists and is followed by the end, ':'
+// or '@'. So paths may hold those characters, as C:\disk.vhd does.
+func SplitLocation(s string, exists func(string) bool) (Location, error) {
+	for end := len(s); end > 0; end-- {
+		if end < len(s) && s[end] != ':' && s[end] != '@' {
+			continue
+		}
+		if exists(s[:end]) {
+			return Location{Image: s[:end], Rest: s[end:]}, nil
+		}
+	}
+	image := s
+	if i := strings.IndexAny(s, "@:"); i > 1 {
+		image = s[:i]
+	}
+	return Location{}, fmt.Errorf("%s: %w", image, fs.ErrNotExist)
+}
+
+// Target is what a Location names. Path is empty when none was given.
+type Target struct {
+	Volume  *Volume // nil when the location names the image alone
+	Point   *Point  // nil likewise
+	Path    string
+	HasPath bool
+	named   bool // volume or point were given
+}
+
+// Resolve finds the volume, the point and the path of a location in img. Without a volume it takes the only NTFS
+// volume; without a point, the current state.
+func (s *Set) Resolve(img *Image, rest string) (Target, error) {
+	var t Target
+	if r, ok := strings.CutPrefix(rest, ":"); ok {
+		name, after := r, ""
+		if i := strings.IndexAny(r, "@:"); i >= 0 {
+			name, after = r[:i], r[i:]
+		}
+		v, err := s.volumeNamed(img, name)
+		if err != nil {
+			return t, err
+		}
+		if v != nil {
+			t.Volume, rest, t.named = v, after, true
+		}
+	}
+	point := ""
+	if r, ok := strings.CutPrefix(rest, "@"); ok {
+		if point, rest = cutPoint(r); point == "" {
+			return t, fmt.Errorf("point %q: want current, latest, oldest, vssN, a shadow copy id or its start, a time such as 2026-11-03 or 2026-11-03T14:22Z, or before:TIME", r)
+		}
+		t.named = true
+	}
+	t.Path, t.HasPath = strings.CutPrefix(rest, ":")
+	if rest == "" || (t.Volume == nil && !t.named && !t.HasPath) {
+		t.HasPath = false
+	}
+	return t, s.complete(img, &t, point)
+}
+
+// complete fills in the defaults.
+func (s *Set) complete(img *Image, t *Target, point string) error {
+	if t.Volume == nil {
+		v, err := s.onlyVolume(img)
+		if err != nil {
+			if !t.named && !t.HasPath {
+				return nil // the image alone
+			}
+			return err
+		}
+		t.Volume = v
+	}
+	if point == "" {
+		t.Point = t.Volume.Current()
+		return nil
+	}
+	p, err := t.Volume.PointNamed(point)
+	if err != nil {
+		return fmt.Errorf("%s@%s: %w", t.Volume.Name, point, err)
+	}
+	t.Point = p
+	return nil
+}
+
+// NamesDisk reports whether the location names the virtual disk as a whole.
+func (t Target) NamesDisk() bool { return !t.named && !t.HasPath }
+
+// volumeNamed finds a volume by its name, by "pN", or by its label; nil when the word names none and may be a path.
+func (s *Set) volumeNamed(img *Image, word string) (*Volume, error) {
+	var found []*Volume
+	for _, v := range s.Volumes {
+		if v.Image != img || word == "" {
+			continue
+		}
+		if v.Name == word {
+			return v, nil
+		}
+		if word == fmt.Sprintf("p%d", v.Partition.Number) || strings.EqualFold(word, v.Name) || (v.Label != "" && strings.EqualFold(word, v.Label)) {
+			found = append(found, v)
+		}
+	}
+	if len(found) > 1 {
+		return nil, fmt.Errorf("volume %q: several match: %s", word, names(found))
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return nil, nil
+}
+
+func (s *Set) onlyVolume(img *Image) (*Volume, error) {
+	var found []*Volume
+	for _, v := range s.Volumes {
+		if v.Image == img && v.Filesystem == "ntfs" {
+			found = append(found, v)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoNTFS)
+	case 1:
+		return found[0], nil
+	}
+	return nil, fmt.Errorf("%s has several NTFS volumes; say which, as in %s:%s", img.Path, img.Path, names(found))
+}
+
+func names(vs []*Volume) string {
+	var out []string
+	for _, v := range vs {
+		out = append(out, v.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// Lookup finds a path of the point, "/" between names, upper and lower case as Windows takes it. "file:stream" names a
+// stream of a file; a file whose own name holds the colon comes first. Backslashes separate when nothing is found else.
+func (p *Point) Lookup(path string) (n *ntfs.Node, stream string, err error) {
+	t, err := p.Files()
+	if err != nil {
+		return nil, "", err
+	}
+	n, stream, err = lookupStream(t, path)
+	if err != nil && strings.Contains(path, `\`) {
+		if n2, s2, err2 := lookupStream(t, strings.ReplaceAll(path, `\`, "/")); err2 == nil {
+			return n2, s2, nil
+		}
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%s@%s:%s: %w", p.Volume.Name, p.Name, path, err)
+	}
+	return n, stream, nil
+}
+
+func lookupStream(t *ntfs.Tree, path string) (*ntfs.Node, string, error) {
+	n, err := t.Lookup(path)
+	if err == nil {
+		return n, "", nil
+	}
+	i := strings.LastIndexByte(path, ':')
+	if i < 0 || strings.Contains(path[i:], "/") {
+		return nil, "", err
+	}
+	n, err2 := t.Lookup(path[:i])
+	if err2 != nil {
+		return nil, "", err
+	}
+	streams, err2 := n.Streams()
+	if err2 != nil {
+		return nil, "", err2
+	}
+	for _, st := range streams {
+		if strings.EqualFold(st.Name, path[i+1:]) {
+			return n, st.Name, nil
+		}
+	}
+	return nil, "", err
+}

@@ -1,0 +1,185 @@
+// Package tree joins the layers: images, their volumes, each volume's points in time, and the files of each point,
+// named and found as users see them. It knows no FUSE; every front end and command works on a Set.
+//
+// A Set is immutable after Open and safe for concurrent use. Opening reads partition tables, boot sectors and VSS
+// catalogs; block lists and file systems are read when a point is first entered.
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"snapmount/diffstore"
+	"snapmount/imagefmt"
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/partition"
+	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs"
+)
+
+// ErrNoNTFS says that none of the images holds an NTFS volume.
+var ErrNoNTFS = fmt.Errorf("no NTFS volume found: %w", layer.ErrFormat)
+
+// Options of Open; the zero value works.
+type Options struct {
+	Unknown ntfs.UnknownPolicy // what file streams do where their content was not kept
+}
+
+// Set is all that was found in the images given.
+type Set struct {
+	Images  []*Image
+	Volumes []*Volume
+	points  []*Point // by Number
+	opts    Options
+
+	mu       sync.Mutex
+	warnings []string
+}
+
+// Image is one image file (or chain of files) and its partition table.
+type Image struct {
+	Path     string
+	Disk     *imagefmt.Image
+	Table    *partition.Table
+	TableErr error // why there is no Table
+}
+
+// Open opens every image. Volumes that cannot be understood are listed with their damage; an image that cannot be
+// opened at all is an error, since leaving it out would hide points in time.
+func Open(paths []string, opts Options) (*Set, error) {
+	s := &Set{opts: opts}
+	for _, path := range paths {
+		img, err := s.openImage(path)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.Images = append(s.Images, img)
+	}
+	for i, img := range s.Images {
+		if img.Table == nil {
+			continue
+		}
+		prefix := ""
+		if len(s.Images) > 1 {
+			prefix = fmt.Sprintf("d%d", i+1)
+		}
+		for _, p := range img.Table.Partitions {
+			v, err := openVolume(s, img, p, prefix)
+			if err != nil {
+				s.warn(fmt.Errorf("%s: partition %d: %w", img.Path, p.Number, err))
+				continue
+			}
+			s.Volumes = append(s.Volumes, v)
+		}
+	}
+	for _, v := range s.Volumes {
+		v.findPoints(s)
+	}
+	return s, nil
+}
+
+func (s *Set) openImage(path string) (*Image, error) {
+	disk, err := imagefmt.Open(path, imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", path, err)) }})
+	if err != nil {
+		return nil, err
+	}
+	img := &Image{Path: path, Disk: disk}
+	img.Table, img.TableErr = partition.List(disk)
+	if img.TableErr != nil {
+		s.warn(fmt.Errorf("%s: %w", path, img.TableErr))
+		return img, nil
+	}
+	for _, w := range img.Table.Warnings {
+		s.warn(fmt.Errorf("%s: %w", path, w))
+	}
+	return img, nil
+}
+
+// Close closes the images. Nothing of the Set may be used afterwards.
+func (s *Set) Close() error {
+	var errs []error
+	for _, img := range s.Images {
+		errs = append(errs, img.Disk.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Warnings gives what was odd so far, in order of discovery, each once.
+func (s *Set) Warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string{}, s.warnings...)
+}
+
+func (s *Set) warn(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.warnings {
+		if w == err.Error() {
+			return
+		}
+	}
+	const most = 1000 // a damaged image can have more to say than anyone reads
+	if len(s.warnings) < most {
+		s.warnings = append(s.warnings, err.Error())
+	}
+}
+
+// Point returns the point in time that has this Number.
+func (s *Set) Point(number int) (*Point, error) {
+	if number < 0 || number >= len(s.points) {
+		return nil, fmt.Errorf("point %d: %w", number, fs.ErrNotExist)
+	}
+	return s.points[number], nil
+}
+
+// NTFS returns the volumes whose files can be shown, or ErrNoNTFS.
+func (s *Set) NTFS() ([]*Volume, error) {
+	var out []*Volume
+	for _, v := range s.Volumes {
+		if v.Filesystem == "ntfs" {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 {
+		return nil, ErrNoNTFS
+	}
+	return out, nil
+}
+
+// storage finds the volume with this VSS volume GUID for a diff area of v, in v's own image first: copies of one disk
+// carry the same GUIDs.
+func (s *Set) storage(v *Volume, guid wintype.GUID) (layer.Source, error) {
+	var other *Volume
+	for _, c := range s.Volumes {
+		if c == v || c.header == nil || c.header.VolumeGUID != guid {
+			continue
+		}
+		if c.Image == v.Image {
+			return c.Block, nil
+		}
+		if other == nil {
+			other = c
+		} else if other.Image != c.Image {
+			return nil, fmt.Errorf("volume {%s} is in two of the images given, %s and %s", guid, other.Image.Path, c.Image.Path)
+		}
+	}
+	if other == nil {
+		return nil, fmt.Errorf("volume {%s} is not in the images given: add the image that holds it: %w", guid, fs.ErrNotExist)
+	}
+	return other.Block, nil
+}
+
+// headerOf reads the VSS header, or returns nil when VSS was never on.
+func headerOf(block layer.Source) (*diffstore.Header, error) {
+	h, err := diffstore.ReadHeader(block)
+	if errors.Is(err, diffstore.ErrNoSnapshots) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &h, nil
+}

@@ -1,0 +1,226 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"snapmount/diffstore"
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/partition"
+	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs"
+)
+
+// Volume is one partition, or a disk without a partition table.
+type Volume struct {
+	Name        string // p2-Windows: partition number and label; d1p2-Windows with several images
+	Image       *Image
+	Partition   partition.Partition
+	Filesystem  string // "ntfs", "refs", "bitlocker", "exfat", "fat"; empty when unknown
+	Label       string
+	ClusterSize int          // bytes; 0 when not NTFS
+	Block       layer.Mapper // the volume as imaged
+	Points      []*Point     // the current state, then the snapshots, oldest first
+	Damage      error        // why snapshots are missing, or nil
+
+	header *diffstore.Header // nil when VSS was never on
+	vss    *diffstore.Volume // nil when there are no snapshots
+}
+
+// Point is a volume at one time.
+type Point struct {
+	Name     string              // "current", or the creation time, as the directory is called
+	Number   int                 // counts the points of the whole Set
+	Volume   *Volume             //
+	Snapshot *diffstore.Snapshot // nil for the current state
+
+	// Blocks gives the volume's bytes at this time, as the Windows driver would. It reads the block lists at its first call.
+	Blocks func() (layer.Mapper, error)
+	// Files gives the file system at this time. Its errors are of this point alone.
+	Files func() (*ntfs.Tree, error)
+}
+
+// openVolume looks at the boot sector and the VSS header only.
+func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volume, error) {
+	block, err := layer.Section(img.Disk, p.Off, p.Len)
+	if err != nil {
+		return nil, err
+	}
+	v := &Volume{Image: img, Partition: p, Block: block, Name: fmt.Sprintf("%sp%d", prefix, p.Number)}
+	v.Filesystem = partition.FileSystem(block)
+	if v.header, v.Damage = headerOf(block); v.Damage != nil {
+		s.warn(fmt.Errorf("%s: %w", v.Name, v.Damage))
+	}
+	s.addPoint(v, "current", nil)
+	switch v.Filesystem {
+	case "ntfs":
+		v.describe(s)
+	case "bitlocker":
+		s.warn(fmt.Errorf("%s: encrypted by BitLocker: %w; decrypt it first", v.Name, layer.ErrUnsupported))
+	}
+	return v, nil
+}
+
+// describe takes label and cluster size from the current file system.
+func (v *Volume) describe(s *Set) {
+	t, err := v.Points[0].Files()
+	if err != nil {
+		s.warn(fmt.Errorf("%s: current: %w", v.Name, err))
+		return
+	}
+	v.Label, v.ClusterSize = t.Label(), t.ClusterSize()
+	if l := plainName(v.Label); l != "" {
+		v.Name += "-" + l
+	}
+}
+
+// plainName keeps a label usable as a directory name on any system and inside a LOCATION.
+func plainName(label string) string {
+	return strings.TrimRight(strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || strings.ContainsRune(`/\:@*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, strings.TrimSpace(label)), ". ")
+}
+
+// findPoints adds the snapshots.
+func (v *Volume) findPoints(s *Set) {
+	if v.header == nil {
+		return
+	}
+	vss, err := diffstore.Open(v.Block, diffstore.Options{
+		Storage: func(g wintype.GUID) (layer.Source, error) { return s.storage(v, g) },
+		Warn:    func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
+	})
+	if errors.Is(err, diffstore.ErrNoSnapshots) {
+		return
+	}
+	if err != nil {
+		v.Damage = err
+		s.warn(fmt.Errorf("%s: %w", v.Name, err))
+		return
+	}
+	v.vss, v.Damage = vss, vss.Damage()
+	taken := map[string]int{}
+	for _, snap := range vss.Snapshots() {
+		name := snap.Created.UTC().Format("2006-01-02T150405Z")
+		taken[name]++
+		if n := taken[name]; n > 1 {
+			name += fmt.Sprintf("-%d", n)
+		}
+		if snap.Offline {
+			name += "-offline"
+		}
+		s.addPoint(v, name, snap)
+	}
+}
+
+func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
+	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap}
+	p.Blocks = func() (layer.Mapper, error) { return v.Block, nil }
+	if snap != nil {
+		p.Blocks = sync.OnceValues(func() (layer.Mapper, error) {
+			view, err := snap.Open()
+			if err != nil {
+				return nil, fmt.Errorf("%s@%s: %w", v.Name, name, err)
+			}
+			return view, nil
+		})
+	}
+	p.Files = sync.OnceValues(func() (*ntfs.Tree, error) {
+		blocks, err := p.Blocks()
+		if err != nil {
+			return nil, err
+		}
+		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Warn: func(err error) {
+			s.warn(fmt.Errorf("%s@%s: %w", v.Name, name, err))
+		}})
+		if err != nil {
+			return nil, fmt.Errorf("%s@%s: %w", v.Name, name, err)
+		}
+		return t, nil
+	})
+	s.points = append(s.points, p)
+	v.Points = append(v.Points, p)
+}
+
+// Current returns the volume as imaged.
+func (v *Volume) Current() *Point { return v.Points[0] }
+
+// Snapshots returns the points from snapshots, oldest first.
+func (v *Volume) Snapshots() []*Point { return v.Points[1:] }
+
+// Latest returns the newest snapshot that its owner did not delete, else the newest; nil when there is none.
+func (v *Volume) Latest() *Point {
+	return firstShown(slices.Backward(v.Snapshots()))
+}
+
+// Oldest returns the oldest snapshot that its owner did not delete, else the oldest; nil when there is none.
+func (v *Volume) Oldest() *Point {
+	return firstShown(slices.All(v.Snapshots()))
+}
+
+func firstShown(points func(func(int, *Point) bool)) *Point {
+	var hidden *Point
+	for _, p := range points {
+		if !p.Snapshot.Offline {
+			return p
+		}
+		if hidden == nil {
+			hidden = p
+		}
+	}
+	return hidden
+}
+
+// Created returns when the snapshot was taken; the zero time for the current state, whose time no image tells.
+func (p *Point) Created() time.Time {
+	if p.Snapshot == nil {
+		return time.Time{}
+	}
+	return p.Snapshot.Created
+}
+
+// Size returns the bytes of the volume at this time, without opening the snapshot.
+func (p *Point) Size() int64 {
+	if p.Snapshot == nil {
+		return p.Volume.Block.Size()
+	}
+	return p.Snapshot.Size
+}
+
+// ChangedBytes returns how much of the volume the snapshot's own store keeps.
+func (p *Point) ChangedBytes() (int64, error) {
+	if p.Snapshot == nil {
+		return 0, nil
+	}
+	changed, err := p.Snapshot.Changed()
+	if err != nil {
+		return 0, err
+	}
+	n := int64(changed.GetCardinality()) * diffstore.BlockSize
+	if last := p.Snapshot.Size / diffstore.BlockSize; changed.Contains(uint32(last)) {
+		n -= diffstore.BlockSize - p.Snapshot.Size%diffstore.BlockSize
+	}
+	return n, nil
+}
+
+// DiffArea says where the snapshot's store is: "local", or the volume that holds it.
+func (s *Set) DiffArea(p *Point) string {
+	h := p.Volume.header
+	if h == nil || h.Local() {
+		return "local"
+	}
+	where := fmt.Sprintf("volume {%s}", h.StorageGUID)
+	for _, v := range s.Volumes {
+		if v.header != nil && v != p.Volume && v.header.VolumeGUID == h.StorageGUID {
+			return where + " " + v.Name
+		}
+	}
+	return where + " not given"
+}

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Runs all tests. Arguments go to "go test" (for example -race). As root on Debian it first installs the other tools
+# that results are compared with; elsewhere it says what is missing, and the tests that need it skip.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc"
+missing() {
+	for p in $peers; do
+		PATH="$PATH:/usr/sbin:/sbin" command -v "${p%%:*}" >/dev/null 2>&1 || echo "${p##*:}"
+	done | sort -u | tr '\n' ' '
+}
+want=$(missing)
+if [ -n "$want" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+	echo "installing what results are compared with: $want"
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $want; } >/tmp/snapmount-apt.log 2>&1 ||
+		echo "not all could be installed: see /tmp/snapmount-apt.log"
+	want=$(missing)
+fi
+[ -z "$want" ] || echo "NOT INSTALLED, tests against it are skipped: $want"
+[ -w /dev/fuse ] || echo "NO FUSE (/dev/fuse cannot be opened): mount tests are skipped"
+[ -d "${SNAPMOUNT_SHARED:-../shared}" ] || echo "NO REAL IMAGES (set SNAPMOUNT_SHARED): tests on them are skipped"
+
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+PATH="$PATH:/usr/sbin:/sbin" go test -v "$@" ./... >"$log" 2>&1
+code=$?
+if [ "$code" != 0 ]; then
+	grep -vE '^(=== |[[:space:]]*--- (PASS|SKIP))' "$log" | tail -n 400
+fi
+grep 'SKIPPED' "$log" | sed 's/^ *//' | sort | uniq -c | sed 's/^ */skipped /'
+grep -E '^(ok|FAIL|\?)[[:space:]]' "$log"
+exit "$code"
