@@ -1,0 +1,151 @@
+package diffstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"snapmount/imagefmt/layer"
+)
+
+const (
+	bitsPerBlock = payloadSize * 8
+	// batch is the least number of bitmap blocks that fill whole 65,536-bit containers of a roaring bitmap.
+	batch = 64
+	// allBlocks is one more than the largest block number.
+	allBlocks = math.MaxUint32 + 1
+)
+
+// readBits returns the bitmap that starts at first, bit i for block i, of which n matter; known is how many bits it
+// has. An error leaves what was read before.
+func readBits(src layer.Source, first uint64, n int64, warn func(error)) (set *roaring.Bitmap, known int64, err error) {
+	if first == 0 {
+		return roaring.New(), 0, errors.New("no bitmap")
+	}
+	set = roaring.New()
+	ch := chain{src: src, name: "bitmap", kind: typeBitmap, warn: warn}
+	var words []uint64
+	pour := func() {
+		part := roaring.New()
+		part.FromDense(words, true)
+		set.Or(roaring.AddOffset64(part, known-int64(len(words))*64))
+		words = words[:0]
+	}
+	want := (n + bitsPerBlock - 1) / bitsPerBlock
+	err = ch.each(first, int(want), func(_ uint64, payload []byte) bool {
+		for i := 0; i < len(payload); i += 8 {
+			words = append(words, binary.LittleEndian.Uint64(payload[i:]))
+		}
+		if known += bitsPerBlock; len(words) == batch*payloadSize/8 {
+			pour()
+		}
+		return true
+	})
+	pour()
+	known = min(known, n)
+	set.RemoveRange(uint64(known), allBlocks)
+	return set, known, err
+}
+
+// marks say which blocks a snapshot and the newer stores it is read through left unprotected (rule 11).
+type marks struct {
+	own    *roaring.Bitmap // by the snapshot's own store, for certain
+	unsure *roaring.Bitmap // by its own or a newer store, perhaps
+	zeros  *roaring.Bitmap // by such a store with IgnoredAsZeros: the driver gives zeros
+	older  *roaring.Bitmap // what unsure means for older snapshots
+	mine   *roaring.Bitmap // the part of unsure by its own store
+	counts bool            // mine is part of older
+	damage error           // of the snapshot's own bitmaps
+}
+
+// readMarks reads the bitmaps of s and joins them with the marks of the next newer snapshot.
+func (s *Snapshot) readMarks() *marks {
+	m := &marks{own: roaring.New(), mine: roaring.New(), zeros: roaring.New(), older: roaring.New()}
+	if newer := s.at + 1; newer < len(s.vol.snapshots) {
+		n := s.vol.snapshots[newer].marks()
+		m.zeros, m.older = n.zeros, n.older
+	}
+	m.unsure = m.older
+	if s.lost != nil {
+		return m // an incomplete store: all is unknown anyway
+	}
+	defer m.cut(blocks(s.Size))
+	doubt := m.readOwn(s)
+	m.own.RunOptimize()
+	m.mine = m.own
+	if !doubt.IsEmpty() {
+		m.mine = roaring.Or(m.own, doubt)
+	}
+	m.unsure = roaring.Or(m.older, m.mine)
+	m.unsure.RunOptimize()
+	if s.Flags&IgnoredAsZeros != 0 {
+		m.zeros = roaring.Or(m.zeros, m.own)
+		m.zeros.RunOptimize()
+	}
+	if m.counts = s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0; m.counts {
+		m.older = m.unsure
+	}
+	return m
+}
+
+// cut adds, for older snapshots, what was not on the volume when this one was made.
+func (m *marks) cut(n int64) {
+	m.older = m.older.Clone()
+	m.older.AddRange(uint64(n), allBlocks)
+}
+
+// readOwn sets own and damage, and returns the blocks of which it cannot be told whether they are own. Without
+// IgnoredAsZeros an unreadable current bitmap raises no doubt: such snapshots are not scoped, so that what it marks
+// is free space, and what is asked for is not.
+func (m *marks) readOwn(s *Snapshot) (doubt *roaring.Bitmap) {
+	n := blocks(s.Size)
+	doubt = roaring.New()
+	set, known, err := readBits(s.storage, s.entry.current, n, s.warn)
+	m.own, m.damage = set, wrap("current bitmap", err)
+	if err != nil && s.Flags&IgnoredAsZeros != 0 {
+		doubt.AddRange(uint64(known), uint64(n))
+	}
+	if s.entry.previous == 0 {
+		return doubt
+	}
+	set, known, err = readBits(s.storage, s.entry.previous, n, s.warn)
+	m.damage = errors.Join(m.damage, wrap("previous bitmap", err))
+	needed := roaring.Flip(set, 0, uint64(min(known, s.olderBlocks())))
+	needed.RemoveRange(uint64(min(known, s.olderBlocks())), allBlocks)
+	if s.at == 0 {
+		doubt.Or(roaring.And(m.own, needed)) // the older ones are gone: it may be padding past their end
+	} else {
+		doubt.AndNot(needed)
+	}
+	m.own.AndNot(needed)
+	if err != nil {
+		tail := roaring.New()
+		tail.AddRange(uint64(known), allBlocks)
+		doubt.Or(roaring.And(m.own, tail))
+		m.own.AndNot(tail)
+	}
+	return doubt
+}
+
+// olderBlocks is how many blocks an older snapshot can need: past it a previous bitmap is padding.
+func (s *Snapshot) olderBlocks() int64 {
+	if s.at == 0 {
+		return blocks(s.Size) // the older ones are gone
+	}
+	var n int64
+	for _, o := range s.vol.snapshots[:s.at] {
+		n = max(n, blocks(o.Size))
+	}
+	return n
+}
+
+// wrap names the bitmap that err is about.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

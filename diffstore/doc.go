@@ -1,0 +1,40 @@
+// Package diffstore reads the volume shadow copies (VSS) that the Windows driver volsnap keeps on a volume, and
+// presents the volume as it was at each of them.
+//
+// A volume has a stack of snapshots, 1 the oldest. Each owns a store (diff area). Before a 16 KiB block of the live
+// volume is overwritten for the first time since the newest snapshot was made, its old content goes to the newest
+// store. A snapshot is therefore read by asking its own store, then each newer one, then the live volume.
+//
+// The rules, cited by number in the code:
+//
+//  1. Order is the stack position, never the time; stores marked offline stay in the chain. A gap in the positions
+//     ends the chain of the snapshots below it, and makes it incomplete (rule 12).
+//  2. Snapshot and store entries of the catalog are joined by store GUID, wherever they stand.
+//  3. When the diff area is on another volume, that volume's catalog has the store entries, and their offsets and all
+//     data offsets count there. Original offsets, moves and live data count on the volume itself.
+//  4. A metadata block whose identifier, type or own offset is wrong, or that was seen before, ends its chain. What
+//     was read before stays usable and the damage is reported.
+//  5. Descriptors count in list order. Unused and empty ones are skipped; only the bits moved, overlay and unused
+//     change reading. A block whose descriptor points outside of the volume is unreadable.
+//  6. A moved block (forwarder O to R) is read at R in the next newer store, finally on the live volume. A later
+//     descriptor of R in the same store belongs to O.
+//  7. A copy wins over a move of the same block in the same store, in either order; of several copies the last wins.
+//  8. A move that comes home removes what the store has of that block.
+//  9. Overlays are 512-byte sectors written into the snapshot itself. They count only for the snapshot that owns them,
+//     each with its own data, the later one winning; moves do not touch them.
+//  10. A block that no store has is live data, when nothing says that it went unprotected (rule 11) or that a store is
+//     incomplete (rule 12). After a move there is no test of rule 11.
+//  11. A store does not protect the blocks set in its current bitmap and, if it has one, in its previous bitmap. A
+//     previous bitmap of 0 length, or that ends before the block, counts as set. What the snapshot's own store, or a
+//     newer one on the way, left unprotected is layer.Unknown. Base says what the driver gives: zeros when such a
+//     store has the flag IgnoredAsZeros, zeros when the snapshot is the newest of all (unless the block is the target of
+//     its own unfinished move), else live data. A newer store without previous bitmap and without IgnoredAsZeros
+//     says nothing: Server 2003 keeps none and asks all older bitmaps instead.
+//  12. A store whose block list could not be read to its end is incomplete. For snapshots that are read through it, a
+//     copy found there or before is data; everything else is layer.Unknown, with the best guess as Base. Newer
+//     snapshots are not concerned.
+//  13. Each snapshot has its own size. Live bytes past the end of the live volume are an error, not zeros.
+//
+// The format is described by libvshadow and DFIR-ORC; rules 1, 2, 3, 7 and 11 were checked against what the driver
+// returned. All values are safe for concurrent use.
+package diffstore

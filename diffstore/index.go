@@ -1,0 +1,191 @@
+package diffstore
+
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"snapmount/imagefmt/layer"
+)
+
+// kind tells what a row is.
+type kind uint8
+
+const (
+	regular kind = iota // at is the data offset of a whole block
+	moved               // at is the block number of the target
+	overlay             // at is the data offset; only sectors count
+	target              // of a move of the newest store that nothing followed
+	home                // removes what came before; not in an index
+)
+
+// lostData stands for an offset that cannot be.
+const lostData = math.MaxUint64
+
+// row says what one store has of one block: 24 bytes.
+type row struct {
+	block   block
+	sectors uint32
+	at      uint64
+	store   uint16 // Snapshot.at
+	kind    kind
+}
+
+// index serves all snapshots of a volume: rows by block, then store, then overlays in order before the rest.
+type index struct {
+	rows   []row
+	damage []error // by store: why its block list is incomplete, nil when it is not
+}
+
+// build reads all block lists, a few at a time.
+func (v *Volume) build() *index {
+	loads := make([]*loader, len(v.snapshots))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, min(runtime.GOMAXPROCS(0), 8))
+	for i, s := range v.snapshots {
+		slots <- struct{}{}
+		wg.Go(func() {
+			loads[i] = s.load()
+			<-slots
+		})
+	}
+	wg.Wait()
+	separate(loads)
+	loads[len(loads)-1].targets()
+
+	x := &index{damage: make([]error, len(loads))}
+	n := 0
+	for i, l := range loads {
+		x.damage[i] = l.damage
+		n += len(l.rows)
+	}
+	rows := make([]row, 0, n)
+	for i, l := range loads {
+		rows = append(rows, l.rows...)
+		loads[i] = nil
+	}
+	x.rows = flatten(sortByBlock(rows))
+	return x
+}
+
+// separate ends the lists of stores that claim the same list block, there: nothing tells whose it is (rule 4).
+func separate(loads []*loader) {
+	type place struct {
+		src layer.Source
+		at  block
+	}
+	type claim struct{ load, list int }
+	claims := map[place]claim{}
+	for i, l := range loads {
+		for j, b := range l.lists {
+			p := place{l.s.storage, b.at}
+			first, taken := claims[p]
+			if !taken {
+				claims[p] = claim{i, j}
+				continue
+			}
+			err := layer.Corrupt("block list", b.at.off(), "claimed by stores %d and %d", loads[first.load].s.Index, l.s.Index)
+			l.cut(j, err)
+			if o := loads[first.load]; first.list < len(o.lists) {
+				o.cut(first.list, err)
+			}
+			break
+		}
+	}
+}
+
+// sortByBlock sorts by block and keeps the order of the rows of a block. It may use a second slice.
+func sortByBlock(rows []row) []row {
+	const bits, size, passes = 11, 1 << 11, 3
+	var counts [passes][size]int
+	for _, r := range rows {
+		for p := range passes {
+			counts[p][r.block>>(p*bits)%size]++
+		}
+	}
+	other := make([]row, len(rows))
+	for p := range passes {
+		if len(rows) == 0 || counts[p][rows[0].block>>(p*bits)%size] == len(rows) {
+			continue
+		}
+		sum := 0
+		for i, n := range counts[p] {
+			counts[p][i] = sum
+			sum += n
+		}
+		for _, r := range rows {
+			at := &counts[p][r.block>>(p*bits)%size]
+			other[*at] = r
+			*at++
+		}
+		rows, other = other, rows
+	}
+	return rows
+}
+
+// flatten leaves, of the events that a store has of a block, its overlays and at most one other row behind them
+// (rules 7 and 8). It works in place.
+func flatten(rows []row) []row {
+	out := rows[:0]
+	for i := 0; i < len(rows); {
+		first, base, found := rows[i], row{}, false
+		for ; i < len(rows) && rows[i].block == first.block && rows[i].store == first.store; i++ {
+			switch r := rows[i]; r.kind {
+			case overlay, target:
+				out = append(out, r)
+			case home:
+				found = false
+			case moved:
+				if !found || base.kind == moved {
+					base, found = r, true
+				}
+			default:
+				base, found = r, true
+			}
+		}
+		if found {
+			out = append(out, base)
+		}
+	}
+	return out
+}
+
+// find returns the position of the first row of block b at or after a store.
+func (x *index) find(b block, store int) int {
+	lo, hi := 0, len(x.rows)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if r := &x.rows[mid]; r.block < b || r.block == b && int(r.store) < store {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// after returns the position after the rows of block b, of which p is one or the end. Groups are mostly short.
+func (x *index) after(b block, p int) int {
+	for n := 0; p < len(x.rows) && x.rows[p].block == b; n++ {
+		if n == 16 {
+			return x.find(b, maxStores+1)
+		}
+		p++
+	}
+	return p
+}
+
+// base returns the first row that is a copy or a move of b, among those of stores from up to end; p is the position
+// of such a row or before it.
+func (x *index) base(b block, p, end int) (row, bool) {
+	for ; p < len(x.rows); p++ {
+		r := x.rows[p]
+		if r.block != b || int(r.store) >= end {
+			break
+		}
+		if r.kind == regular || r.kind == moved {
+			return r, true
+		}
+	}
+	return row{}, false
+}

@@ -1,0 +1,116 @@
+package diffstore
+
+import (
+	"encoding/binary"
+	"math"
+
+	"snapmount/imagefmt/layer"
+)
+
+// BlockSize is the unit of copy-on-write in bytes, whatever the cluster size.
+const BlockSize = 1 << blockBits
+
+const (
+	blockBits   = 14
+	sectorSize  = 512
+	sectors     = BlockSize / sectorSize
+	recordSize  = 0x80 // header of every metadata block
+	payloadSize = BlockSize - recordSize
+	// maxVolume is what 32-bit block numbers reach, and the largest volume that VSS supports.
+	maxVolume = int64(math.MaxUint32) << blockBits
+)
+
+// identifier is the GUID {3808876b-c176-4e48-b7ae-04046e6cc752} as stored, the start of every VSS record.
+const identifier = "\x6b\x87\x08\x38\x76\xc1\x48\x4e\xb7\xae\x04\x04\x6e\x6c\xc7\x52"
+
+// block numbers a 16 KiB block of a volume.
+type block uint32
+
+func (b block) off() int64 { return int64(b) << blockBits }
+
+// blockOf wants an offset below maxVolume.
+func blockOf(off int64) block { return block(off >> blockBits) }
+
+// blocks returns how many blocks n bytes take, the last one possibly partial.
+func blocks(n int64) int64 { return (n-1)>>blockBits + 1 }
+
+// The record types.
+const (
+	typeVolume  = 1
+	typeCatalog = 2
+	typeList    = 3
+	typeStore   = 4
+	typeBitmap  = 6
+)
+
+// record is the header of a metadata block, 0x80 bytes.
+type record struct {
+	version, kind           uint32
+	relative, current, next uint64 // bytes; the first in the store file, the others on the volume
+	info                    uint64 // bytes of application information, type 4 only
+}
+
+func decodeRecord(b []byte) (record, bool) {
+	le := binary.LittleEndian
+	return record{
+		version:  le.Uint32(b[0x10:]),
+		kind:     le.Uint32(b[0x14:]),
+		relative: le.Uint64(b[0x18:]),
+		current:  le.Uint64(b[0x20:]),
+		next:     le.Uint64(b[0x28:]),
+		info:     le.Uint64(b[0x30:]),
+	}, string(b[:0x10]) == identifier
+}
+
+// chain walks the metadata blocks of one list (rule 4).
+type chain struct {
+	src  layer.Source
+	name string // the format's noun, for errors
+	kind uint32
+	warn func(error)
+	buf  [BlockSize]byte
+}
+
+// read returns the header and payload of the block at off; the payload is valid until the next call.
+func (c *chain) read(off uint64) (record, []byte, error) {
+	if off%BlockSize != 0 || off > uint64(maxVolume) || int64(off)+BlockSize > c.src.Size() {
+		at := int64(min(off, math.MaxInt64))
+		return record{}, nil, layer.Corrupt(c.name, at, "outside of the volume (0x%x bytes) or not aligned", c.src.Size())
+	}
+	if err := layer.ReadFull(c.src, c.buf[:], int64(off)); err != nil {
+		return record{}, nil, &layer.CorruptError{Struct: c.name, Off: int64(off), Err: err}
+	}
+	r, ok := decodeRecord(c.buf[:])
+	switch {
+	case !ok:
+		return r, nil, layer.Corrupt(c.name, int64(off), "no VSS identifier")
+	case r.kind != c.kind:
+		return r, nil, layer.Corrupt(c.name, int64(off), "type %d, want %d", r.kind, c.kind)
+	case r.current != off:
+		return r, nil, layer.Corrupt(c.name, int64(off), "its own offset is 0x%x", r.current)
+	}
+	if r.version != 1 {
+		c.warn(layer.Corrupt(c.name, int64(off), "version %d, want 1; read all the same", r.version))
+	}
+	return r, c.buf[recordSize:], nil
+}
+
+// each calls f with the payload of every block from first on, until f gives false or limit blocks are read.
+func (c *chain) each(first uint64, limit int, f func(off uint64, payload []byte) bool) error {
+	seen := map[uint64]bool{}
+	for off := first; off != 0 && len(seen) < limit; {
+		if seen[off] {
+			return layer.Corrupt(c.name, int64(off), "chain returns to a block already read")
+		}
+		seen[off] = true
+		r, payload, err := c.read(off)
+		if err != nil {
+			return err
+		}
+		if !f(off, payload) {
+			return nil
+		}
+		off = r.next
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package diffstore_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"snapmount/diffstore"
+	"snapmount/diffstore/vsstest"
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/wintype"
+)
+
+const blockSize = vsstest.BlockSize
+
+// world is a simulated volume with its images.
+type world struct {
+	r       *rand.Rand
+	live    *vsstest.Memory
+	storage *vsstest.Memory // nil when local
+	vol     *vsstest.Volume
+	first   uint32 // blocks from first on are the user's
+	shrunk  bool
+	free    map[uint32]bool
+}
+
+// newWorld makes a volume of some blocks: block 0, then what VSS uses when local, then the user's.
+func newWorld(seed uint64, user int, area uint32, foreign bool) (*world, error) {
+	w := &world{r: rand.New(rand.NewPCG(seed, 9)), first: 1}
+	cfg := vsstest.Config{PadPrevious: w.r.IntN(2) == 0}
+	if w.r.IntN(2) == 0 {
+		cfg.Scatter = seed + 1
+	}
+	if foreign {
+		w.first = 17
+		w.storage = vsstest.NewMemory(int64(area+1) * blockSize)
+		cfg.Storage, cfg.Area, cfg.Catalog = w.storage, []vsstest.Blocks{{First: 1, Count: area}}, []vsstest.Blocks{{First: 1, Count: 16}}
+	} else {
+		w.first = area + 1
+		cfg.Area = []vsstest.Blocks{{First: area/2 + 1, Count: area - area/2}, {First: 1, Count: area / 2}}
+	}
+	w.live = vsstest.NewMemory((int64(w.first)+int64(user))*blockSize - 512*w.r.Int64N(31))
+	cfg.Volume = w.live
+	p := make([]byte, w.live.Size()-int64(w.first)*blockSize)
+	fill(w.r, p)
+	if _, err := w.live.WriteAt(p, int64(w.first)*blockSize); err != nil {
+		return nil, err
+	}
+	var err error
+	w.vol, err = vsstest.New(cfg)
+	return w, err
+}
+
+// fill writes different bytes into every sector, cheaply.
+func fill(r *rand.Rand, p []byte) {
+	for i := 0; i+8 <= len(p); i += 512 {
+		copy(p[i:], fmt.Appendf(nil, "%016x", r.Uint64()))
+	}
+}
+
+// step does one random thing.
+func (w *world) step() error {
+	n := uint32((w.live.Size() + blockSize - 1) / blockSize)
+	pick := func() uint32 { return w.first + w.r.Uint32N(n-w.first) }
+	switch k := w.r.IntN(20); {
+	case k < 9:
+		off := int64(pick())*blockSize + w.r.Int64N(8)*512
+		p := make([]byte, max(0, min(w.live.Size()-off, w.r.Int64N(3*blockSize))))
+		if len(p) == 0 {
+			return nil
+		}
+		fill(w.r, p)
+		return w.vol.Write(off, p)
+	case k < 14:
+		from, to := pick(), pick()
+		if from != to && int64(max(from, to)+1)*blockSize <= w.live.Size() {
+			return w.vol.Move(from, to)
+		}
+	case k < 16:
+		snaps := w.vol.Snapshots()
+		if len(snaps) == 0 {
+			return nil
+		}
+		off := int64(pick())*blockSize + w.r.Int64N(32)*512
+		p := make([]byte, 512*(1+w.r.Int64N(40)))
+		if off+int64(len(p)) <= snaps[len(snaps)-1].Size() {
+			fill(w.r, p)
+			return w.vol.WriteSnapshot(off, p)
+		}
+	case k < 17:
+		return w.hideOrDelete()
+	case k == 17:
+		return w.resize()
+	default:
+		return w.snapshot()
+	}
+	return nil
+}
+
+func (w *world) hideOrDelete() error {
+	snaps := w.vol.Snapshots()
+	if len(snaps) == 0 {
+		return nil
+	}
+	if len(snaps) > 1 && w.r.IntN(3) == 0 {
+		return w.vol.DeleteOldest()
+	}
+	return w.vol.Hide(w.r.IntN(len(snaps)))
+}
+
+func (w *world) resize() error {
+	size := w.live.Size() + 512*(w.r.Int64N(200)-100)
+	if size < int64(w.first+3)*blockSize {
+		return nil
+	}
+	if size > w.live.Size() {
+		for _, s := range w.vol.Snapshots() {
+			if s.Size() > w.live.Size() {
+				return nil
+			}
+		}
+	} else if size < w.live.Size() {
+		w.shrunk = true
+	}
+	return w.vol.Resize(size)
+}
+
+func (w *world) snapshot() error {
+	o := vsstest.Options{}
+	if w.r.IntN(3) == 0 {
+		o.Flags = 0x400
+	}
+	free := w.r.IntN(3)
+	salt := w.r.Uint32()
+	o.Free = func(b uint32) bool { return free > 0 && b > 0 && (b*2654435761+salt)>>28 < uint32(free*4) }
+	_, err := w.vol.Snapshot(o)
+	return err
+}
+
+// open opens what was written.
+func (w *world) open(t testing.TB) (*diffstore.Volume, error) {
+	if err := w.vol.Flush(); err != nil {
+		return nil, err
+	}
+	opts := diffstore.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }}
+	if w.storage != nil {
+		opts.Storage = func(wintype.GUID) (layer.Source, error) { return w.storage, nil }
+	}
+	return diffstore.Open(w.live, opts)
+}
+
+// check compares all that snapshots need. Blocks that a shrink lost may be errors, nothing else may.
+func (w *world) check(t *testing.T) (snapshots, compared int) {
+	want := w.vol.Snapshots()
+	vol, err := w.open(t)
+	if len(want) == 0 {
+		if err == nil {
+			t.Error("Open found snapshots, want none")
+		}
+		return 0, 0
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := vol.Snapshots()
+	if len(got) != len(want) {
+		t.Fatalf("%d snapshots, want %d", len(got), len(want))
+	}
+	for i, s := range got {
+		if s.Size != want[i].Size() || s.StoreID != want[i].Entry.Store || s.Offline != (want[i].Point.Flags&0x100 != 0) || s.Damage != nil {
+			t.Errorf("snapshot %+v, want %+v", s, want[i].Point)
+		}
+		v, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Damage(); err != nil {
+			t.Errorf("snapshot %d: damage: %v", s.Index, err)
+		}
+		compared += w.compare(t, v, want[i], s.Index)
+	}
+	return len(got), compared
+}
+
+// compare checks block 0 and what is the user's.
+func (w *world) compare(t *testing.T, v *diffstore.View, want *vsstest.Snapshot, index int) (compared int) {
+	user := int64(w.first) * blockSize
+	return w.compareRange(t, v, want, index, 0, blockSize) + w.compareRange(t, v, want, index, user, v.Size()-user)
+}
+
+// compareRange reads v in pieces as its extents fall, so that each error is seen where it belongs.
+func (w *world) compareRange(t *testing.T, v *diffstore.View, want *vsstest.Snapshot, index int, at, n int64) (compared int) {
+	stop := at + n
+	for e, err := range v.Extents(at, n) {
+		if e.Off != at || e.Len <= 0 {
+			t.Fatalf("snapshot %d: extent at %d, want %d", index, e.Off, at)
+		}
+		at += e.Len
+		got := make([]byte, e.Len)
+		if err == nil && e.Base != nil {
+			err = layer.ReadFull(e.Base, got, e.BaseOff)
+		}
+		for b := uint32(e.Off / blockSize); int64(b)*blockSize < at; b++ {
+			from, to := max(e.Off, int64(b)*blockSize), min(at, int64(b+1)*blockSize)
+			truth, terr := want.Block(b)
+			if terr != nil {
+				t.Fatal(terr)
+			}
+			same := bytes.Equal(got[from-e.Off:to-e.Off], truth[from-int64(b)*blockSize:to-int64(b)*blockSize])
+			switch {
+			case err != nil && !w.shrunk:
+				t.Fatalf("snapshot %d, block %d: %v", index, b, err)
+			case err != nil || want.Ignored(b) && e.Kind != layer.Data:
+			case e.Kind != layer.Data:
+				t.Fatalf("snapshot %d, block %d: %v, want data", index, b, e.Kind)
+			case !same:
+				v.DebugBlock(b); t.Fatalf("%v snapshot %d, block %d: wrong bytes (extent %+v)", want.Ignored(b), index, b, e)
+			default:
+				compared++
+			}
+		}
+	}
+	if at != stop {
+		t.Fatalf("snapshot %d: extents end at %d, want %d", index, at, stop)
+	}
+	return compared
+}
+
+// run makes one random volume and checks it.
+func run(t *testing.T, seed uint64) (snapshots, compared int) {
+	steps, user, area := 60, 24, uint32(700)
+	if seed%200 == 7 {
+		steps, area = 2500, 6000
+	}
+	w, err := newWorld(seed, user, area, seed%3 == 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range steps {
+		if err := w.step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w.check(t)
+}
+
+func TestRandomVolumes(t *testing.T) {
+	n, snapshots, compared := uint64(1000), 0, 0
+	if testing.Short() {
+		n = 100
+	}
+	for seed := range n {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			s, c := run(t, seed)
+			snapshots, compared = snapshots+s, compared+c
+		})
+		if t.Failed() {
+			break
+		}
+	}
+	t.Logf("%d volumes, %d snapshots, %d ranges equal", n, snapshots, compared)
+	if compared < int(n)*10 {
+		t.Errorf("only %d ranges compared", compared)
+	}
+}
+
+func TestViewContract(t *testing.T) {
+	w, err := newWorld(5, 20, 600, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		for range 9 {
+			if err := w.step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.snapshot(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	vol, err := w.open(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range vol.Snapshots() {
+		v, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Size() > w.live.Size() {
+			continue
+		}
+		want := make([]byte, v.Size())
+		if _, err := v.ReadAt(want, 0); err != nil {
+			t.Fatal(err)
+		}
+		layertest.Contract(t, v, want)
+	}
+}

@@ -1,0 +1,148 @@
+package ntfs
+
+import (
+	"encoding/binary"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+)
+
+// Attribute types.
+const (
+	typeStandardInformation = 0x10
+	typeAttributeList       = 0x20
+	typeFileName            = 0x30
+	typeVolumeName          = 0x60
+	typeVolumeInformation   = 0x70
+	typeData                = 0x80
+	typeIndexRoot           = 0x90
+	typeIndexAllocation     = 0xa0
+	typeBitmap              = 0xb0
+	typeReparsePoint        = 0xc0
+	typeEnd                 = 0xffffffff
+)
+
+// Attribute flags.
+const (
+	flagCompressed = 0x00ff // a compression method; only 1, LZNT1, is known
+	flagEncrypted  = 0x4000
+	flagSparse     = 0x8000
+)
+
+// An attribute is one attribute record. The slices alias the record.
+type attribute struct {
+	typ      uint32
+	resident bool
+	name     []byte // UTF-16LE
+	flags    uint16
+	id       uint16
+	value    []byte // of a resident attribute
+
+	// What follows is of non-resident attributes. Sizes are bytes and are set where low is 0 only.
+	low, high                    uint64 // VCNs mapped; high is low-1 when there are none
+	allocated, size, initialized uint64
+	taken                        uint64 // allocated without the holes, where compressed or sparse; else allocated
+	pairs                        []byte // mapping pairs
+
+	err error // set, beside typ, name and low, when a record named by the attribute list is missing or damaged
+}
+
+// decodeAttribute decodes the attribute record that is all of b; off is where b lies, for errors.
+func decodeAttribute(b []byte, off int64) (attribute, error) {
+	le := binary.LittleEndian
+	if len(b) < 24 {
+		return attribute{}, layer.Corrupt("attribute", off, "%d bytes, want 24 at least", len(b))
+	}
+	a := attribute{typ: le.Uint32(b[0:]), resident: b[8] == 0}
+	nameLen, nameOff := int(b[9]), int(le.Uint16(b[10:]))
+	a.flags, a.id = le.Uint16(b[12:]), le.Uint16(b[14:])
+	if nameLen > 0 {
+		if nameOff+2*nameLen > len(b) {
+			return a, layer.Corrupt("attribute", off, "name of %d characters at 0x%x of 0x%x bytes", nameLen, nameOff, len(b))
+		}
+		a.name = b[nameOff:][:2*nameLen]
+	}
+	if !a.resident {
+		return a, a.decodeMapped(b, off)
+	}
+	n, at := le.Uint32(b[16:]), le.Uint16(b[20:])
+	if uint64(at)+uint64(n) > uint64(len(b)) {
+		return a, layer.Corrupt("attribute", off, "value of 0x%x bytes at 0x%x of 0x%x", n, at, len(b))
+	}
+	a.value = b[at:][:n]
+	return a, nil
+}
+
+// decodeMapped decodes what is special to a non-resident attribute.
+func (a *attribute) decodeMapped(b []byte, off int64) error {
+	le := binary.LittleEndian
+	if len(b) < 64 {
+		return layer.Corrupt("attribute", off, "%d bytes, want 64 at least when non-resident", len(b))
+	}
+	a.low, a.high = le.Uint64(b[16:]), le.Uint64(b[24:])
+	at := int(le.Uint16(b[32:]))
+	a.allocated, a.size, a.initialized = le.Uint64(b[40:]), le.Uint64(b[48:]), le.Uint64(b[56:])
+	a.taken = a.allocated
+	if a.flags&(flagCompressed|flagSparse) != 0 && at >= 72 && len(b) >= 72 {
+		a.taken = le.Uint64(b[64:])
+	}
+	if at < 64 || at > len(b) {
+		return layer.Corrupt("attribute", off, "mapping pairs at 0x%x of 0x%x bytes", at, len(b))
+	}
+	if a.low >= 1<<63 || (a.high >= 1<<63-1 && a.high+1 != a.low) || a.high+1 < a.low {
+		return layer.Corrupt("attribute", off, "VCNs 0x%x to 0x%x", a.low, a.high)
+	}
+	a.pairs = b[at:]
+	return nil
+}
+
+// is reports whether a is of that type and, the name being ASCII, exactly of that name.
+func (a *attribute) is(typ uint32, name string) bool {
+	if a.typ != typ || len(a.name) != 2*len(name) {
+		return false
+	}
+	for i := range len(name) {
+		if a.name[2*i] != name[i] || a.name[2*i+1] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *attribute) nameString() string { return wintype.DecodeUTF16(a.name) }
+
+// A cursor steps through the attributes of a record without allocating.
+type cursor struct {
+	attribute
+	raw  []byte // the bytes of the attribute
+	rest []byte
+	off  int64
+	err  error
+}
+
+func (r *fileRecord) cursor() cursor { return cursor{rest: r.attrs, off: r.off + int64(r.first)} }
+
+// next reports whether there is another attribute; after false, err tells whether the record ended as it must.
+func (c *cursor) next() bool {
+	c.off += int64(len(c.raw))
+	if len(c.rest) < 4 {
+		c.err = layer.Corrupt("file record", c.off, "attributes end without an end marker")
+		return false
+	}
+	typ := binary.LittleEndian.Uint32(c.rest)
+	if typ == typeEnd {
+		return false
+	}
+	if len(c.rest) < 16 {
+		c.err = layer.Corrupt("attribute", c.off, "%d bytes left", len(c.rest))
+		return false
+	}
+	n := binary.LittleEndian.Uint32(c.rest[4:])
+	if n < 24 || uint64(n) > uint64(len(c.rest)) || n%8 != 0 {
+		c.err = layer.Corrupt("attribute", c.off, "length 0x%x of 0x%x left", n, len(c.rest))
+		return false
+	}
+	c.raw, c.rest = c.rest[:n], c.rest[n:]
+	c.attribute, c.attribute.err = decodeAttribute(c.raw, c.off)
+	return true
+}

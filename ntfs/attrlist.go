@@ -1,0 +1,167 @@
+package ntfs
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"snapmount/imagefmt/layer"
+)
+
+// maxAttributeList is the most that Windows lets an $ATTRIBUTE_LIST grow to.
+const maxAttributeList = 256 << 10
+
+// A listEntry says which record holds an attribute, or one extent of it.
+type listEntry struct {
+	typ  uint32
+	name []byte // UTF-16LE
+	low  uint64 // VCN
+	ref  Ref    // of the record
+	id   uint16 // of the attribute, in that record
+}
+
+// decodeListEntry decodes the first entry of b and returns what follows it.
+func decodeListEntry(b []byte, off int64) (listEntry, []byte, error) {
+	le := binary.LittleEndian
+	if len(b) < 26 {
+		return listEntry{}, nil, layer.Corrupt("attribute list", off, "entry of %d bytes, want 26 at least", len(b))
+	}
+	e := listEntry{typ: le.Uint32(b[0:])}
+	n, nameLen, nameOff := int(le.Uint16(b[4:])), int(b[6]), int(b[7])
+	e.low, e.ref, e.id = le.Uint64(b[8:]), decodeRef(le.Uint64(b[16:])), le.Uint16(b[24:])
+	if n < 26 || n > len(b) || (nameLen > 0 && nameOff+2*nameLen > n) {
+		return e, nil, layer.Corrupt("attribute list", off, "entry of 0x%x bytes with a name of %d characters, 0x%x left", n, nameLen, len(b))
+	}
+	if nameLen > 0 {
+		e.name = b[nameOff:][:2*nameLen]
+	}
+	return e, b[n:], nil
+}
+
+// decodeList decodes an attribute list; with an error, the entries before the damage.
+func decodeList(b []byte) ([]listEntry, error) {
+	list := make([]listEntry, 0, len(b)/32)
+	for at := b; len(at) > 0; {
+		e, rest, err := decodeListEntry(at, int64(len(b)-len(at)))
+		if err != nil {
+			return list, err
+		}
+		list, at = append(list, e), rest
+	}
+	return list, nil
+}
+
+// readList reads the attribute list that a is.
+func (t *Tree) readList(r *fileRecord, a *attribute) ([]listEntry, error) {
+	b, err := t.read(r.ref, a, maxAttributeList)
+	if err != nil {
+		return nil, fmt.Errorf("attribute list: %w", err)
+	}
+	return decodeList(b)
+}
+
+// attributes returns the attributes in the record itself. They alias it.
+func (r *fileRecord) attributes() ([]attribute, error) {
+	list := make([]attribute, 0, 8)
+	c := r.cursor()
+	for c.next() {
+		list = append(list, c.attribute)
+	}
+	return list, c.err
+}
+
+// attributes returns all attributes of a file, those of its extension records included, as copies where there are
+// any. An attribute that cannot be had is there with its err; other damage is the error.
+func (t *Tree) attributes(r *fileRecord) ([]attribute, error) {
+	list, damage := r.attributes()
+	at := slices.IndexFunc(list, func(a attribute) bool { return a.typ == typeAttributeList })
+	if at < 0 {
+		return list, damage
+	}
+	entries, err := t.readList(r, &list[at])
+	damage = errors.Join(damage, list[at].err, err)
+	own := *r
+	own.attrs = bytes.Clone(r.attrs) // a node keeps what is returned, and must not keep a chunk of the $MFT with it
+	list, _ = own.attributes()
+	type place struct {
+		record, low uint64
+		typ         uint32
+		id          uint16
+	}
+	seen := map[place]bool{}
+	for i := range list {
+		seen[place{r.ref.Record, list[i].low, list[i].typ, list[i].id}] = true
+	}
+	for _, e := range entries {
+		p := place{e.ref.Record, e.low, e.typ, e.id}
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
+		list = append(list, t.listed(r, e))
+	}
+	return list, damage
+}
+
+// listed fetches the attribute that an entry of r's attribute list names, as a copy.
+func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
+	missing := attribute{typ: e.typ, name: e.name, low: e.low & (1<<63 - 1)}
+	ext, err := t.record(e.ref.Record)
+	switch {
+	case err != nil:
+	case ext.flags&recordInUse == 0 || ext.ref.Seq != e.ref.Seq:
+		err = fmt.Errorf("%w: found %v", ErrStale, ext.ref)
+	case ext.base != r.ref && ext.ref != r.ref:
+		err = fmt.Errorf("%w: it belongs to %v", layer.ErrCorrupt, ext.base)
+	default:
+		c := ext.cursor()
+		for c.next() {
+			if c.typ == e.typ && c.id == e.id && c.low == e.low && bytes.Equal(c.name, e.name) {
+				a, err := decodeAttribute(bytes.Clone(c.raw), c.off)
+				a.err = err
+				return a
+			}
+		}
+		err = errors.Join(c.err, fmt.Errorf("%w: there is none of id %d", layer.ErrCorrupt, e.id))
+	}
+	missing.err = fmt.Errorf("attribute 0x%x in extension record %v: %w", e.typ, e.ref, err)
+	return missing
+}
+
+// extentsOf returns the attributes of that type that match, in the order of their lowest VCN.
+func extentsOf(list []attribute, typ uint32, match func(*attribute) bool) []attribute {
+	var out []attribute
+	for i := range list {
+		if list[i].typ == typ && match(&list[i]) {
+			out = append(out, list[i])
+		}
+	}
+	slices.SortStableFunc(out, func(a, b attribute) int { return cmp.Compare(a.low, b.low) })
+	return out
+}
+
+// read returns the value of an attribute of one extent, resident (aliased) or not; limit is the most bytes it may have.
+func (t *Tree) read(ref Ref, a *attribute, limit int64) ([]byte, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	if a.resident {
+		return a.value, nil
+	}
+	return t.readAll([]attribute{*a}, func() string { return ref.String() }, limit)
+}
+
+func (t *Tree) readAll(extents []attribute, label func() string, limit int64) ([]byte, error) {
+	s, err := t.newStream(extents, label)
+	if err != nil {
+		return nil, err
+	}
+	if s.size > limit || s.size > t.src.Size() {
+		return nil, fmt.Errorf("%s: attribute 0x%x of 0x%x bytes, want 0x%x at most: %w", label(), extents[0].typ, s.size, limit, layer.ErrCorrupt)
+	}
+	b := make([]byte, s.size)
+	return b, layer.ReadFull(s, b, 0)
+}

@@ -1,0 +1,281 @@
+package ntfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+)
+
+func openTiny(t *testing.T, v []byte, warnings *int) *Tree {
+	t.Helper()
+	tree, err := Open(&bytesSource{v}, Options{Warn: func(err error) {
+		t.Log("warning:", err)
+		*warnings++
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// readPath reads "path" or "path:stream" through all of the package.
+func readPath(tree *Tree, path string) (string, error) {
+	path, stream, _ := strings.Cut(path, ":")
+	n, err := tree.Lookup(path)
+	if err != nil {
+		return "", err
+	}
+	s, err := n.Stream(stream)
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(io.NewSectionReader(s, 0, s.Size()))
+	return string(b), err
+}
+
+func names(list []Entry) []string {
+	var out []string
+	for _, e := range list {
+		out = append(out, e.Name)
+	}
+	return out
+}
+
+var tinyRoot = []string{"big", "dir", "file.txt", "junction", "listed"}
+
+func TestTiny(t *testing.T) {
+	warnings := 0
+	tree := openTiny(t, tinyVolume(), &warnings)
+	for path, want := range tinyFiles() {
+		if got, err := readPath(tree, path); err != nil || got != want {
+			t.Errorf("%s: %d bytes, %v", path, len(got), err)
+		}
+		path, stream, _ := strings.Cut(path, ":")
+		n, _ := tree.Lookup(path)
+		s, err := n.Stream(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layertest.Contract(t, s, []byte(want))
+	}
+	root, err := tree.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := root.Children()
+	if got := names(list); err != nil || !slices.Equal(got, tinyRoot) {
+		t.Errorf("root: %q, %v", got, err)
+	}
+	if list[3].Kind != KindFile && list[3].Kind != KindDir {
+		t.Errorf("junction: kind %d in the index, which has no tag for it", list[3].Kind)
+	}
+	for _, name := range []string{"FILE.TXT", "file~1.txt", "File~1.Txt"} {
+		if n, err := root.Child(name); err != nil || n.Ref.Record != recFile {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := root.Child("fil"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("fil: error %v", err)
+	}
+	free, err := tree.FreeClusters()
+	if major, minor := tree.Version(); err != nil || free != 28 || tree.Label() != "Tiny" || major != 3 || minor != 1 || !tree.Dirty() {
+		t.Errorf("%d free, %v, label %q, version %d.%d, dirty %v", free, err, tree.Label(), major, minor, tree.Dirty())
+	}
+	if warnings != 1 { // there is no $UpCase
+		t.Errorf("%d warnings, want 1", warnings)
+	}
+	for record, want := range map[Ref]error{{recFile, 0}: nil, {recFile, recFile}: nil, {recFile, 99}: ErrStale, {recExtension, 0}: ErrStale, {40, 0}: ErrStale, {tinyRecords, 0}: ErrStale} {
+		if _, err := tree.Node(record); !errors.Is(err, want) {
+			t.Errorf("node %v: error %v, want %v", record, err, want)
+		}
+	}
+}
+
+// recordAt is where the tiny volume has a record.
+func recordAt(number int) int { return tinyMFT*tinyCluster + number*1024 }
+
+// find returns where b is in the record or block of n bytes at off.
+func find(t *testing.T, v []byte, off, n int, b ...byte) int {
+	t.Helper()
+	i := bytes.Index(v[off:off+n], b)
+	if i < 0 {
+		t.Fatalf("no % x at 0x%x", b, off)
+	}
+	return off + i
+}
+
+// TestDamage breaks one thing at a time and says which streams and root names that may cost; everything else stays.
+func TestDamage(t *testing.T) {
+	le := binary.LittleEndian
+	bigPairs := []byte{0x11, 1, tinyData, 0x01, 1, 0x11, 4, 1, 0}
+	for _, c := range []struct {
+		name  string
+		spoil func(v []byte)
+		lost  []string // streams that give an error
+		names []string // of the root, that are missing
+		warns bool
+		told  bool // by the listing of the root, although nothing is missing
+	}{
+		{"boot sector zeroed", func(v []byte) { clear(v[:512]) }, nil, nil, true, false},
+		{"record 0 zeroed", func(v []byte) { clear(v[recordAt(0):][:1024]) }, nil, nil, true, false},
+		{"records 0 to 3 torn", func(v []byte) { v[recordAt(0)+510]++; v[recordAt(3)+1022]++ }, nil, nil, true, false},
+		{"BAAD record", func(v []byte) { copy(v[recordAt(recFile):], "BAAD") }, []string{"file.txt", "file.txt:s"}, nil, false, false},
+		{"record of a directory zeroed", func(v []byte) { clear(v[recordAt(recDir):][:1024]) }, []string{"dir/inner"}, nil, false, false},
+		{"index block zeroed", func(v []byte) { clear(v[tinyIndex*tinyCluster:][:4096]) }, []string{"big"}, []string{"big"}, false, false},
+		{"index block torn", func(v []byte) { v[(tinyIndex+1)*tinyCluster+1022]++ }, []string{"file.txt", "file.txt:s", "listed"}, []string{"file.txt", "junction", "listed"}, false, false},
+		{"index block of another VCN", func(v []byte) { v[tinyIndex*tinyCluster+16] = 1 }, []string{"big"}, []string{"big"}, false, false},
+		{"index root broken", func(v []byte) { v[find(t, v, recordAt(5), 1024, 0x30, 0, 0, 0, 1, 0, 0, 0, 0, 0x10)+16]++ }, []string{"dir/inner"}, []string{"dir"}, false, false},
+		{"index block not in $BITMAP", func(v []byte) { v[find(t, v, recordAt(5), 1024, 3, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255)] = 2 }, []string{"big"}, []string{"big"}, false, false},
+		{"index loop", func(v []byte) {
+			copy(v[tinyIndex*tinyCluster:], indexBlock(0, encodeEntry(recBig, encodeName(5, "big", 0, 0), 1), encodeEntry(0, nil, 0)))
+		}, nil, nil, false, true},
+		{"$INDEX_ALLOCATION of 2^34", func(v []byte) {
+			le.PutUint64(v[find(t, v, recordAt(5), 1024, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0x20)+8:], 1<<34)
+		}, nil, nil, false, true},
+		{"$DATA of 2^62", func(v []byte) {
+			at := find(t, v, recordAt(recBig), 1024, 0xf7, 0x5f)
+			le.PutUint64(v[at:], 1<<62)
+		}, []string{"big"}, nil, false, false},
+		{"runs outside the volume", func(v []byte) { v[find(t, v, recordAt(recBig), 1024, bigPairs...)+2] = 0x7f }, []string{"big"}, nil, false, false},
+		{"runs end early", func(v []byte) { v[find(t, v, recordAt(recBig), 1024, bigPairs...)+3] = 0 }, []string{"big"}, nil, false, false},
+		{"attribute list to nowhere", func(v []byte) {
+			v[find(t, v, recordAt(recListed), 1024, recExtension, 0, 0, 0, 0, 0, recExtension)] = 200
+		}, []string{"listed"}, nil, false, false},
+		{"extension of another file", func(v []byte) { v[recordAt(recExtension)+32] = recFile }, []string{"listed"}, nil, false, false},
+		{"extension with another sequence", func(v []byte) { v[recordAt(recExtension)+16]++ }, []string{"listed"}, nil, false, false},
+		{"stale index entry", func(v []byte) { v[recordAt(recBig)+16]++ }, []string{"big"}, nil, false, false},
+		{"deleted file", func(v []byte) { v[recordAt(recBig)+22] = 0 }, []string{"big"}, nil, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := tinyVolume()
+			c.spoil(v)
+			warnings := 0
+			tree := openTiny(t, v, &warnings)
+			for path, want := range tinyFiles() {
+				got, err := readPath(tree, path)
+				lost := slices.Contains(c.lost, path)
+				if lost && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+					t.Errorf("%s: error %v", path, err)
+				}
+				if !lost && (err != nil || got != want) {
+					t.Errorf("%s: %d bytes, %v", path, len(got), err)
+				}
+				if lost && !strings.HasPrefix(want, got) {
+					t.Errorf("%s: wrong bytes before the error", path)
+				}
+			}
+			root, err := tree.Root()
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := root.Children()
+			want := slices.DeleteFunc(slices.Clone(tinyRoot), func(s string) bool { return slices.Contains(c.names, s) })
+			if got := names(list); !slices.Equal(got, want) || (len(c.names) > 0 || c.told) != (err != nil) {
+				t.Errorf("root: %q, %v, want %q", got, err, want)
+			}
+			if c.warns != (warnings > 1) {
+				t.Errorf("%d warnings", warnings)
+			}
+		})
+	}
+}
+
+// TestDamagedRange checks that a run outside the volume costs its own range of the file, no more.
+func TestDamagedRange(t *testing.T) {
+	v := tinyVolume()
+	v[find(t, v, recordAt(recBig), 1024, 0x11, 1, tinyData, 0x01, 1, 0x11, 4, 1, 0)+7] = 0x60 // the last run
+	warnings := 0
+	n, err := openTiny(t, v, &warnings).Lookup("big")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := n.Stream("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, 2*tinyCluster)
+	if err := layer.ReadFull(s, p, 0); err != nil || string(p) != tinyFiles()["big"][:len(p)] {
+		t.Errorf("before the damage: %v", err)
+	}
+	if _, err := s.ReadAt(p, tinyCluster); !errors.Is(err, layer.ErrCorrupt) {
+		t.Errorf("across the damage: error %v", err)
+	}
+	if err := layer.ReadFull(s, p[:100], 5*tinyCluster); err != nil || !bytes.Equal(p[:100], make([]byte, 100)) {
+		t.Errorf("after what was initialized: %v", err)
+	}
+}
+
+// unknown is a volume of which some clusters were not kept.
+type unknown struct {
+	bytesSource
+	lost map[int64]bool
+}
+
+func (u *unknown) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		end := off + layer.Clip(u.Size(), off, n)
+		for off < end {
+			e := layer.Extent{Off: off, Len: min(tinyCluster-off%tinyCluster, end-off), Base: &u.bytesSource, BaseOff: off}
+			if u.lost[off/tinyCluster] {
+				e.Kind = layer.Unknown
+			}
+			if !yield(e, nil) {
+				return
+			}
+			off += e.Len
+		}
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	big := tinyFiles()["big"]
+	for _, c := range []struct {
+		policy UnknownPolicy
+		want   string // of the two clusters that map clusters 31 and 32; "" for an error
+	}{
+		{UnknownError, ""},
+		{UnknownLive, big[2*tinyCluster:][:2*tinyCluster]},
+		{UnknownZero, string(make([]byte, tinyCluster)) + big[3*tinyCluster:][:tinyCluster]},
+	} {
+		u := &unknown{bytesSource{tinyVolume()}, map[int64]bool{tinyData + 1: true, tinyIndex + 1: true}}
+		tree, err := Open(u, Options{Unknown: c.policy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := readPath(tree, "big")
+		switch {
+		case c.want == "" && (!errors.Is(err, layer.ErrUnknown) || s != big[:len(s)]):
+			t.Errorf("policy %d: %d bytes, %v", c.policy, len(s), err)
+		case c.want != "" && (err != nil || s[2*tinyCluster:][:2*tinyCluster] != c.want):
+			t.Errorf("policy %d: %d bytes, %v", c.policy, len(s), err)
+		}
+		root, _ := tree.Root()
+		list, err := root.Children()
+		if live := c.policy == UnknownLive; live != (err == nil) || (len(list) == len(tinyRoot)) != live {
+			t.Errorf("policy %d: %d names, %v", c.policy, len(list), err)
+		}
+	}
+}
+
+func TestFSErrors(t *testing.T) {
+	warnings := 0
+	f := openTiny(t, tinyVolume(), &warnings).FS()
+	for _, name := range []string{"nothing", "file.txt/below"} {
+		if _, err := f.Open(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	b, err := fs.ReadFile(f, "file.txt")
+	if err != nil || string(b) != "hello" {
+		t.Errorf("%q, %v", b, err)
+	}
+}

@@ -1,0 +1,97 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"snapmount/imagefmt/wintype"
+)
+
+// Namespaces of a $FILE_NAME.
+const (
+	NamespacePOSIX  uint8 = iota // any characters, case matters
+	NamespaceWin32               // a long name that has a DOS name beside it
+	NamespaceDOS                 // the 8.3 name of a long name
+	NamespaceWin32s              // one name that serves both
+)
+
+// fileNameLen is the size of a $FILE_NAME before the name.
+const fileNameLen = 66
+
+// A fileName is a decoded $FILE_NAME: the attribute of a file, or the key of its index entry.
+type fileName struct {
+	parent          Ref
+	times           Times
+	allocated, size uint64
+	attr            uint32
+	tag             uint32 // reparse tag, where attr has one; else the size of extended attributes
+	namespace       uint8
+	name            []byte // UTF-16LE
+}
+
+func decodeFileName(b []byte) (fileName, bool) {
+	if len(b) < fileNameLen || len(b) < fileNameLen+2*int(b[64]) {
+		return fileName{}, false
+	}
+	le := binary.LittleEndian
+	return fileName{
+		parent:    decodeRef(le.Uint64(b[0:])),
+		times:     decodeTimes(b[8:]),
+		allocated: le.Uint64(b[40:]),
+		size:      le.Uint64(b[48:]),
+		attr:      le.Uint32(b[56:]),
+		tag:       le.Uint32(b[60:]),
+		namespace: b[65],
+		name:      b[fileNameLen:][:2*int(b[64])],
+	}, true
+}
+
+// Times are the four times of a file.
+type Times struct {
+	Created  wintype.Filetime
+	Modified wintype.Filetime // of the content
+	Changed  wintype.Filetime // of the file record
+	Accessed wintype.Filetime
+}
+
+// decodeTimes decodes the four times that $STANDARD_INFORMATION and $FILE_NAME keep in this order.
+func decodeTimes(b []byte) Times {
+	le := binary.LittleEndian
+	return Times{
+		Created:  wintype.Filetime(le.Uint64(b[0:])),
+		Modified: wintype.Filetime(le.Uint64(b[8:])),
+		Changed:  wintype.Filetime(le.Uint64(b[16:])),
+		Accessed: wintype.Filetime(le.Uint64(b[24:])),
+	}
+}
+
+// A Name is one $FILE_NAME of a node: a hard link, or the 8.3 name beside one.
+type Name struct {
+	Parent    Ref
+	Name      string // WTF-8
+	Namespace uint8
+	Times     Times // as of when the name was given, mostly
+}
+
+// Names lists every $FILE_NAME of the node, 8.3 names included. With an error, what could be read is there too.
+func (n *Node) Names() ([]Name, error) {
+	list, damage := n.attributes()
+	var out []Name
+	for i := range list {
+		if list[i].typ != typeFileName {
+			continue
+		}
+		if err := list[i].err; err != nil {
+			damage = errors.Join(damage, err)
+			continue
+		}
+		f, ok := decodeFileName(list[i].value)
+		if !ok {
+			damage = errors.Join(damage, fmt.Errorf("%v: $FILE_NAME: %w", n.Ref, errTooShort))
+			continue
+		}
+		out = append(out, Name{f.parent, wintype.DecodeUTF16(f.name), f.namespace, f.times})
+	}
+	return out, damage
+}

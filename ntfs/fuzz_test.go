@@ -1,0 +1,210 @@
+package ntfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"io/fs"
+	"testing"
+	"time"
+
+	"snapmount/imagefmt/layer"
+)
+
+// bounded fails the test when f takes long.
+func bounded(t *testing.T, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	if took := time.Since(start); took > 5*time.Second {
+		t.Fatalf("took %v", took)
+	}
+}
+
+func FuzzBoot(f *testing.F) {
+	f.Add(bootSector(2, 8, 0xf6, 512))
+	f.Add(bootSector(16, 0xf4, 1, 1<<40))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < bootSize {
+			return
+		}
+		g, err := decodeBoot(b, 0)
+		if err == nil && (g.cluster <= 0 || g.record < 256 || g.clusters <= 0 || g.mft <= 0 || g.size/int64(g.cluster) != g.clusters) {
+			t.Errorf("%+v", g)
+		}
+	})
+}
+
+func FuzzRecord(f *testing.F) {
+	v := tinyVolume()
+	for i := range tinyRecords {
+		f.Add(v[recordAt(i):][:1024])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < 512 || len(b)&(len(b)-1) != 0 || len(b) > 64<<10 {
+			return
+		}
+		r, err := decodeRecord(b, 1, 0)
+		if err != nil {
+			return
+		}
+		list, _ := r.attributes()
+		if 24*len(list) > len(b) {
+			t.Errorf("%d attributes in %d bytes", len(list), len(b))
+		}
+		tree := &Tree{src: &bytesSource{}, geo: boot{cluster: 4096, clusters: 1 << 20, size: 1 << 32}}
+		n := tree.newNode(&r)
+		n.Streams()
+		n.Names()
+	})
+}
+
+func FuzzRuns(f *testing.F) {
+	f.Add([]byte{0x11, 1, tinyData, 0x01, 1, 0x11, 4, 1, 0}, uint64(0), uint64(5), []byte{0x21, 3, 0, 1}, uint64(4), uint64(9))
+	f.Fuzz(func(t *testing.T, b1 []byte, low1, high1 uint64, b2 []byte, low2, high2 uint64) {
+		var l runList
+		for _, a := range []attribute{{low: low1, high: high1, pairs: b1}, {low: low2, high: high2, pairs: b2}} {
+			if a.low < 1<<63 && a.high < 1<<63-1 && a.high+1 >= a.low {
+				l.extend(&a, 1<<20)
+			}
+		}
+		var end int64
+		for i, r := range l.runs {
+			if r.vcn != end || r.n <= 0 || (r.lcn >= 0 && r.lcn+r.n > 1<<20) || (r.lcn < hole && l.err(r) == nil) {
+				t.Fatalf("run %d of %v", i, l.runs)
+			}
+			end += r.n
+			if l.find(r.vcn) != i || l.find(end-1) != i {
+				t.Fatalf("run %d is not found in %v", i, l.runs)
+			}
+		}
+	})
+}
+
+func FuzzAttributeList(f *testing.F) {
+	f.Add(append(listed(typeData, 1, 29, 0), listed(typeFileName, 0, 28, 2)...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := decodeList(b)
+		if err == nil && len(b) > 0 && (len(list) == 0 || 26*len(list) > len(b)) {
+			t.Errorf("%d entries in %d bytes", len(list), len(b))
+		}
+	})
+}
+
+func FuzzIndex(f *testing.F) {
+	v := tinyVolume()
+	f.Add(v[tinyIndex*tinyCluster:][:8192], []byte{3}, "big")
+	f.Add(v[tinyIndex*tinyCluster:][:8192], []byte(nil), "FILE.TXT")
+	upper := new(upcase)
+	f.Fuzz(func(t *testing.T, blocks, bitmap []byte, name string) {
+		clusters := int64(len(blocks) / tinyCluster)
+		if clusters == 0 || clusters > 16 {
+			return
+		}
+		tree := &Tree{src: &bytesSource{blocks}, geo: boot{cluster: tinyCluster, record: 1024, clusters: clusters, size: clusters * tinyCluster}, records: 10}
+		tree.upcase = func() *upcase { return upper }
+		tree.blocks, tree.chunks = newCache[blockKey, []byte](1<<20), newCache[uint64, chunk](1<<20)
+		tree.dirs = newCache[uint64, *directory](1 << 20)
+		tree.mft = &stream{t: tree, label: func() string { return "" }}
+		d := &directory{t: tree, blockSize: 4096, vcnSize: 4096, limit: clusters, root: encodeNode(16, encodeEntry(0, nil, 0))[16:]}
+		d.alloc = &stream{t: tree, label: tree.mft.label, size: clusters * tinyCluster, initialized: clusters * tinyCluster}
+		d.alloc.runs.add(clusters, 0)
+		if int64(len(bitmap)) >= (clusters+7)/8 {
+			d.bitmap = bitmap
+		}
+		tree.dirs.store(9, d, 0)
+		n := &Node{Ref: Ref{Record: 9}, tree: tree, dir: true}
+		bounded(t, func() {
+			list, _ := n.Children()
+			if len(list) > len(blocks)/(16+fileNameLen) {
+				t.Errorf("%d entries in %d bytes", len(list), len(blocks))
+			}
+			n.Child(name)
+		})
+	})
+}
+
+func FuzzReparse(f *testing.F) {
+	f.Add(reparseLink(TagSymlink, `..\a`, "b", 1, 0, 0, 0))
+	f.Add(reparseLink(TagMountPoint, `\??\C:\a`, "b"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := decodeReparse(b); err == nil && (len(r.Data) > len(b) || len(r.Target) > 3*len(b)) {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// FuzzVolume changes bytes of the tiny volume: each five bytes are an offset and a value. Torn fixups would hide what
+// is below them, so they are made good again.
+func FuzzVolume(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 0x0d, 7})
+	f.Add([]byte{0, 0, 0x40 + 5*4, 0x60, 9, 0, 1, 0x40, 0x11, 3})
+	f.Add([]byte{})
+	base, upper := tinyVolume(), new(upcase)
+	f.Fuzz(func(t *testing.T, edits []byte) {
+		if len(edits) > 500 {
+			return
+		}
+		v := bytes.Clone(base)
+		for ; len(edits) >= 5; edits = edits[5:] {
+			at := int(binary.BigEndian.Uint32(edits)) % len(v)
+			if at%512 < 510 || at < tinyCluster {
+				v[at] = edits[4]
+			}
+		}
+		bounded(t, func() { exercise(t, v, upper) })
+	})
+}
+
+func exercise(t *testing.T, v []byte, upper *upcase) {
+	tree, err := Open(&bytesSource{v}, Options{})
+	if err != nil {
+		return
+	}
+	tree.upcase = func() *upcase { return upper } // Unicode's takes most of the time
+	p := make([]byte, 16<<10)
+	for i := range min(tree.Records(), 1000) {
+		n, err := tree.Node(Ref{Record: i})
+		if err != nil {
+			continue
+		}
+		n.Children()
+		n.Child("inner")
+		n.Reparse()
+		n.Names()
+		list, _ := n.Streams()
+		for _, info := range list[:min(len(list), 5)] {
+			s, err := n.Stream(info.Name)
+			if err != nil {
+				continue
+			}
+			if s.Size() < 0 {
+				t.Errorf("record %d: size %d", i, s.Size())
+			}
+			io.NewSectionReader(s, 0, 1<<20).Read(p)
+			s.ReadAt(p[:10], max(s.Size()-5, 0))
+			checkExtents(t, s)
+		}
+	}
+	tree.FreeClusters()
+	count := 0
+	fs.WalkDir(tree.FS(), ".", func(string, fs.DirEntry, error) error {
+		if count++; count > 200 { // a directory may be its own ancestor
+			return fs.SkipAll
+		}
+		return nil
+	})
+}
+
+func checkExtents(t *testing.T, s layer.Mapper) {
+	var end int64
+	for e := range s.Extents(0, s.Size()) {
+		if e.Off != end || e.Len <= 0 {
+			t.Fatalf("extent %+v after 0x%x", e, end)
+		}
+		end += e.Len
+	}
+	if end != s.Size() {
+		t.Fatalf("extents end at 0x%x of 0x%x", end, s.Size())
+	}
+}

@@ -1,0 +1,151 @@
+package ntfs
+
+import (
+	"fmt"
+	"io/fs"
+
+	"snapmount/imagefmt/layer"
+)
+
+// Child finds a name by descent of the B-tree. Case does not matter, by the volume's $UpCase, but the very name is
+// preferred, and then a long name. 8.3 names are found too. It wraps fs.ErrNotExist when there is no such name; where
+// damage hides part of the directory, that is the error.
+func (n *Node) Child(name string) (*Node, error) {
+	d, err := n.directory()
+	if err != nil {
+		return nil, err
+	}
+	s := search{d: d, key: n.tree.fold(name)}
+	s.err = d.damage
+	s.node(d.root, 0)
+	if s.err != nil && s.rank < rankSame {
+		s.sweep()
+	}
+	switch {
+	case s.rank > 0:
+		child, err := n.tree.Node(s.ref)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", name, err)
+		}
+		return child, nil
+	case s.err != nil:
+		return nil, fmt.Errorf("%q: not found in damaged directory %v: %w", name, n.Ref, s.err)
+	}
+	return nil, fmt.Errorf("%q: %w", name, fs.ErrNotExist)
+}
+
+// How good a match is.
+const (
+	rankDOS  = 1 + iota // an 8.3 name
+	rankFold            // a name in another case
+	rankSame
+)
+
+// A search looks for a name in a directory.
+type search struct {
+	d     *directory
+	key   folded
+	ref   Ref
+	rank  int
+	steps int
+	err   error
+}
+
+func (s *search) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// take keeps an entry that matches, if it is better than what was found.
+func (s *search) take(e *indexEntry) {
+	f, ok := decodeFileName(e.key)
+	if !ok {
+		return
+	}
+	rank := rankFold
+	if f.namespace == NamespaceDOS {
+		rank = rankDOS
+	}
+	if s.key.same(f.name) {
+		rank = rankSame
+	}
+	if rank > s.rank {
+		s.rank, s.ref = rank, e.ref
+	}
+}
+
+// name is the entry's name, which nextEntry has checked to be there.
+func (e *indexEntry) name() []byte { return e.key[fileNameLen:][:2*int(e.key[64])] }
+
+// node searches a node, and then the children that may hold the name. Names that differ in case only stand side by
+// side, so those are the child before the first larger name, and the children before names that match.
+func (s *search) node(node []byte, depth int) {
+	s.entries(node, true)
+	for len(node) > 0 && s.rank < rankSame {
+		e, rest, err := nextEntry(node)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+		order := -1
+		if !e.last {
+			order = s.key.compare(e.name())
+		}
+		if order <= 0 && e.child >= 0 {
+			s.child(e.child, depth+1)
+		}
+		if order < 0 {
+			return
+		}
+		node = rest
+	}
+}
+
+func (s *search) child(vcn int64, depth int) {
+	block, err := s.d.blockOf(vcn)
+	if s.steps++; err == nil && (depth > maxIndexDepth || int64(s.steps) > s.d.limit) {
+		err = fmt.Errorf("index block at VCN 0x%x: on a path without end: %w", vcn, layer.ErrCorrupt)
+	}
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	node, err := s.d.block(block)
+	if err != nil {
+		s.fail(fmt.Errorf("index block at VCN 0x%x: %w", vcn, err))
+		return
+	}
+	s.node(node, depth)
+}
+
+// sweep searches all blocks in use, because of damage.
+func (s *search) sweep() {
+	s.entries(s.d.root, false)
+	for block := range s.d.limit {
+		if s.d.bitmap == nil || !s.d.inUse(block) {
+			continue
+		}
+		if node, err := s.d.block(block); err == nil {
+			s.entries(node, false)
+		}
+	}
+}
+
+// entries looks at the entries of a node; where they are sorted, to the first larger name.
+func (s *search) entries(node []byte, sorted bool) {
+	for len(node) > 0 && s.rank < rankSame {
+		e, rest, err := nextEntry(node)
+		if err != nil || e.last {
+			return
+		}
+		order := s.key.compare(e.name())
+		if order == 0 {
+			s.take(&e)
+		}
+		if order < 0 && sorted {
+			return
+		}
+		node = rest
+	}
+}

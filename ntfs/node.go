@@ -1,0 +1,226 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"snapmount/imagefmt/layer"
+)
+
+// Ref is a file reference: a record number, and the sequence number that tells its users apart. Seq 0 is any.
+type Ref struct {
+	Record uint64
+	Seq    uint16
+}
+
+func decodeRef(v uint64) Ref { return Ref{Record: v & (1<<48 - 1), Seq: uint16(v >> 48)} }
+
+func (r Ref) String() string { return fmt.Sprintf("%d-%d", r.Record, r.Seq) }
+
+// Kind is what a node is to a user.
+type Kind uint8
+
+const (
+	KindFile Kind = iota
+	KindDir
+	KindSymlink // a symbolic link or a mount point (junction), to a file or a directory
+)
+
+// FileAttr are the DOS attributes, with AttrDirectory on every directory.
+type FileAttr uint32
+
+// The attributes, [MS-FSCC] 2.6.
+const (
+	AttrReadOnly     FileAttr = 0x1
+	AttrHidden       FileAttr = 0x2
+	AttrSystem       FileAttr = 0x4
+	AttrDirectory    FileAttr = 0x10
+	AttrArchive      FileAttr = 0x20
+	AttrTemporary    FileAttr = 0x100
+	AttrSparse       FileAttr = 0x200
+	AttrReparse      FileAttr = 0x400
+	AttrCompressed   FileAttr = 0x800
+	AttrOffline      FileAttr = 0x1000
+	AttrNotIndexed   FileAttr = 0x2000
+	AttrEncrypted    FileAttr = 0x4000
+	AttrIntegrity    FileAttr = 0x8000
+	AttrNoScrub      FileAttr = 0x20000
+	AttrRecallOnOpen FileAttr = 0x40000
+	AttrPinned       FileAttr = 0x80000
+	AttrUnpinned     FileAttr = 0x100000
+	AttrRecallOnData FileAttr = 0x400000
+
+	// attrIndexed is set for directories in $FILE_NAME, where AttrDirectory is not.
+	attrIndexed = 0x10000000
+	attrViews   = 0x20000000 // has another index
+)
+
+// attrNames gives each attribute a letter, as attrib shows where it does, and a word.
+var attrNames = [...]struct {
+	attr   FileAttr
+	letter byte
+	word   string
+}{
+	{AttrReadOnly, 'R', "readonly"}, {AttrHidden, 'H', "hidden"}, {AttrSystem, 'S', "system"}, {AttrDirectory, 'D', "directory"},
+	{AttrArchive, 'A', "archive"}, {AttrTemporary, 'T', "temporary"}, {AttrSparse, 'Z', "sparse"}, {AttrReparse, 'L', "reparse"},
+	{AttrCompressed, 'C', "compressed"}, {AttrOffline, 'O', "offline"}, {AttrNotIndexed, 'I', "notindexed"},
+	{AttrEncrypted, 'E', "encrypted"}, {AttrIntegrity, 'V', "integrity"}, {AttrNoScrub, 'X', "noscrub"},
+	{AttrRecallOnOpen, 'Q', "recallonopen"}, {AttrPinned, 'P', "pinned"}, {AttrUnpinned, 'U', "unpinned"},
+	{AttrRecallOnData, 'M', "recallondata"},
+}
+
+// String gives a letter for each known attribute that is set.
+func (a FileAttr) String() string {
+	var out strings.Builder
+	for _, n := range attrNames {
+		if a&n.attr != 0 {
+			out.WriteByte(n.letter)
+		}
+	}
+	return out.String()
+}
+
+// Words gives a word for each known attribute that is set.
+func (a FileAttr) Words() []string {
+	var out []string
+	for _, n := range attrNames {
+		if a&n.attr != 0 {
+			out = append(out, n.word)
+		}
+	}
+	return out
+}
+
+// A Node is a file or directory, as its base record says. It is immutable.
+type Node struct {
+	Ref        Ref
+	Kind       Kind
+	Attr       FileAttr
+	Times      Times
+	Links      int    // hard links: names that are not 8.3 names
+	Size       int64  // bytes of the unnamed stream, capped by what the volume can hold
+	Allocated  int64  // bytes of clusters of the unnamed stream, without holes; 0 when resident
+	ReparseTag uint32 // 0 for none
+	Damage     error  // what of the record could not be read, nil when it is sound; the rest of the node is there
+
+	tree   *Tree
+	dir    bool
+	parent uint64      // record of the first name's directory
+	list   []attribute // all attributes, where there is an attribute list
+}
+
+// Node returns the node of a base record in use. It wraps ErrStale when r.Seq is neither 0 nor the record's, or the
+// record is not in use or not a base record.
+func (t *Tree) Node(r Ref) (*Node, error) {
+	rec, err := t.record(r.Record)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case rec.flags&recordInUse == 0:
+		return nil, fmt.Errorf("%v: %w: the record is not in use", r, ErrStale)
+	case r.Seq != 0 && r.Seq != rec.ref.Seq:
+		return nil, fmt.Errorf("%v: %w: the record is %v now", r, ErrStale, rec.ref)
+	case rec.base != Ref{}:
+		return nil, fmt.Errorf("%v: %w: the record is an extension of %v", r, ErrStale, rec.base)
+	}
+	return t.newNode(&rec), nil
+}
+
+func (t *Tree) newNode(r *fileRecord) *Node {
+	n := &Node{Ref: r.ref, tree: t}
+	c := r.cursor()
+	listed := false
+	for !listed && c.next() {
+		listed = c.typ == typeAttributeList
+		n.absorb(&c.attribute)
+	}
+	n.Damage = errors.Join(n.Damage, c.err)
+	if listed {
+		*n = Node{Ref: r.ref, tree: t}
+		n.list, n.Damage = t.attributes(r)
+		for i := range n.list {
+			n.absorb(&n.list[i])
+		}
+	}
+	if n.Attr &^= AttrDirectory; r.flags&recordDirectory != 0 {
+		n.dir, n.Kind = true, KindDir
+		n.Attr |= AttrDirectory
+	}
+	if isLink(n.ReparseTag) {
+		n.Kind = KindSymlink
+	}
+	if n.Damage != nil {
+		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
+	}
+	return n
+}
+
+func isLink(tag uint32) bool { return tag == TagSymlink || tag == TagMountPoint || tag == TagLXSymlink }
+
+// absorb takes what one attribute says of the node.
+func (n *Node) absorb(a *attribute) {
+	le := binary.LittleEndian
+	if a.err != nil {
+		n.Damage = errors.Join(n.Damage, a.err)
+		return
+	}
+	switch {
+	case a.typ == typeStandardInformation:
+		if len(a.value) < 36 {
+			n.Damage = errors.Join(n.Damage, fmt.Errorf("$STANDARD_INFORMATION: %w", errTooShort))
+			return
+		}
+		n.Times, n.Attr = decodeTimes(a.value), FileAttr(le.Uint32(a.value[32:]))
+	case a.typ == typeFileName && len(a.value) >= fileNameLen:
+		if n.Links == 0 {
+			n.parent = decodeRef(le.Uint64(a.value)).Record
+		}
+		if a.value[65] != NamespaceDOS {
+			n.Links++
+		}
+	case a.typ == typeData && len(a.name) == 0 && a.low == 0:
+		info := n.tree.streamInfo(a)
+		n.Size, n.Allocated = info.Size, info.Allocated
+	case a.typ == typeReparsePoint:
+		b, err := n.tree.read(n.Ref, a, maxReparse)
+		if err == nil && len(b) < 8 {
+			err = errTooShort
+		}
+		if err != nil {
+			n.Damage = errors.Join(n.Damage, fmt.Errorf("reparse point: %w", err))
+			return
+		}
+		n.ReparseTag = le.Uint32(b)
+	}
+}
+
+// Tree is the tree that the node is of.
+func (n *Node) Tree() *Tree { return n.tree }
+
+// Metafile reports whether the node is a system file, such as $MFT, or a direct child of $Extend.
+func (n *Node) Metafile() bool { return isMetafile(n.Ref.Record, n.parent) }
+
+func isMetafile(record, parent uint64) bool {
+	return record < firstUser && record != recordRoot || parent == recordExtend
+}
+
+// attributes returns all attributes of the node. They may alias the record.
+func (n *Node) attributes() ([]attribute, error) {
+	if n.list != nil {
+		return n.list, n.Damage
+	}
+	r, err := n.tree.record(n.Ref.Record)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", n.Ref, err)
+	}
+	list, err := r.attributes()
+	if err != nil {
+		err = fmt.Errorf("%v: %w", n.Ref, err)
+	}
+	return list, err
+}
+
+var _ layer.Mapper = (*stream)(nil)

@@ -1,0 +1,306 @@
+package ntfs_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/ntfs"
+)
+
+// realVolume unpacks a volume that Windows (or mkntfs) made to a raw file of its own.
+func realVolume(t *testing.T, name string) string {
+	t.Helper()
+	path := layertest.Shared(t, "data", name)
+	if strings.HasSuffix(name, ".qcow2") {
+		raw := filepath.Join(t.TempDir(), "volume.raw")
+		layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, raw)
+		return raw
+	}
+	disk := openFile(t, layertest.Gunzip(t, path))
+	const first, sectors = 128, 2091008 // the partition of the msuhanov samples
+	raw := filepath.Join(t.TempDir(), "volume.raw")
+	out, err := os.Create(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	b := make([]byte, 1<<20)
+	for off := int64(0); off < sectors*512; off += int64(len(b)) {
+		n := min(int64(len(b)), sectors*512-off)
+		if err := layer.ReadFull(disk, b[:n], first*512+off); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Count(b[:n], []byte{0}) < int(n) {
+			if _, err := out.WriteAt(b[:n], off); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := out.Truncate(sectors * 512); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// paths walks a tree: every path, named streams as path:stream, with its node.
+func paths(t *testing.T, tree *ntfs.Tree) map[string]*ntfs.Node {
+	t.Helper()
+	out := map[string]*ntfs.Node{}
+	var walk func(dir *ntfs.Node, at string, depth int)
+	walk = func(dir *ntfs.Node, at string, depth int) {
+		list, err := dir.Children()
+		if err != nil || depth > 50 {
+			t.Fatalf("%s: %v", at, err)
+		}
+		for _, e := range list {
+			path := at + e.Name
+			n, err := e.Node()
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			if e.Kind != n.Kind || n.Damage != nil || e.Metafile() != n.Metafile() {
+				t.Errorf("%s: the entry says kind %d, metafile %v, the node %d, %v, damage %v", path, e.Kind, e.Metafile(), n.Kind, n.Metafile(), n.Damage)
+			}
+			out[path] = n
+			streams, err := n.Streams()
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			for _, s := range streams {
+				if s.Name != "" {
+					out[path+":"+s.Name] = n
+				}
+			}
+			if n.Attr&ntfs.AttrDirectory != 0 {
+				walk(n, path+"/", depth+1)
+			}
+		}
+	}
+	root, err := tree.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	walk(root, "", 0)
+	return out
+}
+
+var realVolumes = []string{"ntfs-ramslack.raw.gz", "ntfs-si-vs-fn.raw.gz", "windows_volume.qcow2", "vsstest.qcow2"}
+
+// TestSleuthkit compares names, records, stream contents and times with The Sleuth Kit's.
+func TestSleuthkit(t *testing.T) {
+	fls, icat, istat := layertest.Peer(t, "fls"), layertest.Peer(t, "icat"), layertest.Peer(t, "istat")
+	line := regexp.MustCompile(`^[-rdlv]/[-rdlv] (\* )?(\d+)-(\d+)-\d+(?:\(realloc\))?:\t(.*)$`)
+	for _, name := range realVolumes {
+		t.Run(name, func(t *testing.T) {
+			raw := realVolume(t, name)
+			ours := paths(t, openTree(t, openFile(t, raw)))
+			theirs := map[string]string{}
+			for l := range strings.Lines(string(layertest.Run(t, fls, "-r", "-p", "-u", raw))) {
+				if m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil && m[1] == "" && (m[3] == "128" || !strings.Contains(m[4], ":")) {
+					theirs[m[4]] = m[2]
+				}
+			}
+			for path, record := range theirs {
+				if n := ours[path]; n == nil || fmt.Sprint(n.Ref.Record) != record {
+					t.Errorf("%s: fls has it as record %s, we %v", path, record, n)
+				}
+			}
+			hashed := 0
+			for path, n := range ours {
+				if theirs[path] == "" {
+					t.Errorf("%s: fls does not have it", path)
+				}
+				if compareSleuthkit(t, raw, icat, istat, path, n) {
+					hashed++
+				}
+			}
+			t.Logf("%d names, %d contents", len(ours), hashed)
+		})
+	}
+}
+
+// compareSleuthkit compares one stream, unless it is large, and the times of its node.
+func compareSleuthkit(t *testing.T, raw, icat, istat, path string, n *ntfs.Node) bool {
+	_, stream, _ := strings.Cut(path, ":")
+	got := string(layertest.Run(t, istat, raw, fmt.Sprint(n.Ref.Record)))
+	_, got, _ = strings.Cut(got, "$STANDARD_INFORMATION")
+	for what, ours := range map[string]time.Time{"Created": n.Times.Created.Time(), "File Modified": n.Times.Modified.Time(),
+		"MFT Modified": n.Times.Changed.Time(), "Accessed": n.Times.Accessed.Time()} {
+		if want := ours.Format("2006-01-02 15:04:05.000000000"); !strings.Contains(got, what+":\t"+want) && ours.Year() > 1601 {
+			t.Errorf("%s: %s %s, istat has\n%.400s", path, what, want, got)
+		}
+	}
+	s, err := n.Stream(stream)
+	if err != nil || s.Size() > 64<<20 {
+		if err != nil && n.Attr&ntfs.AttrDirectory == 0 {
+			t.Errorf("%s: %v", path, err)
+		}
+		return false
+	}
+	ours, err := sum(s)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	typ := regexp.MustCompile(`\(128-(\d+)\)   Name: ` + regexp.QuoteMeta(streamName(stream)) + ` `).FindStringSubmatch(got)
+	if typ == nil {
+		t.Errorf("%s: istat does not have the stream", path)
+		return false
+	}
+	theirs := sha256.Sum256(layertest.Run(t, icat, raw, fmt.Sprintf("%d-128-%s", n.Ref.Record, typ[1])))
+	if hex.EncodeToString(theirs[:]) != ours {
+		t.Errorf("%s: not what icat gives", path)
+	}
+	return true
+}
+
+func streamName(stream string) string {
+	if stream == "" {
+		return "N/A"
+	}
+	return stream
+}
+
+// TestNTFS3G compares the whole of each volume with ntfs-3g's read-only mount of it.
+func TestNTFS3G(t *testing.T) {
+	mount := layertest.Peer(t, "ntfs-3g")
+	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
+		t.Skipf("SKIPPED: no /dev/fuse: %v", err)
+	} else {
+		f.Close()
+	}
+	for _, name := range realVolumes {
+		t.Run(name, func(t *testing.T) {
+			raw := realVolume(t, name)
+			dir := t.TempDir()
+			layertest.Run(t, mount, raw, dir, "-o", "ro,show_sys_files,streams_interface=windows")
+			defer func() {
+				if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+					t.Errorf("umount: %v\n%s", err, out)
+				}
+			}()
+			tree := openTree(t, openFile(t, raw))
+			ours := paths(t, tree)
+			hashed := 0
+			for path, n := range ours {
+				hashed += compareMounted(t, filepath.Join(dir, path), path, n)
+			}
+			theirs := map[string]bool{}
+			err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+				if rel, _ := filepath.Rel(dir, path); rel != "." {
+					theirs[rel] = true
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			for _, path := range slices.Sorted(maps.Keys(theirs)) {
+				if ours[path] == nil {
+					t.Errorf("%s: only ntfs-3g has it", path)
+				}
+			}
+			free, err := tree.FreeClusters()
+			out := layertest.Run(t, "stat", "-f", "-c", "%f", dir)
+			if want := strings.TrimSpace(string(out)); err != nil || fmt.Sprint(free) != want {
+				t.Errorf("%d free clusters, %v, statfs says %s", free, err, want)
+			}
+			t.Logf("%d names, %d contents", len(ours), hashed)
+		})
+	}
+}
+
+func compareMounted(t *testing.T, mounted, path string, n *ntfs.Node) int {
+	_, stream, _ := strings.Cut(path, ":")
+	s, err := n.Stream(stream)
+	if err != nil || s.Size() > 64<<20 {
+		return 0
+	}
+	ours, err := sum(s)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	b, err := os.ReadFile(mounted)
+	if theirs := sha256.Sum256(b); err != nil || hex.EncodeToString(theirs[:]) != ours {
+		t.Errorf("%s: not what ntfs-3g gives (%d bytes, %v)", path, len(b), err)
+	}
+	return 1
+}
+
+// TestThreeTimes holds the three sets of times of a prepared file apart.
+func TestThreeTimes(t *testing.T) {
+	tree := openTree(t, openFile(t, realVolume(t, "ntfs-si-vs-fn.raw.gz")))
+	dir, err := tree.Lookup("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := dir.Children()
+	if err != nil || len(list) != 1 || list[0].Name != "test.txt" {
+		t.Fatalf("%v, %v", list, err)
+	}
+	n, err := list[0].Node()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := n.Names()
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for what, c := range map[string]struct {
+		times ntfs.Times
+		want  string
+	}{"$STANDARD_INFORMATION": {n.Times, "2015-11-03"}, "$FILE_NAME": {names[0].Times, "2014-12-12"}, "index": {list[0].Times, "2016-09-24"}} {
+		if got := c.times.Created.Time().Format(time.DateOnly); got != c.want {
+			t.Errorf("%s: created %s, want %s", what, got, c.want)
+		}
+	}
+}
+
+func TestFS(t *testing.T) {
+	tree := openTree(t, openFile(t, feat4K.build(t)))
+	for _, c := range []struct{ dir, file string }{{"sizes", "s100.bin"}, {"reparse", "winsymlink"}, {"links", "other/third_name.txt"}, {"dos", "Another one.text"}, {"ads", "host.txt"}} {
+		sub, err := fs.Sub(tree.FS(), c.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fstest.TestFS(sub, c.file); err != nil {
+			t.Errorf("%s: %v", c.dir, err)
+		}
+	}
+}
+
+// TestContract holds streams of every kind to the contract of a Source.
+func TestContract(t *testing.T) {
+	tree := openTree(t, openFile(t, feat4K.build(t)))
+	for _, path := range []string{"sizes/s500.bin", "sizes/s65537.bin", "sizes/s0.bin", "sparse/odd.bin", "sparse/allhole.bin", "init/half.bin", "frag/f1.bin"} {
+		n, err := tree.Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := n.Stream("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := io.ReadAll(io.NewSectionReader(s, 0, s.Size()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(path, func(t *testing.T) { layertest.Contract(t, s, want) })
+	}
+}

@@ -1,0 +1,166 @@
+package ntfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"snapmount/imagefmt/layer"
+)
+
+const (
+	recordInUse     = 0x0001
+	recordDirectory = 0x0002
+
+	// fixupStride is what one fixup protects, whatever the sector size.
+	fixupStride = 512
+	// readAhead is how much of the $MFT, or of an index, is read at once when it is read in sequence.
+	readAhead = 64 << 10
+	// mirrored is how many records $MFTMirr holds at least.
+	mirrored = 4
+)
+
+// A fileRecord is a record of the $MFT with its fixups applied and its header checked.
+type fileRecord struct {
+	ref   Ref
+	base  Ref // of the file this is an extension of; zero in a base record
+	flags uint16
+	attrs []byte // the attributes, to the end of the used part
+	off   int64  // of the record, in the $MFT
+	first int    // of attrs, in the record
+}
+
+// decodeRecord decodes a record whose fixups are applied. off is where it lies in the $MFT.
+func decodeRecord(b []byte, number uint64, off int64) (fileRecord, error) {
+	le := binary.LittleEndian
+	r := fileRecord{off: off}
+	r.ref = Ref{Record: number, Seq: le.Uint16(b[16:])}
+	first := le.Uint16(b[20:])
+	r.flags = le.Uint16(b[22:])
+	used := le.Uint32(b[24:])
+	r.base = decodeRef(le.Uint64(b[32:]))
+	if uint64(used) > uint64(len(b)) || uint32(first) > used || first < 40 {
+		return r, layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", first, used, len(b))
+	}
+	r.first, r.attrs = int(first), b[first:used]
+	return r, nil
+}
+
+// applyFixups checks the magic and the update sequence of a record or index block, and puts the protected words back.
+func applyFixups(b []byte, magic, structure string, off int64) error {
+	le := binary.LittleEndian
+	if string(b[:4]) != magic {
+		return layer.Corrupt(structure, off, "magic 0x%x (%q), want %q", le.Uint32(b), b[:4], magic)
+	}
+	at, count := int(le.Uint16(b[4:])), int(le.Uint16(b[6:]))
+	if count != len(b)/fixupStride+1 || at < 8 || at+2*count > min(len(b), fixupStride)-2 {
+		return layer.Corrupt(structure, off, "update sequence of %d words at 0x%x for %d bytes", count, at, len(b))
+	}
+	seq := le.Uint16(b[at:])
+	for i := 1; i < count; i++ {
+		end := b[i*fixupStride-2:]
+		if found := le.Uint16(end); found != seq {
+			return layer.Corrupt(structure, off, "update sequence 0x%x at 0x%x, want 0x%x", found, i*fixupStride-2, seq)
+		}
+		copy(end[:2], b[at+2*i:])
+	}
+	return nil
+}
+
+// A chunk is a part of the $MFT, 4 KiB or one record, with all fixups applied. errs is nil when every record is sound.
+type chunk struct {
+	data []byte
+	errs []error // by record of the chunk
+}
+
+// record returns the checked record of that number, in use or not.
+func (t *Tree) record(number uint64) (fileRecord, error) {
+	if number >= t.records {
+		return fileRecord{}, fmt.Errorf("record %d of %d: %w", number, t.records, ErrStale)
+	}
+	perChunk := max(4<<10/uint64(t.geo.record), 1)
+	k := number / perChunk
+	c, ok := t.chunks.load(k)
+	if !ok {
+		c = t.loadChunk(k, int64(t.geo.record)*int64(perChunk))
+	}
+	at := int(number % perChunk)
+	if c.errs != nil && c.errs[at] != nil {
+		return fileRecord{}, c.errs[at]
+	}
+	size := t.geo.record
+	return decodeRecord(c.data[at*size:][:size], number, int64(number)*int64(size))
+}
+
+// loadChunk reads chunk k, and those after it when the one before it was read.
+func (t *Tree) loadChunk(k uint64, size int64) chunk {
+	n := size
+	if k > 0 {
+		if _, ok := t.chunks.load(k - 1); ok {
+			n = max(readAhead, size)
+		}
+	}
+	off := int64(k) * size
+	all := t.readRecords(off, layer.Clip(int64(t.records)*int64(t.geo.record), off, n))
+	var first chunk
+	perChunk := int(size) / t.geo.record
+	for i := range (len(all.data) + int(size) - 1) / int(size) {
+		c := chunk{data: all.data[i*int(size):][:min(int(size), len(all.data)-i*int(size))]}
+		if all.errs != nil {
+			c.errs = all.errs[i*perChunk:]
+		}
+		if n > size {
+			c.data = bytes.Clone(c.data) // each chunk is kept and dropped by itself
+		}
+		t.chunks.store(k+uint64(i), c, len(c.data)+128)
+		if i == 0 {
+			first = c
+		}
+	}
+	return first
+}
+
+// readRecords reads n bytes of records at off of the $MFT. What fails stays the error of its own record.
+func (t *Tree) readRecords(off, n int64) chunk {
+	size := int64(t.geo.record)
+	c := chunk{data: make([]byte, n)}
+	whole := layer.ReadFull(t.mft, c.data, off) == nil
+	for at := int64(0); at < n; at += size {
+		b := c.data[at:][:size]
+		var err error
+		if !whole {
+			err = layer.ReadFull(t.mft, b, off+at)
+		}
+		if err == nil {
+			err = applyFixups(b, "FILE", "file record", off+at)
+		}
+		if err != nil && off+at < mirrored*size {
+			err = t.fromMirror(b, (off+at)/size, err)
+		}
+		if err != nil {
+			if c.errs == nil {
+				c.errs = make([]error, n/size)
+			}
+			c.errs[at/size] = err
+		}
+	}
+	return c
+}
+
+// fromMirror reads record number from $MFTMirr, because of what is wrong with the one in $MFT.
+func (t *Tree) fromMirror(b []byte, number int64, reason error) error {
+	if t.geo.mirror == 0 {
+		return reason
+	}
+	at := t.geo.mirror*int64(t.geo.cluster) + number*int64(t.geo.record)
+	err := layer.ReadFull(t.src, b, at)
+	if err == nil {
+		err = applyFixups(b, "FILE", "file record in $MFTMirr", at)
+	}
+	if err != nil {
+		return errors.Join(reason, err)
+	}
+	t.warn(fmt.Errorf("$MFT record %d is unusable, $MFTMirr is used: %w", number, reason))
+	return nil
+}

@@ -1,0 +1,265 @@
+package ntfs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"math"
+
+	"snapmount/imagefmt/layer"
+)
+
+// UnknownPolicy says what a stream gives where the layer below says layer.Unknown: its own cluster was not kept.
+type UnknownPolicy uint8
+
+const (
+	UnknownError UnknownPolicy = iota // an error that wraps layer.ErrUnknown
+	UnknownZero                       // zeros
+	UnknownLive                       // what the Windows driver would give in its place
+)
+
+// bytesSource is a leaf Source in memory. Its pointer is what makes it comparable.
+type bytesSource struct{ b []byte }
+
+func (s *bytesSource) Size() int64 { return int64(len(s.b)) }
+
+func (s *bytesSource) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read at negative offset %d", off)
+	}
+	n := copy(p, s.b[min(off, int64(len(s.b))):])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// A stream is the content of a non-resident attribute. It implements layer.Mapper.
+type stream struct {
+	t                 *Tree
+	label             func() string // for errors
+	size, initialized int64
+	runs              runList
+}
+
+// resident returns a resident value as a Mapper of its own copy.
+func resident(value []byte) layer.Mapper {
+	s, _ := layer.Section(&bytesSource{append([]byte(nil), value...)}, 0, int64(len(value)))
+	return s
+}
+
+// newStream joins the extents of a non-resident attribute, in the order of their lowest VCN.
+func (t *Tree) newStream(extents []attribute, label func() string) (*stream, error) {
+	s, err := t.startStream(&extents[0], label)
+	if err != nil {
+		return nil, err
+	}
+	for i := range extents[1:] {
+		a, last := &extents[i+1], &extents[i]
+		if last.err != nil {
+			s.runs.fail(int64(a.low)-s.runs.end(), last.err)
+		}
+		s.runs.extend(a, t.geo.clusters)
+	}
+	s.seal(extents[len(extents)-1].err)
+	return s, nil
+}
+
+// startStream opens a stream by its first extent, the one that holds the sizes.
+func (t *Tree) startStream(a *attribute, label func() string) (*stream, error) {
+	if a.err != nil || a.low != 0 || a.resident {
+		return nil, fmt.Errorf("%s: the first attribute record is missing: %w", label(), cmp.Or(a.err, layer.ErrCorrupt))
+	}
+	if limit := t.sizeLimit(a.flags); a.size > uint64(limit) {
+		return nil, fmt.Errorf("%s: size 0x%x, at most 0x%x can be: %w", label(), a.size, limit, layer.ErrCorrupt)
+	}
+	s := &stream{t: t, label: label, size: int64(a.size), initialized: int64(min(a.initialized, a.size))}
+	s.runs.extend(a, t.geo.clusters)
+	return s, nil
+}
+
+// seal makes damage, because of reason, of what no extent maps below the size.
+func (s *stream) seal(reason error) {
+	unit := int64(s.t.geo.cluster)
+	want := s.size / unit
+	if s.size%unit != 0 {
+		want++
+	}
+	s.runs.fail(want-s.runs.end(), cmp.Or(reason, errUnmapped))
+}
+
+// sizeLimit is the most bytes that a stream can have: those of the volume, or 2^32 clusters where it may have holes.
+func (t *Tree) sizeLimit(flags uint16) int64 {
+	if flags&(flagCompressed|flagSparse) == 0 {
+		return t.geo.size
+	}
+	return math.MaxUint32 * int64(t.geo.cluster)
+}
+
+// Size is the data size, in bytes.
+func (s *stream) Size() int64 { return s.size }
+
+// Extents tells where the clusters are on the volume. Holes and what was never initialized are Zero.
+func (s *stream) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		end := off + layer.Clip(s.size, off, n)
+		unit := int64(s.t.geo.cluster)
+		for i := s.runs.find(off / unit); off < min(end, s.initialized); i++ {
+			r := s.runs.runs[i] // newStream covers every VCN below size
+			e := layer.Extent{Off: off, Len: min((r.vcn+r.n)*unit, end, s.initialized) - off}
+			var err error
+			switch {
+			case r.lcn >= 0:
+				e.Base, e.BaseOff = s.t.src, r.lcn*unit+off-r.vcn*unit
+			case r.lcn == hole:
+				e.Kind = layer.Zero
+			default:
+				err = fmt.Errorf("%s at 0x%x: %w", s.label(), off, s.runs.err(r))
+			}
+			if !yield(e, err) {
+				return
+			}
+			off += e.Len
+		}
+		if off < end {
+			yield(layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil)
+		}
+	}
+}
+
+// ReadAt reads through all layers below. Where one of them says Unknown, Options.Unknown decides.
+func (s *stream) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read at negative offset %d", off)
+	}
+	n := layer.Clip(s.size, off, int64(len(p)))
+	for e, err := range layer.Resolve(s, off, n) {
+		b := p[e.Off-off:][:e.Len]
+		switch {
+		case err != nil:
+		case e.Kind == layer.Unknown && s.t.opts.Unknown == UnknownError:
+			err = fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", s.label(), e.Len, e.Off, layer.ErrUnknown)
+		case e.Base == nil || (e.Kind == layer.Unknown && s.t.opts.Unknown == UnknownZero):
+			clear(b)
+		default:
+			err = layer.ReadFull(e.Base, b, e.BaseOff)
+		}
+		if err != nil {
+			return int(e.Off - off), err
+		}
+	}
+	if int(n) < len(p) {
+		return int(n), io.EOF
+	}
+	return int(n), nil
+}
+
+// StreamInfo describes a $DATA attribute of a node.
+type StreamInfo struct {
+	Name                          string // "" is the unnamed one, the content of a file
+	Size, Allocated, Initialized  int64  // bytes; Allocated is without holes, and 0 when resident
+	Resident                      bool
+	Compressed, Encrypted, Sparse bool
+}
+
+// Streams lists the node's $DATA attributes, as they are on the volume. With an error, what could be read is there too.
+func (n *Node) Streams() ([]StreamInfo, error) {
+	list, damage := n.attributes()
+	var out []StreamInfo
+	for i := range list {
+		a := &list[i]
+		if a.typ != typeData || a.low != 0 {
+			continue
+		}
+		if a.err != nil {
+			damage = errors.Join(damage, a.err)
+			continue
+		}
+		out = append(out, n.tree.streamInfo(a))
+	}
+	return out, damage
+}
+
+func (t *Tree) streamInfo(a *attribute) StreamInfo {
+	info := StreamInfo{Name: a.nameString(), Resident: a.resident, Compressed: a.flags&flagCompressed != 0,
+		Encrypted: a.flags&flagEncrypted != 0, Sparse: a.flags&flagSparse != 0}
+	if a.resident {
+		info.Size, info.Initialized = int64(len(a.value)), int64(len(a.value))
+		return info
+	}
+	limit := t.sizeLimit(a.flags)
+	clip := func(v uint64) int64 { return int64(min(v, uint64(limit))) }
+	info.Size, info.Allocated, info.Initialized = clip(a.size), clip(a.taken), clip(a.initialized)
+	return info
+}
+
+// Stream opens the $DATA attribute of that name, "" for the unnamed one. Case is as in Child. It wraps fs.ErrNotExist
+// when there is none, and layer.ErrUnsupported when what the volume keeps is not the content as such: compressed or
+// encrypted, or left to another program by a reparse point.
+func (n *Node) Stream(name string) (layer.Mapper, error) {
+	list, damage := n.attributes()
+	extents := n.tree.pickStream(list, name)
+	if len(extents) == 0 {
+		if damage != nil {
+			return nil, fmt.Errorf("stream %q: %w", name, damage)
+		}
+		return nil, fmt.Errorf("%v: stream %q: %w", n.Ref, name, fs.ErrNotExist)
+	}
+	return n.openStream(extents, name)
+}
+
+func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error) {
+	a, ref := &extents[0], n.Ref
+	label := func() string {
+		if name == "" {
+			return ref.String()
+		}
+		return fmt.Sprintf("%v: stream %q", ref, name)
+	}
+	if a.flags&flagEncrypted != 0 {
+		return nil, fmt.Errorf("%s: encrypted (EFS): %w", label(), layer.ErrUnsupported)
+	}
+	if a.flags&flagCompressed != 0 && !a.resident {
+		return nil, fmt.Errorf("%s: compressed (LZNT1): %w", label(), layer.ErrUnsupported)
+	}
+	if a.resident && a.err == nil {
+		if name == "" {
+			if err := n.checkContent(nil); err != nil {
+				return nil, err
+			}
+		}
+		return resident(a.value), nil
+	}
+	s, err := n.tree.newStream(extents, label)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		if err := n.checkContent(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// pickStream returns the extents of the $DATA attribute of that name: exactly, else whatever the case.
+func (t *Tree) pickStream(list []attribute, name string) []attribute {
+	if found := extentsOf(list, typeData, func(a *attribute) bool { return a.nameString() == name }); len(found) > 0 || name == "" {
+		return found
+	}
+	key := t.fold(name)
+	var first []byte
+	return extentsOf(list, typeData, func(a *attribute) bool {
+		if first != nil {
+			return string(first) == string(a.name)
+		}
+		if len(a.name) == 0 || key.compare(a.name) != 0 {
+			return false
+		}
+		first = a.name
+		return true
+	})
+}

@@ -1,0 +1,95 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unicode"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+)
+
+// upcase maps a UTF-16 code unit to its upper case, as the volume's own $UpCase file says.
+type upcase [1 << 16]uint16
+
+// readUpcase reads the volume's $UpCase. Where that cannot be had, Unicode's simple case mapping stands in for it.
+func (t *Tree) readUpcase() *upcase {
+	u := new(upcase)
+	b := make([]byte, 2*len(u))
+	err := t.readFile(recordUpcase, b)
+	if err != nil {
+		t.warn(fmt.Errorf("$UpCase is unusable, names are compared by Unicode's case mapping: %w", err))
+		for i := range u {
+			u[i] = uint16(i)
+			if up := unicode.ToUpper(rune(i)); up < 1<<16 {
+				u[i] = uint16(up)
+			}
+		}
+		return u
+	}
+	for i := range u {
+		u[i] = binary.LittleEndian.Uint16(b[2*i:])
+	}
+	return u
+}
+
+// readFile fills b from the start of a system file, which must be of just that size.
+func (t *Tree) readFile(record uint64, b []byte) error {
+	n, err := t.Node(Ref{Record: record})
+	if err != nil {
+		return err
+	}
+	s, err := n.Stream("")
+	if err != nil {
+		return err
+	}
+	if s.Size() != int64(len(b)) {
+		return fmt.Errorf("%v: %d bytes, want %d: %w", n.Ref, s.Size(), len(b), layer.ErrCorrupt)
+	}
+	return layer.ReadFull(s, b, 0)
+}
+
+// A folded name is ready to be compared with many names on disk.
+type folded struct {
+	exact, upper []uint16
+	table        *upcase
+}
+
+// fold prepares a WTF-8 name.
+func (t *Tree) fold(name string) folded {
+	f := folded{exact: wintype.EncodeUTF16(name), table: t.upcase()}
+	f.upper = make([]uint16, len(f.exact))
+	for i, c := range f.exact {
+		f.upper[i] = f.table[c]
+	}
+	return f
+}
+
+// compare orders f against a UTF-16LE name as the index does: unit by unit in upper case, then the shorter first.
+func (f *folded) compare(name []byte) int {
+	for i, c := range f.upper {
+		if 2*i+1 >= len(name) {
+			return 1
+		}
+		if d := f.table[uint16(name[2*i])|uint16(name[2*i+1])<<8]; c != d {
+			return int(c) - int(d)
+		}
+	}
+	if len(name) > 2*len(f.upper) {
+		return -1
+	}
+	return 0
+}
+
+// same reports whether name is f in the same case.
+func (f *folded) same(name []byte) bool {
+	if len(name) != 2*len(f.exact) {
+		return false
+	}
+	for i, c := range f.exact {
+		if binary.LittleEndian.Uint16(name[2*i:]) != c {
+			return false
+		}
+	}
+	return true
+}
