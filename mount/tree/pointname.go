@@ -15,7 +15,7 @@ var ErrNoPoint = fmt.Errorf("no such point in time: %w", fs.ErrNotExist)
 var (
 	vssName  = regexp.MustCompile(`^vss([0-9]{1,6})$`)
 	dirName  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?(-offline)?$`)
-	idStart  = regexp.MustCompile(`^\{?[0-9a-fA-F]{4}[0-9a-fA-F-]{0,32}\}?$`)
+	idStart  = regexp.MustCompile(`^\{?([0-9a-fA-F]{4,8}|[0-9a-fA-F]{8}-[0-9a-fA-F-]{0,27})\}?$`)
 	layouts  = []string{"2006-01-02", "2006-01-02T15:04Z", "2006-01-02T15:04:05Z", "2006-01-02T1504Z", "2006-01-02T150405Z"}
 	lengthOf = []time.Duration{24 * time.Hour, time.Minute, time.Second, time.Minute, time.Second}
 )

@@ -31,7 +31,7 @@ func makeBig(work, out string) error {
 			return errors.Join(errs...)
 		})
 	}
-	if err := steps(v, changes...); err != nil {
+	if err := steps(v, []int{1, 2, 3, 4, 5, 6, 7}, changes...); err != nil {
 		return err
 	}
 	area, err := v.blocksOf(catalogID)

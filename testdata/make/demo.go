@@ -40,18 +40,33 @@ func makeDemo(work, out string) error {
 	if err := shadow(docs, arch); err != nil {
 		return err
 	}
+	if err := writeManifest(strings.TrimSuffix(out, filepath.Ext(out))+".json", docs, arch); err != nil {
+		return err
+	}
 	return assemble(work, out, docs, arch)
 }
 
-// steps runs the changes one by one and keeps the state before each but the first.
-func steps(v *volume, changes ...func(dir string) error) error {
+// steps runs the changes one by one, dates what each touched to noon of its day in March 2026, notes what the volume
+// holds after it, and keeps the state before each but the first.
+func steps(v *volume, days []int, changes ...func(dir string) error) error {
 	for i, change := range changes {
 		if i > 0 {
 			if err := v.keep(); err != nil {
 				return err
 			}
 		}
-		if err := v.edit(change); err != nil {
+		err := v.edit(func(dir string) error {
+			if err := change(dir); err != nil {
+				return err
+			}
+			if err := redate(dir, time.Date(2026, 3, days[i], 12, 0, 0, 0, time.UTC)); err != nil {
+				return err
+			}
+			files, err := hashes(dir)
+			v.contents = append(v.contents, files)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -59,7 +74,7 @@ func steps(v *volume, changes ...func(dir string) error) error {
 }
 
 func fillDocuments(v *volume) error {
-	return steps(v, func(dir string) error {
+	return steps(v, []int{2, 3, 4, 5}, func(dir string) error {
 		return errors.Join(
 			write(dir, "Letters/offer.txt", "Dear Ms Noether,\nwe offer 120 crates at 14 a crate.\n"),
 			write(dir, "Letters/thanks.txt", "Thank you for the crates.\n"),
@@ -68,6 +83,9 @@ func fillDocuments(v *volume) error {
 			write(dir, "Photos/harbour.raw", string(noise(300<<10, 1))),
 			write(dir, "Photos/bridge.raw", string(noise(200<<10, 2))),
 			os.Link(filepath.Join(dir, "Projects/plan.txt"), filepath.Join(dir, "Projects/plan (also).txt")),
+			stream(dir, "Letters/offer.txt", "author", "Emmy"),
+			junction(dir, "My Letters", `D:\Letters`),
+			symlink(dir, "Projects/latest offer.txt", `..\Letters\offer.txt`),
 		)
 	}, func(dir string) error { // Monday to Tuesday: edited, renamed
 		return errors.Join(
@@ -92,7 +110,7 @@ func fillDocuments(v *volume) error {
 }
 
 func fillArchive(v *volume) error {
-	return steps(v, func(dir string) error {
+	return steps(v, []int{2, 3, 5}, func(dir string) error {
 		return errors.Join(write(dir, "2024/ledger.txt", strings.Repeat("2024-01-01 opening balance 1000\n", 2000)),
 			write(dir, "2025/ledger.txt", strings.Repeat("2025-01-01 opening balance 1200\n", 2000)))
 	}, func(dir string) error {

@@ -53,12 +53,14 @@ const clusterSize = 4096
 // volume is an NTFS volume in a file of its own, and what it was at each snapshot.
 type volume struct {
 	work, img string
-	states    []string // copies, the oldest first
+	name      string
+	states    []string            // copies, the oldest first
+	contents  []map[string]string // by path, the sha256 of what was written; the last is the current state
 }
 
 // newVolume formats a file and preallocates the files that VSS uses, so that its blocks belong to no other file.
 func newVolume(work, name string, size int64, area map[string]int64) (*volume, error) {
-	v := &volume{work: work, img: filepath.Join(work, name+".img")}
+	v := &volume{work: work, name: name, img: filepath.Join(work, name+".img")}
 	f, err := os.Create(v.img)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,347 @@
+//go:build linux
+
+package mount_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/mount"
+	"snapmount/mount/tree"
+)
+
+func openDemo(t *testing.T) *tree.Set {
+	t.Helper()
+	return openSet(t, filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+}
+
+func openSet(t *testing.T, paths ...string) *tree.Set {
+	t.Helper()
+	s, err := tree.Open(paths, tree.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// mounted mounts s for the test and returns the directory.
+func mounted(t *testing.T, s *tree.Set) string {
+	t.Helper()
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("SKIPPED: mounts do not work here: %v", err)
+	}
+	f.Close()
+	dir := filepath.Join(t.TempDir(), "mnt")
+	m, err := mount.Mount(dir, s, mount.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Unmount(); err != nil {
+			t.Errorf("unmount: %v", errors.Join(err, m.Detach()))
+		}
+		if err := m.Wait(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the mount point that Mount made is still there: %v", err)
+		}
+	})
+	return dir
+}
+
+func TestMountShowsWhatWasWritten(t *testing.T) {
+	dir := mounted(t, openDemo(t))
+	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]map[string]map[string]string
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for label, volume := range map[string]string{"Documents": "p1-Documents", "Archive": "p2-Archive"} {
+		for point, files := range want[label] {
+			wg.Go(func() { compareTree(t, filepath.Join(dir, volume, point), files) })
+		}
+	}
+	wg.Wait()
+}
+
+func compareTree(t *testing.T, root string, want map[string]string) {
+	root, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	found := 0
+	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		found++
+		name, _ := filepath.Rel(root, path)
+		got := "link"
+		if e.Type()&fs.ModeSymlink == 0 {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			got = fmt.Sprintf("%x", sha256.Sum256(b))
+		}
+		if got != want[name] {
+			t.Errorf("%s: %s, want %s", path, got, want[name])
+		}
+		return nil
+	})
+	if err != nil || found != len(want) {
+		t.Errorf("%s: %d files, want %d, %v", root, found, len(want), err)
+	}
+}
+
+func TestMountedFilesLookReal(t *testing.T) {
+	s := openDemo(t)
+	dir := mounted(t, s)
+	point := filepath.Join(dir, "p1-Documents/snapshots/2026-03-02T180000Z")
+	plan := stat(t, filepath.Join(point, "Projects/plan.txt"))
+	also := stat(t, filepath.Join(point, "Projects/plan (also).txt"))
+	later := stat(t, filepath.Join(dir, "p1-Documents/vss2/Projects/plan.txt"))
+	if plan.Ino != also.Ino || plan.Nlink != 2 || plan.Ino == later.Ino {
+		t.Errorf("hard links have inodes %d and %d (links %d), the next point %d", plan.Ino, also.Ino, plan.Nlink, later.Ino)
+	}
+	node, _, err := s.Volumes[0].Snapshots()[0].Lookup("Projects/plan.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record := plan.Ino & (1<<40 - 1); record != node.Ref.Record {
+		t.Errorf("inode %x holds record %d, want %d", plan.Ino, record, node.Ref.Record)
+	}
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	if plan.Size != 111000 || plan.Mtime.Sec != noon.Unix() || plan.Btime.Sec != noon.Unix() || plan.Mask&unix.STATX_BTIME == 0 || plan.Mode&0o777 != 0o444 {
+		t.Errorf("statx gives %+v", plan)
+	}
+	for link, want := range map[string]string{"My Letters": "Letters", "Projects/latest offer.txt": "../Letters/offer.txt"} {
+		if got, err := os.Readlink(filepath.Join(point, link)); got != want {
+			t.Errorf("%s -> %q, %v", link, got, err)
+		}
+	}
+	for path, want := range map[string]string{"My Letters/OFFER.txt": "Dear Ms Noether", "Projects/latest offer.txt": "Dear Ms Noether", "letters/offer.txt:author": "Emmy"} {
+		if b, err := os.ReadFile(filepath.Join(point, path)); !strings.HasPrefix(string(b), want) || want == "" {
+			t.Errorf("%s: %q, %v", path, b, err)
+		}
+	}
+}
+
+func stat(t *testing.T, path string) unix.Statx_t {
+	t.Helper()
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_ALL, &st); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return st
+}
+
+func TestMountIsReadOnly(t *testing.T) {
+	dir := mounted(t, openDemo(t))
+	file := filepath.Join(dir, "p1-Documents/current/Letters/offer.txt")
+	for what, err := range map[string]error{
+		"write":  os.WriteFile(file, []byte("x"), 0o600),
+		"create": os.WriteFile(filepath.Join(dir, "p1-Documents/current/new"), nil, 0o600),
+		"remove": os.Remove(file),
+		"chmod":  os.Chmod(file, 0o777),
+		"mkdir":  os.Mkdir(filepath.Join(dir, "new"), 0o700),
+	} {
+		if !errors.Is(err, syscall.EROFS) {
+			t.Errorf("%s: %v, want EROFS", what, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "p1-Documents/current/none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestMountedBlockImages(t *testing.T) {
+	s := openDemo(t)
+	dir := mounted(t, s)
+	for _, v := range s.Volumes {
+		for i, p := range v.Points {
+			name := "current.img"
+			if i > 0 {
+				name = fmt.Sprintf("vss%d.img", i)
+			}
+			blocks, err := p.Blocks()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := make([]byte, blocks.Size())
+			if err := layer.ReadFull(blocks, want, 0); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "raw", v.Name, name)
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s differs from the view, %v", path, err)
+			}
+			seekData(t, path, blocks)
+		}
+	}
+}
+
+// seekData walks a file by SEEK_DATA and SEEK_HOLE and compares with the map of its content.
+func seekData(t *testing.T, path string, m layer.Source) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	holes := int64(0)
+	for e := range layer.Resolve(m, 0, m.Size()) {
+		if e.Kind == layer.Zero {
+			holes += e.Len
+		}
+	}
+	for off := int64(0); off < m.Size(); {
+		data, err := f.Seek(off, unix.SEEK_DATA)
+		if errors.Is(err, syscall.ENXIO) {
+			data = m.Size()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		holes -= data - off
+		if off = data; off < m.Size() {
+			if off, err = f.Seek(off, unix.SEEK_HOLE); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if holes != 0 {
+		t.Errorf("%s: %d bytes of holes are not found by seeking", path, holes)
+	}
+}
+
+func TestRefusedMountPoints(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "deep", "demo.qcow2")
+	if err := os.Mkdir(filepath.Dir(image), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(image, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openSet(t, image)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(image), link); err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{
+		"a file": image, "above the image": filepath.Dir(filepath.Dir(image)), "the image's directory": filepath.Dir(image),
+		"a link to it": link, "not empty": "/usr", "no parent": filepath.Join(t.TempDir(), "a", "b"), "mounted": "/proc",
+	} {
+		m, err := mount.Mount(dir, s, mount.Options{})
+		if err == nil {
+			t.Errorf("%s: mounted", name)
+			m.Detach()
+		} else if !errors.Is(err, mount.ErrRefused) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dir := mounted(t, s)
+	if _, err := mount.Mount(dir, s, mount.Options{}); !errors.Is(err, mount.ErrRefused) || !strings.Contains(err.Error(), "busy") {
+		t.Errorf("mounting twice: %v", err)
+	}
+}
+
+func TestBusyMountStays(t *testing.T) {
+	s := openDemo(t)
+	dir := filepath.Join(t.TempDir(), "mnt")
+	m, err := mount.Mount(dir, s, mount.Options{})
+	if err != nil {
+		t.Skipf("SKIPPED: mounts do not work here: %v", err)
+	}
+	f, err := os.Open(filepath.Join(dir, "p1-Documents/current/Letters/offer.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mount.Unmount(dir, false); err == nil || !strings.Contains(err.Error(), "busy") {
+		t.Errorf("unmount of a mount in use: %v", err)
+	}
+	if err := mount.Unmount(dir, true); err != nil {
+		t.Error(err)
+	}
+	if b, err := io.ReadAll(f); err != nil || len(b) == 0 {
+		t.Errorf("an open file after a lazy unmount: %q, %v", b, err)
+	}
+	f.Close()
+	if err := m.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDamageIsLocal zeroes an MFT record: its file alone fails, and keeps its name.
+func TestDamageIsLocal(t *testing.T) {
+	s := openDemo(t)
+	p := s.Volumes[0].Current()
+	node, _, err := p.Lookup("Projects/notes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nt, _ := p.Files()
+	mft, _, err := p.Lookup("$MFT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := mft.Stream("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := make([]byte, s.Volumes[0].Block.Size())
+	if err := layer.ReadFull(s.Volumes[0].Block, raw, 0); err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range stream.Extents(int64(node.Ref.Record)*1024, 1024) {
+		if err != nil || e.Base == nil {
+			t.Fatal(e, err)
+		}
+		clear(raw[e.BaseOff:][:e.Len])
+	}
+	if nt.Records() <= node.Ref.Record {
+		t.Fatal("record out of range")
+	}
+	image := filepath.Join(t.TempDir(), "damaged.raw")
+	if err := os.WriteFile(image, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(mounted(t, openSet(t, image)), "p0-Documents/current/Projects")
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "notes.txt")); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file of the zeroed record reads as %q, %v", b, err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "plan.txt")); err != nil || len(b) == 0 {
+		t.Errorf("its neighbour: %d bytes, %v", len(b), err)
+	}
+}

@@ -1,0 +1,322 @@
+package tree_test
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/mount/tree"
+	"snapmount/ntfs"
+)
+
+func demo(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") }
+
+func open(t *testing.T, paths ...string) *tree.Set {
+	t.Helper()
+	s, err := tree.Open(paths, tree.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// manifest is what the demo's volumes held at each point when they were written: label, point, path, sha256.
+func manifest(t *testing.T) map[string]map[string]map[string]string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]map[string]map[string]string
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// contents hashes all files of a point but metafiles; links are "link".
+func contents(t *testing.T, p *tree.Point) map[string]string {
+	t.Helper()
+	nt, err := p.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := nt.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	var walk func(n *ntfs.Node, path string)
+	walk = func(n *ntfs.Node, path string) {
+		entries, err := n.Children()
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		for _, e := range entries {
+			c, err := e.Node()
+			switch {
+			case err != nil:
+				t.Errorf("%s%s: %v", path, e.Name, err)
+			case e.Metafile():
+			case c.Kind == ntfs.KindDir:
+				walk(c, path+e.Name+"/")
+			case c.Kind == ntfs.KindSymlink:
+				out[path+e.Name] = "link"
+			default:
+				out[path+e.Name] = sum(t, c)
+			}
+		}
+	}
+	walk(root, "")
+	return out
+}
+
+func sum(t *testing.T, n *ntfs.Node) string {
+	t.Helper()
+	s, err := n.Stream("")
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(s, 0, s.Size())); err != nil {
+		t.Error(err)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+func TestDemoHoldsWhatWasWritten(t *testing.T) {
+	s := open(t, demo(t))
+	want := manifest(t)
+	checked := 0
+	for _, v := range s.Volumes {
+		for _, p := range v.Points {
+			name := "current"
+			if p.Snapshot != nil {
+				name = fmt.Sprintf("vss%d", p.Snapshot.Index)
+				own, through := p.Snapshot.Check()
+				if own != nil || through != nil {
+					t.Errorf("%s@%s: %v, %v", v.Name, name, own, through)
+				}
+			}
+			got, files := contents(t, p), want[v.Label][name]
+			if len(got) != len(files) || len(files) == 0 {
+				t.Errorf("%s@%s: %d files, want %d", v.Name, name, len(got), len(files))
+			}
+			for path, hash := range files {
+				checked++
+				if got[path] != hash {
+					t.Errorf("%s@%s: %s: sha256 %s, want %s", v.Name, name, path, got[path], hash)
+				}
+			}
+		}
+	}
+	if checked < 40 {
+		t.Errorf("only %d files compared", checked)
+	}
+	if w := s.Warnings(); len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+}
+
+func TestLayout(t *testing.T) {
+	s := open(t, demo(t))
+	var lines []string
+	for _, i := range s.Layout(time.Unix(0, 0)).Items() {
+		path := i.Name
+		for p := i; p.Parent != p; p = p.Parent {
+			path = p.Parent.Name + "/" + path
+		}
+		if i.Target != "" {
+			path += " -> " + i.Target
+		}
+		lines = append(lines, path)
+	}
+	for _, want := range []string{
+		"/README.txt", "/p1-Documents/current", "/p1-Documents/snapshots/2026-03-03T180000Z",
+		"/p1-Documents/snapshots/latest -> 2026-03-04T180000Z", "/p1-Documents/snapshots/oldest -> 2026-03-02T180000Z",
+		"/p2-Archive/vss2 -> snapshots/2026-03-04T180000Z", "/raw/p1-Documents/current.img", "/raw/p2-Archive/vss2.img",
+		"/sets/2026-03-02T180000Z/p1-Documents -> ../../p1-Documents/snapshots/2026-03-02T180000Z",
+		"/sets/2026-03-04T180000Z/p2-Archive -> ../../p2-Archive/snapshots/2026-03-04T180000Z",
+		"/p1-Documents/ids/" + s.Volumes[0].Snapshots()[0].Snapshot.CopyID.String() + " -> ../snapshots/2026-03-02T180000Z",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("%s is missing in\n%s", want, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestPointNamed(t *testing.T) {
+	v := open(t, demo(t)).Volumes[0]
+	for name, want := range map[string]string{
+		"current": "current", "latest": "2026-03-04T180000Z", "oldest": "2026-03-02T180000Z", "vss2": "2026-03-03T180000Z",
+		"2026-03-03": "2026-03-03T180000Z", "2026-03-03T18:00Z": "2026-03-03T180000Z", "2026-03-03T18:00:00Z": "2026-03-03T180000Z",
+		"2026-03-03T180000Z": "2026-03-03T180000Z", "before:2026-03-04": "2026-03-03T180000Z", "before:2026-03-04T18:00Z": "2026-03-03T180000Z",
+		v.Snapshots()[1].Snapshot.CopyID.String(): "2026-03-03T180000Z", "{" + v.Snapshots()[1].Snapshot.StoreID.String() + "}": "2026-03-03T180000Z",
+		"5e700003": "2026-03-03T180000Z",
+	} {
+		p, err := v.PointNamed(name)
+		if err != nil || p.Name != want {
+			t.Errorf("%s: %+v, %v, want %s", name, p, err, want)
+		}
+	}
+	for _, name := range []string{"vss4", "vss0", "2026-03-05", "before:2026-03-02", "ffffffff", "000000c0"} {
+		if p, err := v.PointNamed(name); err == nil {
+			t.Errorf("%s names %s", name, p.Name)
+		} else if name != "000000c0" && !errors.Is(err, tree.ErrNoPoint) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestResolve(t *testing.T) {
+	s := open(t, demo(t))
+	for rest, want := range map[string]string{
+		":p1": "p1-Documents current  false", ":p1-Documents@vss1": "p1-Documents 2026-03-02T180000Z  false",
+		":archive@latest:/2025/ledger.txt": "p2-Archive 2026-03-04T180000Z /2025/ledger.txt true",
+		":p2:2024":                         "p2-Archive current 2024 true",
+		":p1@2026-03-03T18:00Z:/a:b":       "p1-Documents 2026-03-03T180000Z /a:b true",
+	} {
+		got, err := s.Resolve(s.Images[0], rest)
+		if err != nil {
+			t.Errorf("%s: %v", rest, err)
+			continue
+		}
+		if text := fmt.Sprintf("%s %s %s %v", got.Volume.Name, got.Point.Name, got.Path, got.HasPath); text != want {
+			t.Errorf("%s: %s, want %s", rest, text, want)
+		}
+	}
+	if got, err := s.Resolve(s.Images[0], ""); err != nil || !got.NamesDisk() || got.Volume != nil {
+		t.Errorf("the image alone: %+v, %v", got, err)
+	}
+	for _, rest := range []string{":/Letters", "@latest", "@latest:/x", ":p1@yesterday", ":p1@vss9"} {
+		if got, err := s.Resolve(s.Images[0], rest); err == nil {
+			t.Errorf("%s gives %+v", rest, got)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	s := open(t, demo(t))
+	p := s.Volumes[0].Snapshots()[0]
+	for path, want := range map[string]string{
+		"/Letters/offer.txt": "", "letters/OFFER.TXT": "", `\Letters\offer.txt`: "", "Letters/offer.txt:author": "author", "/Letters/offer.txt:AUTHOR": "author",
+	} {
+		n, stream, err := p.Lookup(path)
+		if err != nil || stream != want || n.Size != 52 {
+			t.Errorf("%s: %v, %q, %v", path, n, stream, err)
+		}
+	}
+	for _, path := range []string{"/Letters/none.txt", "/Letters/offer.txt:none", "/None/offer.txt:author"} {
+		if _, _, err := p.Lookup(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestLinkTargetsStayInside(t *testing.T) {
+	s := open(t, demo(t))
+	p := s.Volumes[0].Snapshots()[0]
+	for path, want := range map[string]string{"My Letters": "Letters", "Projects/latest offer.txt": "../Letters/offer.txt"} {
+		n, _, err := p.Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.LinkTarget(n); err != nil || got != want {
+			t.Errorf("%s -> %q, %v, want %q", path, got, err, want)
+		}
+	}
+}
+
+// split writes the demo's volumes as two bare images.
+func split(t *testing.T) (docs, arch string) {
+	s := open(t, demo(t))
+	dir := t.TempDir()
+	var out []string
+	for _, v := range s.Volumes {
+		b := make([]byte, v.Block.Size())
+		if err := layer.ReadFull(v.Block, b, 0); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, filepath.Join(dir, v.Label+".raw"))
+		if err := os.WriteFile(out[len(out)-1], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out[0], out[1]
+}
+
+func TestDiffAreaInAnotherImage(t *testing.T) {
+	docs, arch := split(t)
+	both := open(t, arch, docs)
+	if got, want := contents(t, both.Volumes[0].Latest()), manifest(t)["Archive"]["vss2"]; len(got) != len(want) || got["2025/ledger.txt"] != want["2025/ledger.txt"] {
+		t.Errorf("with both images: %v, want %v", got, want)
+	}
+	if name := both.Volumes[0].Name; name != "d1p0-Archive" {
+		t.Errorf("volume is called %s", name)
+	}
+
+	alone := open(t, arch)
+	p := alone.Volumes[0].Latest()
+	if p == nil || p.Snapshot.Damage == nil || !strings.Contains(p.Snapshot.Damage.Error(), "d0c00000-2026-11e3-9d6c-005056c00008") {
+		t.Fatalf("without the diff area: %+v", p)
+	}
+	n, err := p.Files()
+	if err == nil {
+		_, err = n.Lookup("2025/ledger.txt")
+	}
+	if err == nil {
+		t.Error("a snapshot without its diff area shows files as if they were known")
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, b []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for name, path := range map[string]string{"empty": write("empty", nil), "directory": dir, "missing": filepath.Join(dir, "none")} {
+		if s, err := tree.Open([]string{path}, tree.Options{}); err == nil {
+			s.Close()
+			t.Errorf("%s: opened", name)
+		} else if strings.Count(err.Error(), path) != 1 || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s := open(t, write("text", []byte(strings.Repeat("no disk\n", 9000))))
+	if _, err := s.NTFS(); !errors.Is(err, tree.ErrNoNTFS) || len(s.Warnings()) == 0 {
+		t.Errorf("text file: %v, warnings %q", err, s.Warnings())
+	}
+}
+
+// TestCutImage opens the demo cut short: what lies before the cut is still there.
+func TestCutImage(t *testing.T) {
+	docs, _ := split(t)
+	if err := os.Truncate(docs, 30<<20); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, docs)
+	got := contents(t, s.Volumes[0].Snapshots()[0])
+	want := manifest(t)["Documents"]["vss1"]
+	for path, hash := range want {
+		if got[path] != hash {
+			t.Errorf("%s: %s, want %s", path, got[path], hash)
+		}
+	}
+}
