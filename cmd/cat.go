@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
 )
 
 // copyChunk is how much is read at once.
@@ -61,6 +62,9 @@ func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error 
 			return err
 		}
 		defer s.Close()
+		if n.Kind == ntfs.KindDir && stream == "" {
+			return fmt.Errorf("%s: is a directory", location)
+		}
 		if src, err = n.Stream(stream); err != nil {
 			return fmt.Errorf("%s: %w", location, err)
 		}

@@ -29,6 +29,9 @@ const (
 	flagSparse     = 0x8000
 )
 
+// maxVCN is more than the 2^32 clusters that a volume or file can have, and little enough to count bytes in an int64.
+const maxVCN = 1 << 40
+
 // An attribute is one attribute record. The slices alias the record.
 type attribute struct {
 	typ      uint32
@@ -43,6 +46,7 @@ type attribute struct {
 	allocated, size, initialized uint64
 	taken                        uint64 // allocated without the holes, where compressed or sparse; else allocated
 	pairs                        []byte // mapping pairs
+	unit                         uint8  // log2 of the clusters of a compression unit
 
 	err error // set, beside typ, name and low, when a record named by the attribute list is missing or damaged
 }
@@ -81,6 +85,7 @@ func (a *attribute) decodeMapped(b []byte, off int64) error {
 	}
 	a.low, a.high = le.Uint64(b[16:]), le.Uint64(b[24:])
 	at := int(le.Uint16(b[32:]))
+	a.unit = b[34]
 	a.allocated, a.size, a.initialized = le.Uint64(b[40:]), le.Uint64(b[48:]), le.Uint64(b[56:])
 	a.taken = a.allocated
 	if a.flags&(flagCompressed|flagSparse) != 0 && at >= 72 && len(b) >= 72 {
@@ -89,7 +94,7 @@ func (a *attribute) decodeMapped(b []byte, off int64) error {
 	if at < 64 || at > len(b) {
 		return layer.Corrupt("attribute", off, "mapping pairs at 0x%x of 0x%x bytes", at, len(b))
 	}
-	if a.low >= 1<<63 || (a.high >= 1<<63-1 && a.high+1 != a.low) || a.high+1 < a.low {
+	if a.low > maxVCN || a.high+1 > maxVCN || a.high+1 < a.low {
 		return layer.Corrupt("attribute", off, "VCNs 0x%x to 0x%x", a.low, a.high)
 	}
 	a.pairs = b[at:]

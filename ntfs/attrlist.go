@@ -108,7 +108,7 @@ func (t *Tree) attributes(r *fileRecord) ([]attribute, error) {
 
 // listed fetches the attribute that an entry of r's attribute list names, as a copy.
 func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
-	missing := attribute{typ: e.typ, name: e.name, low: e.low & (1<<63 - 1)}
+	missing := attribute{typ: e.typ, name: e.name, low: min(e.low, maxVCN)}
 	ext, err := t.record(e.ref.Record)
 	switch {
 	case err != nil:

@@ -158,7 +158,7 @@ func TestDecodeAttribute(t *testing.T) {
 	copy(b[16:], []byte{1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 76, 0})
 	got, err := decodeAttribute(b, 0)
 	want := attribute{typ: 0x04030201, name: b[72:76], flags: 0x0e0d, id: 0x100f, low: 1, high: 9, allocated: 0x302f2e2d2c2b2a29,
-		size: 0x3837363534333231, initialized: 0x403f3e3d3c3b3a39, taken: 0x4847464544434241, pairs: b[76:]}
+		size: 0x3837363534333231, initialized: 0x403f3e3d3c3b3a39, taken: 0x4847464544434241, pairs: b[76:], unit: 35}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("non-resident: %+v, %v, want %+v", got, err, want)
 	}

@@ -91,7 +91,11 @@ func TestManifest(t *testing.T) {
 			image := v.build(t)
 			tree := openTree(t, openFile(t, image))
 			counts := map[string]int{}
-			for _, c := range manifest(t, image) {
+			claims := manifest(t, image)
+			for i, c := range claims {
+				if len(claims) > 10000 && i%25 != 0 { // files of one kind
+					continue
+				}
 				what, err := c.check(tree)
 				if err != nil {
 					t.Errorf("%s %s: %v", c.Type, c.Path, err)
@@ -119,7 +123,7 @@ func (c claim) check(tree *ntfs.Tree) (string, error) {
 	switch c.Type {
 	case "file", "stream", "wof":
 		s, err := n.Stream(stream)
-		if c.Type == "wof" || unsupported(c, n) {
+		if c.Type == "wof" {
 			if !errors.Is(err, layer.ErrUnsupported) {
 				return "unsupported", fmt.Errorf("error %v, want unsupported", err)
 			}
@@ -153,12 +157,6 @@ func (c claim) check(tree *ntfs.Tree) (string, error) {
 		return "times", nil
 	}
 	return "other", nil
-}
-
-// unsupported reports whether the claim's content is known to be out of reach.
-func unsupported(c claim, n *ntfs.Node) bool {
-	list, err := n.Streams()
-	return err == nil && len(list) > 0 && c.Compressed && list[0].Compressed && !list[0].Resident
 }
 
 func (c claim) checkContent(n *ntfs.Node, s layer.Mapper) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,39 +24,61 @@ import (
 	"snapmount/ntfs"
 )
 
-// realVolume unpacks a volume that Windows (or mkntfs) made to a raw file of its own.
+// realVolume unpacks a volume that Windows (or mkntfs) made to a raw file of its own, once per user.
 func realVolume(t *testing.T, name string) string {
 	t.Helper()
 	path := layertest.Shared(t, "data", name)
-	if strings.HasSuffix(name, ".qcow2") {
-		raw := filepath.Join(t.TempDir(), "volume.raw")
-		layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, raw)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Skipf("SKIPPED: no cache folder: %v", err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := filepath.Join(cache, "snapmount-test", fmt.Sprintf("%s-%.8x.raw", name, sha256.Sum256(b)))
+	if _, err := os.Stat(raw); err == nil {
 		return raw
 	}
-	disk := openFile(t, layertest.Gunzip(t, path))
-	const first, sectors = 128, 2091008 // the partition of the msuhanov samples
-	raw := filepath.Join(t.TempDir(), "volume.raw")
+	if err := os.MkdirAll(filepath.Dir(raw), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasSuffix(name, ".qcow2") {
+		layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, raw+".part")
+	} else {
+		copyPartition(t, layertest.Gunzip(t, path), raw+".part")
+	}
+	if err := os.Rename(raw+".part", raw); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// copyPartition copies the partition of one of the msuhanov samples, leaving zeros as holes.
+func copyPartition(t *testing.T, disk, raw string) {
+	t.Helper()
+	const first, size = 128 * 512, 2091008 * 512
+	in := openFile(t, disk)
 	out, err := os.Create(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	b := make([]byte, 1<<20)
-	for off := int64(0); off < sectors*512; off += int64(len(b)) {
-		n := min(int64(len(b)), sectors*512-off)
-		if err := layer.ReadFull(disk, b[:n], first*512+off); err != nil {
+	if err := out.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	b, zero := make([]byte, 1<<20), make([]byte, 1<<20)
+	for off := int64(0); off < size; off += int64(len(b)) {
+		b = b[:min(int64(len(b)), size-off)]
+		if err := layer.ReadFull(in, b, first+off); err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Count(b[:n], []byte{0}) < int(n) {
-			if _, err := out.WriteAt(b[:n], off); err != nil {
+		if !bytes.Equal(b, zero[:len(b)]) {
+			if _, err := out.WriteAt(b, off); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if err := out.Truncate(sectors * 512); err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // paths walks a tree: every path, named streams as path:stream, with its node.
@@ -124,6 +147,9 @@ func TestSleuthkit(t *testing.T) {
 			}
 			hashed := 0
 			for path, n := range ours {
+				if _, err := n.Stream(""); errors.Is(err, fs.ErrNotExist) && n.Kind == ntfs.KindFile && !strings.Contains(path, ":") {
+					continue // fls lists such system files by their indexes or named streams only
+				}
 				if theirs[path] == "" {
 					t.Errorf("%s: fls does not have it", path)
 				}
@@ -148,7 +174,7 @@ func compareSleuthkit(t *testing.T, raw, icat, istat, path string, n *ntfs.Node)
 		}
 	}
 	s, err := n.Stream(stream)
-	if err != nil || s.Size() > 64<<20 {
+	if err != nil || s.Size() > 64<<20 || stream == "$Bad" { // icat gives nothing for what was never initialized
 		if err != nil && n.Attr&ntfs.AttrDirectory == 0 {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -274,7 +300,7 @@ func TestThreeTimes(t *testing.T) {
 
 func TestFS(t *testing.T) {
 	tree := openTree(t, openFile(t, feat4K.build(t)))
-	for _, c := range []struct{ dir, file string }{{"sizes", "s100.bin"}, {"reparse", "winsymlink"}, {"links", "other/third_name.txt"}, {"dos", "Another one.text"}, {"ads", "host.txt"}} {
+	for _, c := range []struct{ dir, file string }{{"case", "fIlE.tXt"}, {"times", "y1601.txt"}, {"dos", "Another one.text"}} {
 		sub, err := fs.Sub(tree.FS(), c.dir)
 		if err != nil {
 			t.Fatal(err)
@@ -285,10 +311,28 @@ func TestFS(t *testing.T) {
 	}
 }
 
+// TestEntries walks all of a volume: what the indexes say must be what the records say.
+func TestEntries(t *testing.T) {
+	all := paths(t, openTree(t, openFile(t, feat4K.build(t))))
+	if len(all) < 14000 {
+		t.Errorf("%d paths", len(all))
+	}
+	for _, path := range []string{"links/orig.txt", "links/second.txt", "links/other/third_name.txt"} {
+		n := all[path]
+		if n == nil || n.Links != 3 {
+			t.Fatalf("%s: %+v, want 3 links", path, n)
+		}
+		if names, err := n.Names(); err != nil || len(names) != 3 {
+			t.Errorf("%s: %v, %v", path, names, err)
+		}
+	}
+}
+
 // TestContract holds streams of every kind to the contract of a Source.
 func TestContract(t *testing.T) {
 	tree := openTree(t, openFile(t, feat4K.build(t)))
-	for _, path := range []string{"sizes/s500.bin", "sizes/s65537.bin", "sizes/s0.bin", "sparse/odd.bin", "sparse/allhole.bin", "init/half.bin", "frag/f1.bin"} {
+	for _, path := range []string{"sizes/s500.bin", "sizes/s65537.bin", "sizes/s0.bin", "sparse/odd.bin", "sparse/allhole.bin", "init/half.bin", "frag/f1.bin",
+		"comp/one_cu_plus1.txt", "comp/frag/scatter_mixed.bin"} {
 		n, err := tree.Lookup(path)
 		if err != nil {
 			t.Fatal(err)

@@ -132,17 +132,22 @@ func (s *stream) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 
 // ReadAt reads through all layers below. Where one of them says Unknown, Options.Unknown decides.
 func (s *stream) ReadAt(p []byte, off int64) (int, error) {
+	return s.t.readAt(s, s.label, p, off)
+}
+
+// readAt is ReadAt of a stream m of any kind.
+func (t *Tree) readAt(m layer.Mapper, label func() string, p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)
 	}
-	n := layer.Clip(s.size, off, int64(len(p)))
-	for e, err := range layer.Resolve(s, off, n) {
+	n := layer.Clip(m.Size(), off, int64(len(p)))
+	for e, err := range layer.Resolve(m, off, n) {
 		b := p[e.Off-off:][:e.Len]
 		switch {
 		case err != nil:
-		case e.Kind == layer.Unknown && s.t.opts.Unknown == UnknownError:
-			err = fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", s.label(), e.Len, e.Off, layer.ErrUnknown)
-		case e.Base == nil || (e.Kind == layer.Unknown && s.t.opts.Unknown == UnknownZero):
+		case e.Kind == layer.Unknown && t.opts.Unknown == UnknownError:
+			err = fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", label(), e.Len, e.Off, layer.ErrUnknown)
+		case e.Base == nil || (e.Kind == layer.Unknown && t.opts.Unknown == UnknownZero):
 			clear(b)
 		default:
 			err = layer.ReadFull(e.Base, b, e.BaseOff)
@@ -222,8 +227,8 @@ func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error
 	if a.flags&flagEncrypted != 0 {
 		return nil, fmt.Errorf("%s: encrypted (EFS): %w", label(), layer.ErrUnsupported)
 	}
-	if a.flags&flagCompressed != 0 && !a.resident {
-		return nil, fmt.Errorf("%s: compressed (LZNT1): %w", label(), layer.ErrUnsupported)
+	if method := a.flags & flagCompressed; method > 1 && !a.resident {
+		return nil, fmt.Errorf("%s: compressed by method %d: %w", label(), method, layer.ErrUnsupported)
 	}
 	if a.resident && a.err == nil {
 		if name == "" {
@@ -241,6 +246,9 @@ func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error
 		if err := n.checkContent(s); err != nil {
 			return nil, err
 		}
+	}
+	if a.flags&flagCompressed != 0 {
+		return s.decompress(n.Ref.Record, name, a.unit)
 	}
 	return s, nil
 }

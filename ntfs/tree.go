@@ -61,6 +61,7 @@ type Tree struct {
 	chunks *cache[uint64, chunk]
 	dirs   *cache[uint64, *directory]
 	blocks *cache[blockKey, []byte]
+	units  *cache[unitKey, []byte]
 	upcase func() *upcase
 	free   func() (int64, error)
 }
@@ -84,7 +85,8 @@ func Open(s layer.Source, opts Options) (*Tree, error) {
 	}
 	t.chunks = newCache[uint64, chunk](n / 4)
 	t.dirs = newCache[uint64, *directory](n / 4)
-	t.blocks = newCache[blockKey, []byte](n / 2)
+	t.blocks = newCache[blockKey, []byte](n / 4)
+	t.units = newCache[unitKey, []byte](max(n/4, 32<<16)) // a unit is 64 KiB
 	t.upcase = sync.OnceValue(t.readUpcase)
 	t.free = sync.OnceValues(t.countFree)
 	if err := t.readVolumeInfo(); err != nil {

@@ -1,0 +1,167 @@
+//go:build linux
+
+package cmd
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func needFUSE(t *testing.T) {
+	t.Helper()
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("SKIPPED: mounts do not work here: %v", err)
+	}
+	f.Close()
+}
+
+func isMounted(t *testing.T, dir string) bool {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(b), " "+dir+" ")
+}
+
+// eventually waits for what other processes do.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for range 200 {
+		if done() {
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	t.Errorf("%s: not within 5 s", what)
+}
+
+func gone(path string) bool { _, err := os.Lstat(path); return os.IsNotExist(err) }
+
+func TestDaemon(t *testing.T) {
+	needFUSE(t)
+	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
+	out, err := exec.Command(binary, "-d", demo(t), dir).CombinedOutput() // hangs if the daemon keeps our pipe open
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	defer exec.Command(binary, "umount", "--lazy", dir).Run()
+	if b, err := os.ReadFile(filepath.Join(dir, "p1-Documents/vss1/Letters/thanks.txt")); err != nil || len(b) == 0 {
+		t.Errorf("%q, %v", b, err)
+	}
+	m := regexp.MustCompile(`serving in process (\d+)`).FindSubmatch(out)
+	if m == nil || !bytes.Contains(out, []byte("current and 3 snapshots")) {
+		t.Fatalf("output %s", out)
+	}
+	if out, err := exec.Command(binary, "-d", demo(t), dir).CombinedOutput(); exitOf(err) != exitRefused || !bytes.Contains(out, []byte("busy")) {
+		t.Errorf("a second mount: %v, %s", err, out)
+	}
+	if out, err := exec.Command(binary, "umount", dir).CombinedOutput(); err != nil {
+		t.Errorf("umount: %v, %s", err, out)
+	}
+	pid, _ := strconv.Atoi(string(m[1]))
+	eventually(t, "the daemon ends and removes the mount point", func() bool { return gone(dir) && !alive(pid) })
+	if out, err := exec.Command(binary, "umount", filepath.Dir(dir)).CombinedOutput(); err == nil || !bytes.Contains(out, []byte("nothing is mounted")) {
+		t.Errorf("umount of nothing: %v, %s", err, out)
+	}
+}
+
+// alive reports whether a process runs; one that nobody waits for counts as ended.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !bytes.Contains(b, []byte(") Z "))
+}
+
+func exitOf(err error) int {
+	if e, ok := err.(*exec.ExitError); ok {
+		return e.ExitCode()
+	}
+	return 0
+}
+
+// start mounts in the foreground and returns when that answers.
+func start(t *testing.T, binary, dir string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(binary, demo(t), dir)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "mounted on ") {
+			return c
+		}
+	}
+	t.Fatalf("ended: %v", c.Wait())
+	return nil
+}
+
+func TestSignalsUnmount(t *testing.T) {
+	needFUSE(t)
+	binary := build(t)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		dir := filepath.Join(t.TempDir(), "mnt")
+		c := start(t, binary, dir)
+		if err := c.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); err != nil || isMounted(t, dir) || !gone(dir) {
+			t.Errorf("%v: %v, mounted %v, removed %v", sig, err, isMounted(t, dir), gone(dir))
+		}
+	}
+}
+
+func TestSignalsWhileInUse(t *testing.T) {
+	needFUSE(t)
+	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
+	c := start(t, binary, dir)
+	f, err := os.Open(filepath.Join(dir, "README.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := c.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if !isMounted(t, dir) {
+		t.Error("the first Ctrl-C took the mount from under its user")
+	}
+	if err := c.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil || isMounted(t, dir) {
+		t.Errorf("after the second Ctrl-C: %v, mounted %v", err, isMounted(t, dir))
+	}
+}
+
+// TestKilled leaves a stale mount behind, which the next start must name and umount must end.
+func TestKilled(t *testing.T) {
+	needFUSE(t)
+	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
+	c := start(t, binary, dir)
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // killed
+	if out, err := exec.Command(binary, demo(t), dir).CombinedOutput(); exitOf(err) != exitRefused || !bytes.Contains(out, []byte("snapmount umount "+dir)) {
+		t.Errorf("mounting over a stale mount: %v, %s", err, out)
+	}
+	if out, err := exec.Command(binary, "umount", dir).CombinedOutput(); err != nil || isMounted(t, dir) {
+		t.Errorf("umount: %v, %s", err, out)
+	}
+}
