@@ -60,6 +60,9 @@ func (o *opener) disk(at place) (layer.Source, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if f.open == nil {
+		return nil, "", fmt.Errorf("%s: %w", f.name, layer.ErrUnsupported)
+	}
 	disk, err := f.open(o, src, at)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", f.name, err)
@@ -144,7 +147,7 @@ func readable(info fs.FileInfo) error {
 	case mode.IsRegular() || mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0:
 		return nil
 	case mode.IsDir():
-		return errors.New("is a directory, want an image file or a block device")
+		return fmt.Errorf("is a directory, want an image file or a block device: %w", layer.ErrFormat)
 	case mode&fs.ModeCharDevice != 0:
 		return errors.New("is a character device, want an image file or a block device")
 	}

@@ -15,33 +15,34 @@ const sectorLen = 512
 // format is a row of the table: a magic, and what opens a file that has it.
 type format struct {
 	name  string
-	match func(head, tail string) bool // the first and the last 512 bytes, or all there are
-	open  func(o *opener, src layer.Source, at place) (layer.Source, error)
+	match func(head, tail string) bool                                      // the first and the last 512 bytes, or all there are
+	open  func(o *opener, src layer.Source, at place) (layer.Source, error) // nil for what is known but not supported
 }
 
-// formats is the table, in order: the first match is final. A new format is a package of its own and a row here.
+// formats is the table, in order: the first match is final, and raw takes the rest. A new format is a package of its own
+// and a row here.
 func formats() []format {
 	return []format{
 		{"qcow2", begins("QFI\xfb"), openQcow2},
-		{"vhdx", begins("vhdxfile"), unsupported("VHDX")},
-		{"vmdk", begins("KDMV", "COWD", "# Disk DescriptorFile", "# Disk Descriptor File"), unsupported("VMDK")},
-		{"vdi", at(0x40, "\x7f\x10\xda\xbe", "\xbe\xda\x10\x7f"), unsupported("VDI")},
-		{"ewf", begins("EVF\x09\x0d\x0a\xff\x00", "EVF2\x0d\x0a\x81\x00"), unsupported("EWF (E01)")},
-		{"lvf", begins("LVF\x09\x0d\x0a\xff\x00", "LEF2\x0d\x0a\x81\x00"), unsupported("EWF logical evidence (L01)")},
-		{"aff4", begins("PK\x03\x04"), unsupported("AFF4 or another zip archive")},
-		{"aff", begins("AFF10\x0d\x0a\x00"), unsupported("AFF")},
-		{"parallels", begins("WithoutFreeSpace", "WithouFreSpacExt"), unsupported("Parallels")},
-		{"qed", begins("QED\x00"), unsupported("QED")},
-		{"dmg", ends("koly"), unsupported("Apple disk image (DMG)")},
-		{"sparseimage", begins("sprs", "encrcdsa"), unsupported("Apple sparse or encrypted image")},
-		{"wim", begins("MSWIM\x00\x00\x00"), unsupported("WIM")},
-		{"gzip", begins("\x1f\x8b\x08"), unsupported("gzip; unpack it first")},
-		{"zstd", begins("\x28\xb5\x2f\xfd"), unsupported("zstd; unpack it first")},
-		{"xz", begins("\xfd7zXZ\x00"), unsupported("xz; unpack it first")},
-		{"7z", begins("7z\xbc\xaf\x27\x1c"), unsupported("7z; unpack it first")},
-		{"bzip2", func(head, _ string) bool { return strings.HasPrefix(head, "BZh") && at(4, "1AY&SY")(head, "") }, unsupported("bzip2; unpack it first")},
+		{"VHDX", begins("vhdxfile"), nil},
+		{"VMDK", begins("KDMV", "COWD", "# Disk DescriptorFile", "# Disk Descriptor File"), nil},
+		{"VDI", at(0x40, "\x7f\x10\xda\xbe", "\xbe\xda\x10\x7f"), nil},
+		{"EWF (E01)", begins("EVF\x09\x0d\x0a\xff\x00", "EVF2\x0d\x0a\x81\x00"), nil},
+		{"EWF logical evidence (L01)", begins("LVF\x09\x0d\x0a\xff\x00", "LEF2\x0d\x0a\x81\x00"), nil},
+		{"AFF4 or another zip archive", begins("PK\x03\x04"), nil},
+		{"AFF", begins("AFF10\x0d\x0a\x00"), nil},
+		{"Parallels", begins("WithoutFreeSpace", "WithouFreSpacExt"), nil},
+		{"QED", begins("QED\x00"), nil},
+		{"Apple disk image (DMG)", ends("koly"), nil},
+		{"Apple sparse or encrypted image", begins("sprs", "encrcdsa"), nil},
+		{"WIM", begins("MSWIM\x00\x00\x00"), nil},
+		{"gzip, to be unpacked first", begins("\x1f\x8b\x08"), nil},
+		{"zstd, to be unpacked first", begins("\x28\xb5\x2f\xfd"), nil},
+		{"xz, to be unpacked first", begins("\xfd7zXZ\x00"), nil},
+		{"7z, to be unpacked first", begins("7z\xbc\xaf\x27\x1c"), nil},
+		{"bzip2, to be unpacked first", at(4, "1AY&SY"), nil},
 		{"vhd", isVHD, openVHD},
-		{"raw", func(string, string) bool { return true }, func(_ *opener, src layer.Source, _ place) (layer.Source, error) { return src, nil }},
+		{"raw", begins(""), openRaw},
 	}
 }
 
@@ -68,12 +69,6 @@ func isVHD(head, tail string) bool {
 	return begins(magic)(head, "") || ends(magic)("", tail) || len(tail) == sectorLen && ends(magic)("", tail[1:])
 }
 
-func unsupported(what string) func(*opener, layer.Source, place) (layer.Source, error) {
-	return func(*opener, layer.Source, place) (layer.Source, error) {
-		return nil, fmt.Errorf("%s: %w", what, layer.ErrUnsupported)
-	}
-}
-
 // probe finds the format of src.
 func probe(src layer.Source) (format, error) {
 	head := make([]byte, min(sectorLen, src.Size()))
@@ -84,14 +79,15 @@ func probe(src layer.Source) (format, error) {
 	if err := layer.ReadFull(src, tail, src.Size()-int64(len(tail))); err != nil {
 		return format{}, fmt.Errorf("last sector: %w", err)
 	}
-	table := formats()
-	for _, f := range table {
+	for _, f := range formats() {
 		if f.match(string(head), string(tail)) {
 			return f, nil
 		}
 	}
-	return table[len(table)-1], nil
+	return format{}, layer.ErrFormat // not reached: raw takes everything
 }
+
+func openRaw(_ *opener, src layer.Source, _ place) (layer.Source, error) { return src, nil }
 
 func openQcow2(o *opener, src layer.Source, at place) (layer.Source, error) {
 	return qcow2.Open(src, qcow2.Options{Warn: o.warnAt(at), OpenBacking: func(name, format string) (layer.Source, error) {

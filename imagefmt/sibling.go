@@ -41,7 +41,7 @@ func (p place) find(name string, fold bool) (place, error) {
 	}
 	dir, base := filepath.Dir(p.path), path.Base(name)
 	if !filepath.IsLocal(base) || base == "." {
-		return place{}, layer.Corrupt("name", 0, "%q is not that of a file", name)
+		return place{}, fmt.Errorf("%q is not the name of a file: %w", name, layer.ErrCorrupt)
 	}
 	candidates := []string{base}
 	if local := filepath.FromSlash(name); filepath.IsLocal(local) {

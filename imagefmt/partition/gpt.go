@@ -133,9 +133,11 @@ func (d *reader) gptAt(block, sector int64) (*Table, error) {
 	case h.entries > maxEntries:
 		return nil, layer.Corrupt("GPT header", at, "%d entries, want %d at most", h.entries, maxEntries)
 	case h.entryLen < gptEntryLen || h.entryLen > maxEntryLen || h.entryLen&(h.entryLen-1) != 0:
-		return nil, layer.Corrupt("GPT header", at, "entries of %d bytes, want a power of two from %d to %d", h.entryLen, gptEntryLen, maxEntryLen)
+		return nil, layer.Corrupt("GPT header", at, "entries of %d bytes, want a power of two from %d to %d",
+			h.entryLen, gptEntryLen, maxEntryLen)
 	case h.entryBlock > uint64(d.disk.Size()/sector):
-		return nil, layer.Corrupt("GPT header", at, "entries at block 0x%x, want them within the disk of 0x%x", h.entryBlock, d.disk.Size()/sector)
+		return nil, layer.Corrupt("GPT header", at, "entries at block 0x%x, want them within the disk of 0x%x",
+			h.entryBlock, d.disk.Size()/sector)
 	}
 	array := int64(h.entryBlock) * sector
 	b = d.read(array, int64(h.entries)*int64(h.entryLen))

@@ -108,7 +108,8 @@ func (d *reader) logical(first, sector int64, number int) []Partition {
 		seen[at] = true
 		entries, ok := decodeEntries(d.read(at*sector, 512))
 		if !ok {
-			d.warn(fmt.Errorf("logical partitions: %w", layer.Corrupt("extended boot record", at*sector, "no signature, unreadable, or past the end of the disk: those behind it are not listed")))
+			d.warn(fmt.Errorf("logical partitions: %w", layer.Corrupt("extended boot record", at*sector,
+				"no signature, unreadable, or past the end of the disk: those behind it are not listed")))
 			return list
 		}
 		next := int64(-1)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
@@ -12,8 +13,10 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
-// maxWindow is enough for every level of zstd up to a cluster's 2 MiB.
-const maxWindow = 8 << 20
+const (
+	maxWindow = 8 << 20 // enough for every level of zstd up to a cluster's 2 MiB
+	cacheWays = 4       // slots in which a cluster may be
+)
 
 // unitSource is one compressed cluster. It is a value, so that two mappings to the same one compare equal.
 type unitSource struct {
@@ -44,10 +47,8 @@ func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 		}
 		return 0, io.EOF
 	}
-	// The multiplier spreads neighbouring entries over the slots (Fibonacci hashing).
-	slot := &u.d.units[(u.entry*0x9e3779b97f4a7c15>>32)%uint64(len(u.d.units))]
-	c := slot.Load()
-	if c == nil || c.entry != u.entry {
+	c, slot := u.d.cached(u.entry)
+	if c == nil {
 		if off == 0 && int64(len(p)) == size {
 			if err := u.d.unpack(u.entry, p); err != nil {
 				return 0, err
@@ -72,6 +73,28 @@ func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// cached looks for an entry in the few slots that may hold it. Without one it returns the slot to fill: an empty one, or
+// each in turn.
+func (d *Disk) cached(entry uint64) (*unit, *atomic.Pointer[unit]) {
+	n := uint64(len(d.units))
+	first := entry * 0x9e3779b97f4a7c15 >> 32 // Fibonacci hashing spreads neighbouring entries
+	var free *atomic.Pointer[unit]
+	for way := range uint64(cacheWays) {
+		slot := &d.units[(first+way)%n]
+		c := slot.Load()
+		if c != nil && c.entry == entry {
+			return c, slot
+		}
+		if c == nil && free == nil {
+			free = slot
+		}
+	}
+	if free == nil {
+		free = &d.units[(first+uint64(d.turn.Add(1))%cacheWays)%n]
+	}
+	return nil, free
 }
 
 // unpack fills dst, one cluster, with what the compressed L2 entry stands for.

@@ -42,7 +42,8 @@ type Disk struct {
 	l1Off  int64 // bytes, in the file
 	l1     []uint64
 	tables []atomic.Pointer[table] // by L1 index modulo length
-	units  []atomic.Pointer[unit]  // by a hash of the L2 entry
+	units  []atomic.Pointer[unit]  // by a hash of the L2 entry, see cached
+	turn   atomic.Uint32
 
 	inflaters, zstds, buffers sync.Pool
 }

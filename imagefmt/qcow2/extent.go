@@ -142,7 +142,8 @@ func (d *Disk) subclusters(entry, bitmap uint64, p part, yield yieldFunc) bool {
 	host, err := d.host(entry, entryOffset|entryCopied, p)
 	alloc, zero := uint32(bitmap), uint32(bitmap>>32)
 	if err == nil && (alloc&zero != 0 || host == 0 && alloc != 0) {
-		err = layer.Corrupt("L2 entry", p.entryAt, "0x%x with subclusters 0x%016x, want each allocated or zero, and none allocated without a cluster", entry, bitmap)
+		err = layer.Corrupt("L2 entry", p.entryAt,
+			"0x%x with subclusters 0x%016x, want each allocated or zero, and none allocated without a cluster", entry, bitmap)
 	}
 	if err != nil {
 		return yield(layer.Extent{Off: p.off, Len: p.n}, err)

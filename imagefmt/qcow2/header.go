@@ -184,7 +184,8 @@ func (h *header) extensions(b []byte) (map[byte]string, error) {
 	end := len(b)
 	if h.backingOff != 0 {
 		if h.backingOff > uint64(len(b)) || uint64(len(b))-h.backingOff < uint64(h.backingLen) {
-			return nil, layer.Corrupt("header", 8, "backing file name of %d bytes at 0x%x, want it within the first 0x%x", h.backingLen, h.backingOff, len(b))
+			return nil, layer.Corrupt("header", 8, "backing file name of %d bytes at 0x%x, want it within the first 0x%x",
+				h.backingLen, h.backingOff, len(b))
 		}
 		end = int(h.backingOff)
 		h.backing = string(b[end:][:h.backingLen])

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"snapmount/imagefmt/layer"
@@ -77,7 +78,7 @@ func write(t testing.TB, b []byte) string {
 
 func TestConverted(t *testing.T) {
 	qemuImg := layertest.Peer(t, "qemu-img")
-	small, large := mixed(3*mib+7*512, 1), mixed(9*mib+512, 2)
+	small, large := mixed(1*mib+7*512, 1), mixed(5*mib+512, 2)
 	for _, c := range []struct {
 		options string
 		packed  bool
@@ -112,7 +113,12 @@ func TestConverted(t *testing.T) {
 				args = append(args[:1:1], append([]string{"-c"}, args[1:]...)...)
 			}
 			layertest.Run(t, qemuImg, args...)
-			layertest.Contract(t, open(t, in+".qcow2"), c.want)
+			d := open(t, in+".qcow2")
+			if strings.HasPrefix(c.options, "cluster_size=512,") {
+				same(t, d, newMemory(c.want)) // thousands of little clusters: the zlib ones are enough for the whole contract
+				return
+			}
+			layertest.Contract(t, d, c.want)
 		})
 	}
 }
@@ -152,9 +158,8 @@ func TestBacking(t *testing.T) {
 			qemuIO(t, middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 300k 150k", "write -z 513k 1k",
 				"write -P 0x13 1536k 512")
 			qemuIO(t, top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512", "write -z 1k 3k")
-			for _, path := range []string{middle, top} {
-				layertest.Contract(t, open(t, path), converted(t, path))
-			}
+			same(t, open(t, middle), newMemory(converted(t, middle)))
+			layertest.Contract(t, open(t, top), converted(t, top))
 		})
 	}
 }

@@ -145,7 +145,10 @@ func readFooter(src layer.Source, warn func(error)) (f footer, dataEnd int64, er
 		if g.magic != footerMagic || copyOfFixed || found >= 0 && g.checksum != g.sum {
 			continue
 		}
-		f, dataEnd, found = g, p.dataEnd, i
+		if found < 0 || i < 2 { // the copy does not make a damaged footer data
+			dataEnd = p.dataEnd
+		}
+		f, found = g, i
 		if g.checksum == g.sum {
 			break
 		}

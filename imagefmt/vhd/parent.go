@@ -76,7 +76,8 @@ func parentPaths(src layer.Source, h header) ([]string, error) {
 // readLocator reads a path in little-endian UTF-16.
 func readLocator(src layer.Source, l locator) (string, error) {
 	if l.length > maxLocator || l.offset > uint64(src.Size()) || uint64(src.Size())-l.offset < uint64(l.length) {
-		return "", layer.Corrupt("parent locator", 576, "%q with %d bytes at 0x%x, want at most %d within the file", l.code, l.length, l.offset, maxLocator)
+		return "", layer.Corrupt("parent locator", 576, "%q with %d bytes at 0x%x, want at most %d within the file",
+			l.code, l.length, l.offset, maxLocator)
 	}
 	b := make([]byte, l.length)
 	if err := layer.ReadFull(src, b, int64(l.offset)); err != nil {

@@ -20,7 +20,7 @@ func mixed(n int, seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
 	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(3*mib))]
+		piece := b[at:min(n, at+1000+r.IntN(mib))]
 		if r.IntN(2) == 0 {
 			for i := range piece {
 				piece[i] = byte(r.Uint32())
@@ -50,7 +50,7 @@ func source(t testing.TB, path string) *raw.File {
 func TestConverted(t *testing.T) {
 	qemuImg := layertest.Peer(t, "qemu-img")
 	in := filepath.Join(t.TempDir(), "disk.raw")
-	if err := os.WriteFile(in, mixed(13*mib+7*512, 5), 0o600); err != nil {
+	if err := os.WriteFile(in, mixed(4*mib+7*512, 5), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, options := range []string{"subformat=dynamic", "subformat=fixed", "subformat=dynamic,force_size=on", "subformat=fixed,force_size=on"} {

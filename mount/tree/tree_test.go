@@ -85,16 +85,23 @@ func contents(t *testing.T, p *tree.Point) map[string]string {
 
 func sum(t *testing.T, n *ntfs.Node) string {
 	t.Helper()
-	s, err := n.Stream("")
+	_, hash := streamSum(t, n, "")
+	return hash
+}
+
+func streamSum(t *testing.T, n *ntfs.Node, stream string) (size int64, hash string) {
+	t.Helper()
+	s, err := n.Stream(stream)
 	if err != nil {
 		t.Error(err)
-		return ""
+		return 0, ""
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(s, 0, s.Size())); err != nil {
+	size, err = io.Copy(h, io.NewSectionReader(s, 0, s.Size()))
+	if err != nil {
 		t.Error(err)
 	}
-	return fmt.Sprintf("%x", h.Sum(nil))
+	return size, fmt.Sprintf("%x", h.Sum(nil))
 }
 
 func TestDemoHoldsWhatWasWritten(t *testing.T) {
