@@ -81,12 +81,14 @@ func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
 	if v.ClusterSize > 0 {
 		fmt.Fprintf(w, ", clusters of %d", v.ClusterSize)
 	}
-	if t := tv.Partition.Type; t != "" {
+	if t := tv.Partition.Type; t != "" && v.Partition > 0 {
 		fmt.Fprintf(w, " (%s)", t)
 	}
 	fmt.Fprintln(w)
 	if len(v.Points) == 1 {
-		if v.Filesystem == "ntfs" || v.Filesystem == "refs" {
+		if d := v.Points[0].Damage; d != nil {
+			fmt.Fprintf(w, "  snapshots cannot be read: %s\n", printable(*d))
+		} else if v.Filesystem == "ntfs" || v.Filesystem == "refs" {
 			fmt.Fprintln(w, "  no snapshots")
 		}
 		return
@@ -108,7 +110,13 @@ func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
 }
 
 func printDetails(w io.Writer, p pointReport) {
-	if p.Kind == "snapshot" && len(p.Attributes) > 0 {
+	if p.Kind == "current" {
+		if p.Damage != nil {
+			fmt.Fprintf(w, "  there may be more snapshots: %s\n", printable(*p.Damage))
+		}
+		return
+	}
+	if len(p.Attributes) > 0 {
 		fmt.Fprintf(w, "  vss%d: %s; made on %s, set %s\n", p.Index, strings.Join(p.Attributes, ", "),
 			printable(valueOr(p.Machine, "an unnamed machine")), valueOr(p.SetID, "?"))
 	}
@@ -116,7 +124,7 @@ func printDetails(w io.Writer, p pointReport) {
 		fmt.Fprintf(w, "  vss%d: deleted by its owner, but still kept\n", p.Index)
 	}
 	if p.Damage != nil {
-		fmt.Fprintf(w, "  %s: DAMAGED: %s\n", p.Name, printable(*p.Damage))
+		fmt.Fprintf(w, "  vss%d: DAMAGED: %s\n", p.Index, printable(*p.Damage))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"snapmount/imagefmt/layer"
 )
 
 // Main runs the program and returns its exit code.
@@ -20,13 +22,17 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !errors.Is(err, errTold) {
-		fmt.Fprintf(stderr, "snapmount: %s\n", oneLine(err))
+		hint := ""
+		if errors.Is(err, layer.ErrUnknown) {
+			hint = " (--unknown live shows the current content there, --unknown zero shows zeros)"
+		}
+		fmt.Fprintf(stderr, "snapmount: %s%s\n", oneLine(err), hint)
 	}
 	return exitCode(err)
 }
 
 // oneLine keeps an error of several causes on one line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
 
 func newRoot() *cobra.Command {
 	o := &openFlags{}

@@ -27,14 +27,18 @@ func readBits(src layer.Source, first uint64, n int64, warn func(error)) (set *r
 	}
 	set = roaring.New()
 	ch := chain{src: src, name: "bitmap", kind: typeBitmap, warn: warn}
-	var words []uint64
+	want := (n + bitsPerBlock - 1) / bitsPerBlock
+	words := make([]uint64, 0, min(want, batch)*payloadSize/8)
 	pour := func() {
 		part := roaring.New()
 		part.FromDense(words, true)
-		set.Or(roaring.AddOffset64(part, known-int64(len(words))*64))
+		if off := known - int64(len(words))*64; off == 0 {
+			set = part
+		} else {
+			set.Or(roaring.AddOffset64(part, off))
+		}
 		words = words[:0]
 	}
-	want := (n + bitsPerBlock - 1) / bitsPerBlock
 	err = ch.each(first, int(want), func(_ uint64, payload []byte) bool {
 		for i := 0; i < len(payload); i += 8 {
 			words = append(words, binary.LittleEndian.Uint64(payload[i:]))
@@ -72,7 +76,9 @@ func (s *Snapshot) readMarks() *marks {
 	if s.lost != nil {
 		return m // an incomplete store: all is unknown anyway
 	}
-	defer m.cut(blocks(s.Size))
+	if n := blocks(s.Size); n < s.olderBlocks() {
+		defer m.cut(n, s.vol.span)
+	}
 	doubt := m.readOwn(s)
 	m.own.RunOptimize()
 	m.mine = m.own
@@ -92,9 +98,9 @@ func (s *Snapshot) readMarks() *marks {
 }
 
 // cut adds, for older snapshots, what was not on the volume when this one was made.
-func (m *marks) cut(n int64) {
+func (m *marks) cut(n, end int64) {
 	m.older = m.older.Clone()
-	m.older.AddRange(uint64(n), allBlocks)
+	m.older.AddRange(uint64(n), uint64(end))
 }
 
 // readOwn sets own and damage, and returns the blocks of which it cannot be told whether they are own. Without
@@ -123,7 +129,7 @@ func (m *marks) readOwn(s *Snapshot) (doubt *roaring.Bitmap) {
 	m.own.AndNot(needed)
 	if err != nil {
 		tail := roaring.New()
-		tail.AddRange(uint64(known), allBlocks)
+		tail.AddRange(uint64(known), uint64(n))
 		doubt.Or(roaring.And(m.own, tail))
 		m.own.AndNot(tail)
 	}
@@ -140,6 +146,30 @@ func (s *Snapshot) olderBlocks() int64 {
 		n = max(n, blocks(o.Size))
 	}
 	return n
+}
+
+// spans is a set of blocks and its complement, to find where runs end. (NextAbsentValue of roaring 2.30 goes wrong
+// after the first 65,536 values.)
+type spans struct{ in, out *roaring.Bitmap }
+
+// newSpans takes a set that is not changed any more, and that matters up to block n.
+func newSpans(in *roaring.Bitmap, n int64) spans {
+	out := roaring.Flip(in, 0, uint64(n))
+	out.RunOptimize()
+	return spans{in, out}
+}
+
+// span reports whether b is in the set, and the byte offset up to which that is so.
+func (s spans) span(b block) (in bool, end int64) {
+	other := s.in
+	if in = s.in.Contains(uint32(b)); in {
+		other = s.out
+	}
+	next := other.NextValue(uint32(b))
+	if next < 0 {
+		return in, math.MaxInt64
+	}
+	return in, block(next).off()
 }
 
 // wrap names the bitmap that err is about.

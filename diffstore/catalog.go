@@ -80,6 +80,7 @@ func (e storeEntry) valid(size int64) bool {
 type catalog struct {
 	snapshots []snapshotEntry
 	stores    []storeEntry
+	full      bool // the last block read has no unused entry: more would follow it
 }
 
 // readCatalog returns what it can read; an error says that there may have been more.
@@ -102,10 +103,13 @@ func readCatalog(src layer.Source, first uint64, warn func(error)) (catalog, err
 
 // add takes the entries of one block; off is where its payload starts.
 func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
+	c.full = true
 	for i := 0; i+entrySize <= len(payload); i += entrySize {
 		b := payload[i : i+entrySize]
 		switch kind := binary.LittleEndian.Uint32(b); kind {
-		case entryUnused, entryFree:
+		case entryUnused:
+			c.full = false
+		case entryFree:
 		case entrySnapshot:
 			c.snapshots = append(c.snapshots, decodeSnapshotEntry(b))
 		case entryStore:

@@ -8,7 +8,7 @@
 // The rules, cited by number in the code:
 //
 //  1. Order is the stack position, never the time; stores marked offline stay in the chain. A gap in the positions
-//     ends the chain of the snapshots below it, and makes it incomplete (rule 12).
+//     ends the chain of the snapshots below it, and makes it incomplete (rule 12); so does a catalog that breaks off.
 //  2. Snapshot and store entries of the catalog are joined by store GUID, wherever they stand.
 //  3. When the diff area is on another volume, that volume's catalog has the store entries, and their offsets and all
 //     data offsets count there. Original offsets, moves and live data count on the volume itself.
@@ -23,13 +23,15 @@
 //  9. Overlays are 512-byte sectors written into the snapshot itself. They count only for the snapshot that owns them,
 //     each with its own data, the later one winning; moves do not touch them.
 //  10. A block that no store has is live data, when nothing says that it went unprotected (rule 11) or that a store is
-//     incomplete (rule 12). After a move there is no test of rule 11.
-//  11. A store does not protect the blocks set in its current bitmap and, if it has one, in its previous bitmap. A
-//     previous bitmap of 0 length, or that ends before the block, counts as set. What the snapshot's own store, or a
-//     newer one on the way, left unprotected is layer.Unknown. Base says what the driver gives: zeros when such a
-//     store has the flag IgnoredAsZeros, zeros when the snapshot is the newest of all (unless the block is the target of
-//     its own unfinished move), else live data. A newer store without previous bitmap and without IgnoredAsZeros
-//     says nothing: Server 2003 keeps none and asks all older bitmaps instead.
+//     incomplete (rule 12). After a move there is no test of rule 11, but the target must not have been cut off.
+//  11. A store does not protect the blocks set in its current bitmap and, if it has one, in its previous bitmap, of
+//     which bits that are missing or past the size of all older snapshots count as set; nor what was past the end of
+//     the volume when it was made. A block that the snapshot's own store or a newer one left unprotected, before a
+//     store has it, is layer.Unknown. If no store has it, Base says what the driver gives: zeros when such a store
+//     has the flag IgnoredAsZeros, or when the snapshot is the newest of all (unless the block is the target of its own
+//     unfinished move); else live data. Newer stores without previous bitmap and without IgnoredAsZeros do not count:
+//     Server 2003 keeps none and asks all older bitmaps instead. What cannot be read of a bitmap raises doubt in
+//     snapshots that may be scoped (IgnoredAsZeros); in others it only drops the zeros.
 //  12. A store whose block list could not be read to its end is incomplete. For snapshots that are read through it, a
 //     copy found there or before is data; everything else is layer.Unknown, with the best guess as Base. Newer
 //     snapshots are not concerned.

@@ -1,62 +1,36 @@
 package diffstore
 
 import (
-	"math"
-
-	"github.com/RoaringBitmap/roaring/v2"
-
 	"snapmount/imagefmt/layer"
 )
 
-// run yields extents, joining neighbours whose bytes are neighbours too.
+// run yields extents until it is told to stop.
 type run struct {
 	yield func(layer.Extent, error) bool
-	held  layer.Extent
 	done  bool
 }
 
 // add takes the next extent. The part of it past the end of its Base is an error (rule 13).
 func (r *run) add(e layer.Extent, err error) {
-	if e.Len <= 0 || r.done {
+	if err != nil || e.Base == nil {
+		r.put(e, err)
 		return
 	}
-	if err == nil && e.Base != nil {
-		inside := layer.Clip(e.Base.Size(), e.BaseOff, e.Len)
-		if inside < e.Len {
-			past := layer.Extent{Off: e.Off + inside, Len: e.Len - inside}
-			e.Len = inside
-			r.join(e)
-			r.fail(past, layer.Corrupt("range", e.BaseOff+inside, "past the end of the volume (0x%x bytes)", e.Base.Size()))
-			return
-		}
+	past := e
+	e.Len = layer.Clip(e.Base.Size(), e.BaseOff, e.Len)
+	r.put(e, nil)
+	if past.Off, past.Len = past.Off+e.Len, past.Len-e.Len; past.Len > 0 {
+		r.put(past, layer.Corrupt("range", past.BaseOff+e.Len, "past the end of the volume (0x%x bytes)", e.Base.Size()))
 	}
+}
+
+func (r *run) put(e layer.Extent, err error) {
 	if err != nil {
-		r.fail(e, err)
-		return
+		e = layer.Extent{Off: e.Off, Len: e.Len}
 	}
-	r.join(e)
-}
-
-func (r *run) join(e layer.Extent) {
-	h := &r.held
-	if h.Len > 0 && h.Kind == e.Kind && h.Base == e.Base && h.Off+h.Len == e.Off && (e.Base == nil || h.BaseOff+h.Len == e.BaseOff) {
-		h.Len += e.Len
-		return
+	if e.Len > 0 && !r.done {
+		r.done = !r.yield(e, err)
 	}
-	r.flush()
-	r.held = e
-}
-
-func (r *run) fail(e layer.Extent, err error) {
-	r.flush()
-	r.done = r.done || !r.yield(layer.Extent{Off: e.Off, Len: e.Len}, err)
-}
-
-func (r *run) flush() {
-	if r.held.Len > 0 && !r.done {
-		r.done = !r.yield(r.held, nil)
-	}
-	r.held = layer.Extent{}
 }
 
 // clip cuts e to [from, to).
@@ -199,15 +173,14 @@ func (v *View) live(r *run, from, to int64, isTarget bool) {
 	for from < to && !r.done {
 		b := blockOf(from)
 		e := layer.Extent{Off: from, Base: v.snap.vol.base, BaseOff: from}
-		unsure, end := spanOf(v.marks.unsure, b)
+		unsure, end := v.unsure.span(b)
 		if unsure || !v.complete() {
 			e.Kind = layer.Unknown
 		}
 		if unsure {
-			own, ownEnd := spanOf(v.marks.own, b)
-			zeros, zerosEnd := spanOf(v.marks.zeros, b)
-			end = min(end, ownEnd, zerosEnd)
-			if zeros || own && v.newest && !isTarget {
+			zero, zeroEnd := v.zero.span(b)
+			end = min(end, zeroEnd)
+			if zero && (!isTarget || v.marks.zeros.Contains(uint32(b))) {
 				e.Base, e.BaseOff = nil, 0
 			}
 		}
@@ -215,18 +188,4 @@ func (v *View) live(r *run, from, to int64, isTarget bool) {
 		r.add(e, nil)
 		from += e.Len
 	}
-}
-
-// spanOf reports whether b is in set, and the byte offset up to which that is so.
-func spanOf(set *roaring.Bitmap, b block) (in bool, end int64) {
-	n := int64(-1)
-	if in = set.Contains(uint32(b)); in {
-		n = set.NextAbsentValue(uint32(b))
-	} else if !set.IsEmpty() {
-		n = set.NextValue(uint32(b))
-	}
-	if n < 0 || n > math.MaxUint32 {
-		return in, math.MaxInt64
-	}
-	return in, block(n).off()
 }

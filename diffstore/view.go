@@ -4,6 +4,8 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"snapmount/imagefmt/layer"
 )
 
@@ -14,8 +16,11 @@ type View struct {
 	marks   *marks
 	first   int // stores that are asked: from first up to end
 	end     int
-	damaged int // the first of them that is incomplete, end when a gap follows them, else past the newest
+	damaged int  // the first of them that is incomplete, else end
+	gap     bool // another snapshot may have followed them
 	newest  bool
+	unsure  spans // rule 11
+	zero    spans // the part of it that the driver gives as zeros
 	damage  error
 }
 
@@ -27,14 +32,19 @@ func (s *Snapshot) Open() (*View, error) {
 	x := s.vol.index()
 	n := len(s.vol.snapshots)
 	v := &View{snap: s, index: x, marks: s.marks(), first: s.at, end: n, newest: s.at == n-1}
-	for i := s.at; i < n && v.end == n; i++ {
-		if s.vol.snapshots[i].gap != nil {
+	for i := s.at; i < n && !v.gap; i++ {
+		if v.gap = s.vol.snapshots[i].gap != nil; v.gap {
 			v.end = i + 1
 		}
 	}
 	for v.damaged = s.at; v.damaged < v.end && x.damage[v.damaged] == nil; {
 		v.damaged++
 	}
+	zeros := v.marks.zeros
+	if v.newest {
+		zeros = roaring.Or(zeros, v.marks.own)
+	}
+	v.unsure, v.zero = newSpans(v.marks.unsure, blocks(s.Size)), newSpans(zeros, blocks(s.Size))
 	own, through := s.Check()
 	v.damage = errors.Join(own, through)
 	return v, nil
@@ -50,31 +60,34 @@ func (v *View) Size() int64 { return v.snap.Size }
 func (v *View) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(v, p, off) }
 
 // complete reports whether a block without row was in no store for certain.
-func (v *View) complete() bool { return v.damaged == len(v.snap.vol.snapshots) }
+func (v *View) complete() bool { return v.damaged == v.end && !v.gap }
 
 // Extents maps to the live volume and the diff area. It costs by index rows and bitmap runs, not by blocks.
 func (v *View) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		n := layer.Clip(v.Size(), off, n)
-		if n == 0 {
-			return
+	n = layer.Clip(v.Size(), off, n)
+	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
+		if n > 0 {
+			v.walk(&run{yield: yield}, off, off+n)
 		}
-		r, rows, end := &run{yield: yield}, v.index.rows, off+n
-		for p := v.index.find(blockOf(off), v.first); off < end && !r.done; {
-			next := end
-			if p < len(rows) {
-				next = min(end, rows[p].block.off())
-			}
-			if off < next {
-				v.live(r, off, next, false)
-				off = next
-				continue
-			}
-			b := blockOf(off)
-			next = min(end, b.off()+BlockSize)
-			v.block(r, b, p, off, next)
-			off, p = next, v.index.after(b, p)
+	})
+}
+
+// walk adds [off, end): what has no rows at once, the rest block by block.
+func (v *View) walk(r *run, off, end int64) {
+	rows := v.index.rows
+	for p := v.index.find(blockOf(off), v.first); off < end && !r.done; {
+		next := end
+		if p < len(rows) {
+			next = min(end, rows[p].block.off())
 		}
-		r.flush()
+		if off < next {
+			v.live(r, off, next, false)
+			off = next
+			continue
+		}
+		b := blockOf(off)
+		next = min(end, b.off()+BlockSize)
+		v.block(r, b, p, off, next)
+		off, p = next, v.index.after(b, p)
 	}
 }

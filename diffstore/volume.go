@@ -103,6 +103,9 @@ func (v *Volume) join(c catalog, opts Options) {
 		s.marks = sync.OnceValue(s.readMarks)
 	}
 	v.gaps()
+	if v.damage != nil && c.full { // Windows fills the slots from the front
+		v.snapshots[len(v.snapshots)-1].gap = v.damage
+	}
 }
 
 // ordered returns entries by stack position; Windows makes neither ties nor positions against the clock.

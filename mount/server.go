@@ -83,16 +83,22 @@ func mountOptions(s *tree.Set, opts Options) *fuse.MountOptions {
 
 // hint says what is missing on this system, if that is seen.
 func hint() string {
-	if runtime.GOOS == "linux" {
-		if _, err := os.Stat("/dev/fuse"); err != nil {
-			return " (/dev/fuse is missing: load the kernel module fuse; info, ls, stat and cat work without it)"
-		}
-		_, err3 := exec.LookPath("fusermount3")
-		if _, err := exec.LookPath("fusermount"); err != nil && err3 != nil && os.Geteuid() != 0 {
-			return " (install the package fuse3, or run as root; info, ls, stat and cat work without FUSE)"
-		}
+	const without = "; info, ls, stat and cat work without FUSE)"
+	if runtime.GOOS != "linux" {
+		return " (is FUSE installed?" + without
 	}
-	return " (info, ls, stat and cat work without FUSE)"
+	dev, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return " (/dev/fuse is missing: load the kernel module fuse" + without
+	}
+	if err != nil {
+		return fmt.Sprintf(" (%v: run as root, or be let in%s", err, without)
+	}
+	dev.Close()
+	if _, err := exec.LookPath("fusermount3"); err != nil && os.Geteuid() != 0 {
+		return " (install the package fuse3, or run as root" + without
+	}
+	return " (" + without[2:]
 }
 
 // Wait returns when the mount is gone, by whatever way, and removes the mount point if Mount made it.

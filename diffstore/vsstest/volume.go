@@ -165,6 +165,7 @@ func (v *Volume) describe(o Options) *Snapshot {
 	v.made++
 	id := func(first byte) wintype.GUID {
 		g := wintype.GUID{first, 0, 0, 0, 0, 0, 0xe3, 0x11, 0x9d, 0x6c}
+		copy(g[10:14], v.cfg.VolumeGUID[:4]) // stores of two volumes may lie in one diff area
 		le.PutUint16(g[14:], uint16(v.made))
 		return g
 	}

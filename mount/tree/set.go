@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync"
 
 	"snapmount/diffstore"
@@ -19,8 +21,13 @@ import (
 	"snapmount/ntfs"
 )
 
-// ErrNoNTFS says that none of the images holds an NTFS volume.
-var ErrNoNTFS = fmt.Errorf("no NTFS volume found: %w", layer.ErrFormat)
+// ErrNoNTFS says that none of the images holds an NTFS volume. It is a layer.ErrFormat.
+var ErrNoNTFS error = noNTFS{}
+
+type noNTFS struct{}
+
+func (noNTFS) Error() string        { return "no NTFS volume found" }
+func (noNTFS) Is(target error) bool { return target == layer.ErrFormat }
 
 // Options of Open; the zero value works.
 type Options struct {
@@ -114,16 +121,12 @@ func (s *Set) Warnings() []string {
 }
 
 func (s *Set) warn(err error) {
+	line := strings.ReplaceAll(err.Error(), "\n", "; ")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.warnings {
-		if w == err.Error() {
-			return
-		}
-	}
 	const most = 1000 // a damaged image can have more to say than anyone reads
-	if len(s.warnings) < most {
-		s.warnings = append(s.warnings, err.Error())
+	if len(s.warnings) < most && !slices.Contains(s.warnings, line) {
+		s.warnings = append(s.warnings, line)
 	}
 }
 

@@ -20,7 +20,7 @@ info() {
 ours() { # $1: the point's number
 	local t; t=$(now)
 	"$work/snapmount" -d "$work/big.img" "$work/mnt" >/dev/null
-	ls -l "$work/mnt/p0-Big/vss$1/Users/u03/d01/" >/dev/null
+	ls -l "$work/mnt/p0-Local/vss$1/Users/u03/d01/" >/dev/null
 	echo $(( ($(now) - t) / 1000 ))
 	"$work/snapmount" umount "$work/mnt"
 	while [ -e "$work/mnt" ]; do sleep 0.02; done

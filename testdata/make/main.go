@@ -2,7 +2,8 @@
 // programs mkntfs, ntfs-3g, ntfsfallocate, sfdisk and qemu-img:
 //
 //	go run ./testdata/make demo testdata/demo.qcow2
-//	go run ./testdata/make big /tmp/big.img      a sparse volume of 128 GiB with 6 snapshots
+//	go run ./testdata/make big /tmp/big.img      a sparse volume of 128 GiB with 6 local snapshots
+//	go run ./testdata/make small /tmp/small.img  the same, 256 MiB
 package main
 
 import (
@@ -28,9 +29,13 @@ func main() {
 }
 
 func run(args []string) error {
-	makers := map[string]func(work, out string) error{"demo": makeDemo, "big": makeBig}
+	makers := map[string]func(work, out string) error{
+		"demo":  makeDemo,
+		"big":   func(work, out string) error { return makeLocal(work, out, 128<<30, 2000) },
+		"small": func(work, out string) error { return makeLocal(work, out, 256<<20, 200) },
+	}
 	if len(args) != 2 || makers[args[0]] == nil {
-		return errors.New("usage: make demo|big FILE")
+		return errors.New("usage: make demo|big|small FILE")
 	}
 	work, err := os.MkdirTemp("", "snapmount-make")
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"snapmount/diffstore/vsstest"
 )
 
-// makeBig builds a sparse volume of 128 GiB with six local snapshots, between which files changed. It is laid out as
-// other readers want it too, so that they can be measured on it.
-func makeBig(work, out string) error {
-	const files, snapshots = 2000, 6
-	v, err := newVolume(work, "Big", 128<<30, map[string]int64{catalogID: 1 << 30})
+// makeLocal builds a sparse volume with six local snapshots, between which files changed. It is laid out as other
+// readers want it too, so that they can be compared with.
+func makeLocal(work, out string, size int64, files int) error {
+	const snapshots = 6
+	v, err := newVolume(work, "Local", size, map[string]int64{catalogID: min(size/8, 1<<30)})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,153 @@
+package diffstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"testing"
+
+	"snapmount/diffstore/vsstest"
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+)
+
+func FuzzHeader(f *testing.F) {
+	f.Add(vsstest.Header{Version: 1, Catalog: 0x4000}.Bytes())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		img := make([]byte, headerOffset+len(b))
+		copy(img[headerOffset:], b)
+		_, err := ReadHeader(bytes.NewReader(img))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+		if _, err := Open(bytes.NewReader(img), Options{}); err == nil {
+			t.Error("opened without a catalog")
+		}
+	})
+}
+
+// blocksOf pads what the fuzzer made to whole blocks after block 0.
+func blocksOf(b []byte) []byte {
+	img := make([]byte, BlockSize*(1+(len(b)+BlockSize-1)/BlockSize))
+	copy(img[BlockSize:], b)
+	return img
+}
+
+func FuzzCatalog(f *testing.F) {
+	e := append(vsstest.SnapshotEntry{Size: 1 << 20, Position: 1}.Bytes(), vsstest.StoreEntry{List: 0x4000}.Bytes()...)
+	f.Add(bytes.TrimRight(vsstest.Block(typeCatalog, vsstest.Place{Offset: 0x4000}, 0x8000, e), "\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		img := blocksOf(b)
+		c, _ := readCatalog(bytes.NewReader(img), BlockSize, func(error) {})
+		if n := len(c.snapshots) + len(c.stores); n > len(img)/entrySize {
+			t.Errorf("%d entries of %d bytes", n, len(img))
+		}
+		c.index(int64(len(img)), func(error) {})
+	})
+}
+
+func FuzzBlockList(f *testing.F) {
+	var rows []byte
+	for i := range uint64(20) {
+		rows = vsstest.Descriptor{Original: i % 7 * BlockSize, Relative: i % 5 * BlockSize, Kept: 0x4000, Flags: uint32(i % 4), Sectors: 0xff}.Append(rows)
+	}
+	f.Add(bytes.TrimRight(vsstest.Block(typeList, vsstest.Place{Offset: 0x4000}, 0x4000, rows), "\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		img := blocksOf(b)
+		s := &Snapshot{vol: &Volume{span: 64, warn: func(error) {}}, storage: bytes.NewReader(img), entry: storeEntry{list: BlockSize}}
+		l := s.load()
+		l.targets()
+		n := len(l.rows)
+		x := index{rows: flatten(sortByBlock(l.rows))}
+		if len(x.rows) > n {
+			t.Errorf("%d rows of %d", len(x.rows), n)
+		}
+		for i, r := range x.rows {
+			if p := x.find(r.block, 0); p > i || x.rows[p].block != r.block || x.after(r.block, p) <= i {
+				t.Errorf("row %d of block %d found at %d", i, r.block, p)
+			}
+		}
+	})
+}
+
+func FuzzBitmap(f *testing.F) {
+	f.Add(bytes.TrimRight(vsstest.Block(typeBitmap, vsstest.Place{Offset: 0x4000}, 0x4000, []byte{1, 2, 3}), "\x00"), uint32(1<<18))
+	f.Fuzz(func(t *testing.T, b []byte, n uint32) {
+		set, known, err := readBits(bytes.NewReader(blocksOf(b)), BlockSize, int64(n), func(error) {})
+		if known > int64(n) || err == nil && known == 0 && n > 0 || !set.IsEmpty() && int64(set.Maximum()) >= known {
+			t.Errorf("%d of %d bits, %v", known, n, err)
+		}
+		s := newSpans(set, known)
+		for at := int64(0); at < known; { // the runs cover all and alternate
+			in, end := s.span(block(at))
+			if end>>blockBits <= at || in != set.ContainsInt(int(at)) {
+				t.Fatalf("bit %d: run ends at %d", at, end>>blockBits)
+			}
+			at = end >> blockBits
+		}
+	})
+}
+
+// seedVolume is a small volume with all kinds of rows, and with foreign entries.
+func seedVolume(tb testing.TB) []byte {
+	m := vsstest.NewMemory(48 * BlockSize)
+	v, err := vsstest.New(vsstest.Config{Volume: m, Area: []vsstest.Blocks{{First: 1, Count: 38}}, Extra: [][]byte{vsstest.StoreEntry{Store: wintype.GUID{9}, List: 0x8000}.Bytes()}})
+	for i := range int64(3) {
+		if err == nil {
+			_, err = v.Snapshot(vsstest.Options{Flags: uint64(i) << 10, Free: func(b uint32) bool { return b == 47 }})
+		}
+		err = errors.Join(err, v.Write((40+i)*BlockSize, make([]byte, 99)), v.Move(uint32(44+i), 47), v.WriteSnapshot(43*BlockSize, make([]byte, 1024)))
+	}
+	if err = errors.Join(err, v.Flush()); err != nil {
+		tb.Fatal(err)
+	}
+	b := make([]byte, m.Size())
+	if err := layer.ReadFull(m, b, 0); err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// FuzzVolume changes words of a healthy volume, then opens and reads everything.
+func FuzzVolume(f *testing.F) {
+	good := seedVolume(f)
+	f.Add([]byte{0, 0x1e, 0, 1, 2, 3, 4, 5, 6, 7, 8})
+	for off := 0x4000; off < 39*BlockSize; off += BlockSize {
+		f.Add([]byte{byte(off), byte(off >> 8), byte(off >> 16), 1, 2, 3, 4, 5, 6, 7, 8})
+		f.Add([]byte{byte(off | 0x28), byte(off >> 8), byte(off >> 16), 0, 0x40, 0, 0, 0, 0, 0, 0})
+	}
+	f.Fuzz(func(t *testing.T, patch []byte) {
+		img := bytes.Clone(good)
+		for ; len(patch) >= 11; patch = patch[11:] {
+			off := int(binary.LittleEndian.Uint32(append(patch[:3:3], 0)))
+			copy(img[off%(len(img)-8):], patch[3:11])
+		}
+		vol, err := Open(bytes.NewReader(img), Options{Storage: func(wintype.GUID) (layer.Source, error) { return bytes.NewReader(img), nil }})
+		if err != nil {
+			return
+		}
+		for _, s := range vol.Snapshots() {
+			s.Check()
+			s.Changed()
+			v, err := s.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := int64(0)
+			for e, err := range v.Extents(0, v.Size()) {
+				if e.Off != at || e.Len <= 0 || err == nil && e.Base == nil && e.Kind == layer.Data {
+					t.Fatalf("extent %+v, %v at 0x%x", e, err, at)
+				}
+				at += e.Len
+				if err == nil && e.Base != nil && layer.ReadFull(e.Base, make([]byte, e.Len), e.BaseOff) != nil {
+					t.Errorf("extent %+v cannot be read", e)
+				}
+			}
+			if at != v.Size() {
+				t.Errorf("extents end at 0x%x, want 0x%x", at, v.Size())
+			}
+			v.ReadAt(make([]byte, 100000), 20)
+		}
+	})
+}
