@@ -55,6 +55,8 @@ func newRoot() *cobra.Command {
 			switch {
 			case len(args) == 0:
 				return c.Help()
+			case m.daemon && len(args) == 1:
+				return usageError{errors.New("--daemon: want a mount point after the image")}
 			case len(args) == 1 || isFile(args[len(args)-1]):
 				return runInfo(c, o, args, false, true)
 			}

@@ -99,7 +99,9 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	}
 	buf = buf[:min(uint32(len(buf)), in.Size)]
 	if file, off, n, ok := onePiece(h.data, int64(in.Offset), int64(len(buf))); ok {
-		return fuse.ReadResultFd(file.Fd(), off, int(n)), fuse.OK
+		if r, ok := spliced(file, off, n); ok {
+			return r, fuse.OK
+		}
 	}
 	n, err := readAll(h.data, buf, int64(in.Offset))
 	if err != nil {

@@ -299,6 +299,40 @@ func TestBusyMountStays(t *testing.T) {
 	}
 }
 
+// TestImageCutWhileMounted takes the image's end away under the mount: reading there must fail, not give zeros or an
+// early end of file.
+func TestImageCutWhileMounted(t *testing.T) {
+	demo := openDemo(t).Volumes[0].Block
+	raw := make([]byte, demo.Size())
+	if err := layer.ReadFull(demo, raw, 0); err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(t.TempDir(), "cut.raw")
+	if err := os.WriteFile(image, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := mounted(t, openSet(t, image))
+	path := filepath.Join(dir, "raw/p0-Documents/current.img")
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const cut = 8<<20 + 12345
+	if err := os.Truncate(image, cut); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 1<<20)
+	if n, err := f.ReadAt(got, cut-cut%4096-1<<20); n != 1<<20 || !bytes.Equal(got, raw[cut-cut%4096-1<<20:][:1<<20]) {
+		t.Errorf("before the cut: %d bytes, %v", n, err)
+	}
+	for _, off := range []int64{cut, cut + 1<<20, 20 << 20} {
+		if n, err := f.ReadAt(got[:64<<10], off); !errors.Is(err, syscall.EIO) {
+			t.Errorf("at %d, past the cut: %d bytes, %v, want EIO", off, n, err)
+		}
+	}
+}
+
 // TestDamageIsLocal zeroes an MFT record: its file alone fails, and keeps its name.
 func TestDamageIsLocal(t *testing.T) {
 	s := openDemo(t)

@@ -31,7 +31,7 @@ type Server struct {
 
 // Mount serves s at dir and returns when the mount answers. A missing dir is created, and removed after unmounting.
 func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
-	if err := CheckPoint(dir, s); err != nil {
+	if err := errors.Join(checkSystem(), CheckPoint(dir, s)); err != nil {
 		return nil, err
 	}
 	abs, err := filepath.Abs(dir)
@@ -46,7 +46,8 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 		m.created = true
 	}
 	if m.fuse, err = fuse.NewServer(newFileSystem(s, opts), abs, mountOptions(s, opts)); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w%s", ErrRefused, dir, errors.Join(err, m.cleanUp()), hint())
+		text := strings.TrimSpace(errors.Join(err, m.cleanUp()).Error())
+		return nil, fmt.Errorf("%w: %s: %s (%s)", ErrRefused, dir, text, withoutFUSE)
 	}
 	go m.fuse.Serve()
 	if err := m.fuse.WaitMount(); err != nil {
@@ -81,24 +82,20 @@ func mountOptions(s *tree.Set, opts Options) *fuse.MountOptions {
 	return o
 }
 
-// hint says what is missing on this system, if that is seen.
-func hint() string {
-	const without = "; info, ls, stat and cat work without FUSE)"
+const withoutFUSE = "info, ls, stat and cat work without FUSE"
+
+// checkSystem says what this system lacks, where that can be seen beforehand.
+func checkSystem() error {
 	if runtime.GOOS != "linux" {
-		return " (is FUSE installed?" + without
+		return nil
 	}
-	dev, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return " (/dev/fuse is missing: load the kernel module fuse" + without
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return fmt.Errorf("%w: /dev/fuse is missing: load the kernel module fuse (%s)", ErrRefused, withoutFUSE)
 	}
-	if err != nil {
-		return fmt.Sprintf(" (%v: run as root, or be let in%s", err, without)
-	}
-	dev.Close()
 	if _, err := exec.LookPath("fusermount3"); err != nil && os.Geteuid() != 0 {
-		return " (install the package fuse3, or run as root" + without
+		return fmt.Errorf("%w: fusermount3 is missing: install the package fuse3, or run as root (%s)", ErrRefused, withoutFUSE)
 	}
-	return " (" + without[2:]
+	return nil
 }
 
 // Wait returns when the mount is gone, by whatever way, and removes the mount point if Mount made it.

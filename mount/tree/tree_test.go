@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/mount/tree"
@@ -325,5 +326,49 @@ func TestCutImage(t *testing.T) {
 		if got[path] != hash {
 			t.Errorf("%s: %s, want %s", path, got[path], hash)
 		}
+	}
+}
+
+// TestWipedBootSector overwrites the boot sector of a volume and its copy after a snapshot was taken: the snapshot still
+// has them.
+func TestWipedBootSector(t *testing.T) {
+	s := open(t, demo(t))
+	disk := make([]byte, s.Images[0].Disk.Size())
+	if err := layer.ReadFull(s.Images[0].Disk, disk, 0); err != nil {
+		t.Fatal(err)
+	}
+	part := s.Volumes[1].Partition
+	volume := vsstest.NewMemory(part.Len)
+	if _, err := volume.WriteAt(disk[part.Off:][:part.Len], 0); err != nil {
+		t.Fatal(err)
+	}
+	free := vsstest.Blocks{First: uint32(part.Len/vsstest.BlockSize) - 120, Count: 100} // no file is that far back
+	sim, err := vsstest.New(vsstest.Config{Volume: volume, Area: []vsstest.Blocks{free}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sim.Snapshot(vsstest.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 512)
+	if err := errors.Join(sim.Write(0, zeros), sim.Write(part.Len-512, zeros), sim.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := volume.ReadAt(disk[part.Off:][:part.Len], 0); err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(t.TempDir(), "wiped.raw")
+	if err := os.WriteFile(image, disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wiped := open(t, image).Volumes[1]
+	if _, err := wiped.Current().Files(); err == nil {
+		t.Error("the wiped state opens")
+	}
+	if wiped.Filesystem != "ntfs" || len(wiped.Points) != 2 {
+		t.Fatalf("the wiped volume is %q with %d points", wiped.Filesystem, len(wiped.Points))
+	}
+	if got, want := contents(t, wiped.Latest()), manifest(t)["Archive"]["current"]; len(got) != len(want) || len(want) == 0 {
+		t.Errorf("the snapshot shows %v, want %v", got, want)
 	}
 }

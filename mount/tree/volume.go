@@ -118,6 +118,23 @@ func (v *Volume) findPoints(s *Set) {
 		}
 		s.addPoint(v, name, snap)
 	}
+	if v.Filesystem == "" {
+		v.rescue(s)
+	}
+}
+
+// rescue looks for the file system in the snapshots: the current boot sector may be gone, and theirs kept.
+func (v *Volume) rescue(s *Set) {
+	for _, p := range slices.Backward(v.Snapshots()) {
+		blocks, err := p.Blocks()
+		if err != nil {
+			continue // told when the point is used
+		}
+		if v.Filesystem = partition.FileSystem(blocks); v.Filesystem != "" {
+			s.warn(fmt.Errorf("%s: the boot sector is gone; %s still has it", v.Name, p.Name))
+			return
+		}
+	}
 }
 
 func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
