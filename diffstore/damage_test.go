@@ -282,6 +282,9 @@ func TestNoSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := f.vol.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	_, err := diffstore.Open(f, diffstore.Options{})
 	if !errors.Is(err, diffstore.ErrNoSnapshots) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("all deleted: %v", err)

@@ -120,7 +120,7 @@ func (v *Volume) read(b uint32) ([]byte, error) {
 	return p, err
 }
 
-// Snapshot makes a snapshot of the volume as it is.
+// Snapshot makes a snapshot of the volume as it is. The catalog has it after the next Flush.
 func (v *Volume) Snapshot(o Options) (*Snapshot, error) {
 	n := blocksOf(v.live.Size())
 	s := v.describe(o)
@@ -157,7 +157,7 @@ func (v *Volume) Snapshot(o Options) (*Snapshot, error) {
 		s.truth = maps.Clone(v.now)
 	}
 	v.snapshots = append(v.snapshots, s)
-	return s, v.Flush()
+	return s, nil
 }
 
 // describe makes the identity of the next snapshot.
@@ -234,13 +234,13 @@ func (v *Volume) Hide(i int) error {
 	return s.flush()
 }
 
-// DeleteOldest frees the catalog slots of the oldest snapshot. Its blocks are not wiped.
+// DeleteOldest frees the catalog slots of the oldest snapshot, at the next Flush. Its blocks are not wiped.
 func (v *Volume) DeleteOldest() error {
 	if len(v.snapshots) == 0 {
 		return fmt.Errorf("no snapshot to delete")
 	}
 	v.snapshots = v.snapshots[1:]
-	return v.Flush()
+	return nil
 }
 
 // Flush writes what is pending: the last block of the newest list, and the catalogs.
