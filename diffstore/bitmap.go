@@ -76,7 +76,7 @@ func (s *Snapshot) readMarks() *marks {
 	if s.lost != nil {
 		return m // an incomplete store: all is unknown anyway
 	}
-	if n := blocks(s.Size); n < s.olderBlocks() {
+	if n := blocks(s.Size); n < s.older {
 		defer m.cut(n, s.vol.span)
 	}
 	doubt := m.readOwn(s)
@@ -119,8 +119,12 @@ func (m *marks) readOwn(s *Snapshot) (doubt *roaring.Bitmap) {
 	}
 	set, known, err = readBits(s.storage, s.entry.previous, n, s.warn)
 	m.damage = errors.Join(m.damage, wrap("previous bitmap", err))
-	needed := roaring.Flip(set, 0, uint64(min(known, s.olderBlocks())))
-	needed.RemoveRange(uint64(min(known, s.olderBlocks())), allBlocks)
+	reach := min(known, s.older) // past it a previous bitmap is padding
+	if s.at == 0 {
+		reach = known
+	}
+	needed := roaring.Flip(set, 0, uint64(reach))
+	needed.RemoveRange(uint64(reach), allBlocks)
 	if s.at == 0 {
 		doubt.Or(roaring.And(m.own, needed)) // the older ones are gone: it may be padding past their end
 	} else {
@@ -134,18 +138,6 @@ func (m *marks) readOwn(s *Snapshot) (doubt *roaring.Bitmap) {
 		m.own.AndNot(tail)
 	}
 	return doubt
-}
-
-// olderBlocks is how many blocks an older snapshot can need: past it a previous bitmap is padding.
-func (s *Snapshot) olderBlocks() int64 {
-	if s.at == 0 {
-		return blocks(s.Size) // the older ones are gone
-	}
-	var n int64
-	for _, o := range s.vol.snapshots[:s.at] {
-		n = max(n, blocks(o.Size))
-	}
-	return n
 }
 
 // spans is a set of blocks and its complement, to find where runs end. (NextAbsentValue of roaring 2.30 goes wrong

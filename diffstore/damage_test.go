@@ -321,7 +321,7 @@ func TestBitmapLoops(t *testing.T) {
 	}
 	last := uint32(m.Size()/blockSize - 1)
 	s, err := vol.Snapshot(vsstest.Options{Free: func(b uint32) bool { return b == last }})
-	if err != nil {
+	if err = errors.Join(err, vol.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

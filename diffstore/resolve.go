@@ -91,7 +91,7 @@ func (v *View) sectors(r *run, b block, overlays []row, p int, from, to int64) {
 func (v *View) stored(b block, o row) (layer.Extent, error) {
 	e := layer.Extent{Off: b.off(), Len: BlockSize}
 	if o.at == lostData {
-		return e, layer.Corrupt("block descriptor", b.off(), "impossible data offset or target in store %d", o.store+1)
+		return e, layer.Corrupt("block", b.off(), "impossible data offset or target in store %d", o.store+1)
 	}
 	e.Base, e.BaseOff = v.snap.vol.snapshots[o.store].storage, int64(o.at)
 	return e, nil

@@ -35,7 +35,8 @@ type Snapshot struct {
 	Damage error
 
 	vol     *Volume
-	at      int // in vol.snapshots
+	at      int   // in vol.snapshots
+	older   int64 // blocks of the largest older snapshot
 	entry   storeEntry
 	storage layer.Source // holds the store; nil when lost
 	lost    error
@@ -99,14 +100,15 @@ func (s *Snapshot) Check() (own, through error) {
 	if d := x.damage[s.at]; d != nil && s.lost == nil {
 		own = errors.Join(own, d)
 	}
+	var taints []error
 	for _, n := range s.vol.snapshots[s.at:] {
 		if n.at > s.at && x.damage[n.at] != nil {
-			through = errors.Join(through, &TaintError{n.Index, x.damage[n.at]})
+			taints = append(taints, &TaintError{n.Index, x.damage[n.at]})
 		}
 		if n.gap != nil {
-			through = errors.Join(through, &TaintError{n.Index, n.gap})
+			taints = append(taints, &TaintError{n.Index, n.gap})
 			break
 		}
 	}
-	return own, through
+	return own, errors.Join(taints...)
 }

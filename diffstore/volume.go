@@ -11,8 +11,8 @@ import (
 	"snapmount/imagefmt/wintype"
 )
 
-// maxStores is what an index row can number.
-const maxStores = 1<<16 - 1
+// maxStores bounds a stack; Windows makes at most 512.
+const maxStores = 4096
 
 // Options adjust Open; the zero value works.
 type Options struct {
@@ -94,11 +94,13 @@ func (v *Volume) join(c catalog, opts Options) {
 		v.snapshots = append(v.snapshots, s)
 	}
 	v.span, v.least = blocks(v.base.Size()), v.base.Size()
+	var largest int64
 	for _, s := range v.snapshots {
 		if err := s.fixSize(); err != nil {
 			v.warn(err)
 		}
 		v.span, v.least = max(v.span, blocks(s.Size)), min(v.least, s.Size)
+		s.older, largest = largest, max(largest, blocks(s.Size))
 		s.readStore()
 		s.marks = sync.OnceValue(s.readMarks)
 	}
