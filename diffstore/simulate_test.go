@@ -3,6 +3,7 @@ package diffstore_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
@@ -271,6 +272,30 @@ func TestRandomVolumes(t *testing.T) {
 	t.Logf("%d volumes, %d snapshots, %d ranges equal", n, snapshots, compared)
 	if compared < int(n)*10 {
 		t.Errorf("only %d ranges compared", compared)
+	}
+}
+
+// TestStackOf512 checks every view of as many snapshots as Windows keeps at most, local and foreign; their catalogs
+// take nine blocks.
+func TestStackOf512(t *testing.T) {
+	for _, foreign := range []bool{false, true} {
+		t.Run(fmt.Sprintf("foreign %v", foreign), func(t *testing.T) {
+			w, err := newWorld(512, 24, 9000, foreign)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for len(w.vol.Snapshots()) < 512 {
+				off := (int64(w.first) + w.r.Int64N(20)) * blockSize
+				p := make([]byte, 1+w.r.Int64N(2*blockSize))
+				fill(w.r, p)
+				if err := errors.Join(w.vol.Write(off, p), w.snapshot()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n, ranges := w.check(t); n != 512 || ranges < 512 {
+				t.Errorf("%d snapshots, %d ranges", n, ranges)
+			}
+		})
 	}
 }
 
