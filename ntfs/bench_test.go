@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
 )
 
 func BenchmarkTree(b *testing.B) {
-	tree := openTree(b, openFile(b, files.build(b)))
+	tree := openTree(b, layertest.Open(b, files.build(b)))
 	flat, err := tree.Lookup("flat")
 	if err != nil {
 		b.Fatal(err)
@@ -65,7 +66,7 @@ func BenchmarkTree(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	tree := openTree(b, openFile(b, frag.build(b)))
+	tree := openTree(b, layertest.Open(b, frag.build(b)))
 	for _, path := range []string{"frag4k.bin", "frag64k.bin"} {
 		n, err := tree.Lookup(path)
 		if err != nil {

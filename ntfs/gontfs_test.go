@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"snapmount/imagefmt/layer/layertest"
+
 	"www.velocidex.com/golang/go-ntfs/parser"
 
 	"snapmount/ntfs"
@@ -15,7 +17,7 @@ import (
 
 // TestGoNTFS compares with go-ntfs what that gets right: plain, sparse and resident streams, names, times after 1677.
 func TestGoNTFS(t *testing.T) {
-	image := openFile(t, feat4K.build(t))
+	image := layertest.Open(t, feat4K.build(t))
 	tree := openTree(t, image)
 	theirs, err := parser.GetNTFSContext(image, 0)
 	if err != nil {

@@ -13,31 +13,10 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 )
-
-// file is an image file as a Source.
-type file struct {
-	*os.File
-	size int64
-}
-
-func (f *file) Size() int64 { return f.size }
-
-func openFile(t testing.TB, path string) *file {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &file{f, info.Size()}
-}
 
 // openTree opens a volume that must give no warnings.
 func openTree(t testing.TB, s layer.Source) *ntfs.Tree {
@@ -89,7 +68,7 @@ func TestManifest(t *testing.T) {
 	for _, v := range []volume{feat4K, feat512, feat64K, feat4Kn, frag, files} {
 		t.Run(v.name, func(t *testing.T) {
 			image := v.build(t)
-			tree := openTree(t, openFile(t, image))
+			tree := openTree(t, layertest.Open(t, image))
 			counts := map[string]int{}
 			claims := manifest(t, image)
 			for i, c := range claims {

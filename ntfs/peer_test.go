@@ -58,7 +58,7 @@ func realVolume(t *testing.T, name string) string {
 func copyPartition(t *testing.T, disk, raw string) {
 	t.Helper()
 	const first, size = 128 * 512, 2091008 * 512
-	in := openFile(t, disk)
+	in := layertest.Open(t, disk)
 	out, err := os.Create(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestSleuthkit(t *testing.T) {
 	for _, name := range realVolumes {
 		t.Run(name, func(t *testing.T) {
 			raw := realVolume(t, name)
-			ours := paths(t, openTree(t, openFile(t, raw)))
+			ours := paths(t, openTree(t, layertest.Open(t, raw)))
 			theirs := map[string]string{}
 			for l := range strings.Lines(string(layertest.Run(t, fls, "-r", "-p", "-u", raw))) {
 				if m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil && m[1] == "" && (m[3] == "128" || !strings.Contains(m[4], ":")) {
@@ -221,7 +221,7 @@ func TestNTFS3G(t *testing.T) {
 					t.Errorf("umount: %v\n%s", err, out)
 				}
 			}()
-			tree := openTree(t, openFile(t, raw))
+			tree := openTree(t, layertest.Open(t, raw))
 			ours := paths(t, tree)
 			hashed := 0
 			for path, n := range ours {
@@ -271,7 +271,7 @@ func compareMounted(t *testing.T, mounted, path string, n *ntfs.Node) int {
 
 // TestThreeTimes holds the three sets of times of a prepared file apart.
 func TestThreeTimes(t *testing.T) {
-	tree := openTree(t, openFile(t, realVolume(t, "ntfs-si-vs-fn.raw.gz")))
+	tree := openTree(t, layertest.Open(t, realVolume(t, "ntfs-si-vs-fn.raw.gz")))
 	dir, err := tree.Lookup("test")
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +299,7 @@ func TestThreeTimes(t *testing.T) {
 }
 
 func TestFS(t *testing.T) {
-	tree := openTree(t, openFile(t, feat4K.build(t)))
+	tree := openTree(t, layertest.Open(t, feat4K.build(t)))
 	for _, c := range []struct{ dir, file string }{{"case", "fIlE.tXt"}, {"times", "y1601.txt"}, {"dos", "Another one.text"}} {
 		sub, err := fs.Sub(tree.FS(), c.dir)
 		if err != nil {
@@ -313,7 +313,7 @@ func TestFS(t *testing.T) {
 
 // TestEntries walks all of a volume: what the indexes say must be what the records say.
 func TestEntries(t *testing.T) {
-	all := paths(t, openTree(t, openFile(t, feat4K.build(t))))
+	all := paths(t, openTree(t, layertest.Open(t, feat4K.build(t))))
 	if len(all) < 14000 {
 		t.Errorf("%d paths", len(all))
 	}
@@ -330,7 +330,7 @@ func TestEntries(t *testing.T) {
 
 // TestContract holds streams of every kind to the contract of a Source.
 func TestContract(t *testing.T) {
-	tree := openTree(t, openFile(t, feat4K.build(t)))
+	tree := openTree(t, layertest.Open(t, feat4K.build(t)))
 	for _, path := range []string{"sizes/s500.bin", "sizes/s65537.bin", "sizes/s0.bin", "sparse/odd.bin", "sparse/allhole.bin", "init/half.bin", "frag/f1.bin",
 		"comp/one_cu_plus1.txt", "comp/frag/scatter_mixed.bin"} {
 		n, err := tree.Lookup(path)

@@ -11,7 +11,6 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/qcow2"
-	"snapmount/imagefmt/raw"
 )
 
 const mib = 1 << 20
@@ -37,27 +36,13 @@ func mixed(n int, seed uint64) []byte {
 	return b
 }
 
-func source(t testing.TB, path string) *raw.File {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw.NewFile(f, info.Size())
-}
-
 // open opens an image and, beside it, its backing files.
 func open(t testing.TB, path string) *qcow2.Disk {
 	t.Helper()
-	d, err := qcow2.Open(source(t, path), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
+	d, err := qcow2.Open(layertest.Open(t, path), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
 		below := filepath.Join(filepath.Dir(path), name)
 		if format == "raw" {
-			return source(t, below), nil
+			return layertest.Open(t, below), nil
 		}
 		return open(t, below), nil
 	}})
@@ -170,7 +155,7 @@ func TestRealImages(t *testing.T) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			want := filepath.Join(t.TempDir(), "converted.raw")
 			layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, want)
-			same(t, open(t, path), source(t, want))
+			same(t, open(t, path), layertest.Open(t, want))
 		})
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/imagefmt/raw"
 	"snapmount/imagefmt/vhd"
 )
 
@@ -31,20 +30,6 @@ func mixed(n int, seed uint64) []byte {
 	return b
 }
 
-func source(t testing.TB, path string) *raw.File {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw.NewFile(f, info.Size())
-}
-
 // TestConverted compares with what qemu-img shows of its own images, whose size it rounds up to the geometry unless
 // force_size is on.
 func TestConverted(t *testing.T) {
@@ -62,7 +47,7 @@ func TestConverted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := vhd.Open(source(t, image), vhd.Options{Warn: func(err error) { t.Error(err) }})
+			d, err := vhd.Open(layertest.Open(t, image), vhd.Options{Warn: func(err error) { t.Error(err) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,9 +64,9 @@ func TestPair(t *testing.T) {
 	var asked []string
 	opts.OpenParent = func(path string) (*vhd.Disk, error) {
 		asked = append(asked, path)
-		return vhd.Open(source(t, parent), opts)
+		return vhd.Open(layertest.Open(t, parent), opts)
 	}
-	d, err := vhd.Open(source(t, child), opts)
+	d, err := vhd.Open(layertest.Open(t, child), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +80,7 @@ func TestPair(t *testing.T) {
 		t.Errorf("id %s", id)
 	}
 	for i, path := range []string{parent, child} {
-		d, err := vhd.Open(source(t, path), opts)
+		d, err := vhd.Open(layertest.Open(t, path), opts)
 		if err != nil {
 			t.Fatal(err)
 		}

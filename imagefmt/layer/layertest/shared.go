@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"snapmount/imagefmt/layer"
 )
 
 // Shared returns the path of a file below the shared data folder: SNAPMOUNT_SHARED, else "shared" beside the
@@ -108,4 +110,19 @@ func copySparse(out *os.File, r io.Reader) error {
 			return err
 		}
 	}
+}
+
+// Open opens a file as a Source until the end of the test.
+func Open(t testing.TB, path string) layer.Source {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return io.NewSectionReader(f, 0, info.Size())
 }
