@@ -47,8 +47,9 @@ type entryJSON struct {
 	Ref        string       `json:"ref"` // MFT record and sequence number
 	Links      int          `json:"links"`
 	Attributes []string     `json:"attributes"`
-	Streams    []streamJSON `json:"streams"` // the named ones
-	Target     *name        `json:"target"`  // of symbolic links and junctions, as Windows has it
+	Streams    []streamJSON `json:"streams"`           // the named ones
+	Target     *name        `json:"target"`            // of symbolic links and junctions, as Windows has it
+	Verdict    string       `json:"verdict,omitempty"` // stat only: whether all content of the stream is in the image
 	Error      string       `json:"error,omitempty"`
 }
 

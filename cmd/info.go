@@ -13,25 +13,29 @@ import (
 )
 
 func newInfo(o *openFlags) *cobra.Command {
-	asJSON := false
+	var asJSON, sets bool
 	c := &cobra.Command{
 		Use:   "info IMAGE...",
 		Short: "Tell what is in an image: format, partitions, volumes, points in time, damage",
 		Args:  args(cobra.MinimumNArgs(1)),
-		RunE:  func(c *cobra.Command, args []string) error { return runInfo(c, o, args, asJSON, false) },
+		RunE:  func(c *cobra.Command, args []string) error { return runInfo(c, o, args, asJSON, sets, false) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
+	c.Flags().BoolVar(&sets, "sets", false, "shadow copy sets too: points that were taken together, over all volumes and images")
 	return c
 }
 
 // runInfo prints the report; with next it ends with the commands that are useful now.
-func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, next bool) error {
+func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next bool) error {
 	s, err := o.open(images)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	r := makeReport(s)
+	if sets {
+		r.Sets = reportSets(s)
+	}
 	w := c.OutOrStdout()
 	if asJSON {
 		enc := json.NewEncoder(w)
@@ -49,6 +53,9 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, next bool)
 	if next {
 		printNext(w, images, vols)
 	}
+	if n := r.damaged(); n > 0 {
+		return codedError{exitDamaged, fmt.Errorf("%d of %d points in time are damaged; the rest is sound", n, r.points())}
+	}
 	return nil
 }
 
@@ -65,6 +72,12 @@ func printReport(w io.Writer, s *tree.Set, r report) error {
 	}
 	for i, v := range r.Volumes {
 		printVolume(w, s.Volumes[i], v)
+	}
+	for _, set := range r.Sets {
+		fmt.Fprintf(w, "\nset {%s} of %s, %d of %d points here:\n", set.ID, set.Created, len(set.Points), set.Expected)
+		for _, p := range set.Points {
+			fmt.Fprintf(w, "  %s\n", printable(p))
+		}
 	}
 	for _, line := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", printable(line))
@@ -109,6 +122,13 @@ func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
 	}
 }
 
+// consistencies say what a snapshot's consistency is and how that is known.
+var consistencies = map[string]string{
+	"application": "application-consistent (writers took part)",
+	"crash":       "crash-consistent (no writers took part: as after a power loss)",
+	"unknown":     "consistency unknown (the store header, which tells, is lost)",
+}
+
 func printDetails(w io.Writer, p pointReport) {
 	if p.Kind == "current" {
 		if p.Damage != nil {
@@ -116,10 +136,12 @@ func printDetails(w io.Writer, p pointReport) {
 		}
 		return
 	}
+	fmt.Fprintf(w, "  vss%d: %s", p.Index, consistencies[*p.Consistency])
 	if len(p.Attributes) > 0 {
-		fmt.Fprintf(w, "  vss%d: %s; made on %s, set %s\n", p.Index, strings.Join(p.Attributes, ", "),
+		fmt.Fprintf(w, "; %s; made on %s, set %s", strings.Join(p.Attributes, ", "),
 			printable(valueOr(p.Machine, "an unnamed machine")), valueOr(p.SetID, "?"))
 	}
+	fmt.Fprintln(w)
 	if p.Offline {
 		fmt.Fprintf(w, "  vss%d: deleted by its owner, but still kept\n", p.Index)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
 
@@ -171,13 +172,16 @@ func newStat(o *openFlags) *cobra.Command {
 }
 
 func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
-	s, t, n, _, err := o.locateFile(location)
+	s, t, n, stream, err := o.locateFile(location)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	path := "/" + strings.Trim(t.Path, "/")
 	e := describe(path, n)
+	if n.Kind == ntfs.KindFile || stream != "" {
+		e.Verdict = tree.Verdict(n, stream)
+	}
 	if asJSON {
 		return json.NewEncoder(w).Encode(e)
 	}
@@ -203,6 +207,9 @@ func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 	}
 	for _, st := range e.Streams {
 		row("stream", "%s (%d bytes)", string(st.Name), st.Size)
+	}
+	if e.Verdict != "" {
+		row("content", "%s", e.Verdict)
 	}
 	if e.Error != "" {
 		row("error", "%s", e.Error)

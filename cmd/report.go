@@ -13,7 +13,29 @@ type report struct {
 	Schema   int            `json:"schema"`
 	Images   []imageReport  `json:"images"`
 	Volumes  []volumeReport `json:"volumes"`
+	Sets     []setReport    `json:"sets,omitempty"` // with --sets
 	Warnings []string       `json:"warnings"`
+}
+
+// setReport is a shadow copy set: points that were taken together.
+type setReport struct {
+	ID       string   `json:"id"`
+	Created  string   `json:"created"`  // of its first point
+	Expected uint32   `json:"expected"` // points it had when it was made; the images may hold fewer
+	Points   []string `json:"points"`   // VOLUME@POINT
+}
+
+func reportSets(s *tree.Set) []setReport {
+	sets := []setReport{}
+	for _, group := range s.CopySets() {
+		first := group[0].Snapshot
+		r := setReport{ID: first.SetID.String(), Created: first.Created.UTC().Format(wintype.Layout7), Expected: first.SetCount}
+		for _, p := range group {
+			r.Points = append(r.Points, p.Volume.Name+"@"+p.Name)
+		}
+		sets = append(sets, r)
+	}
+	return sets
 }
 
 type imageReport struct {
@@ -47,7 +69,7 @@ type pointReport struct {
 	Size          int64    `json:"size"`
 	Attributes    []string `json:"attributes"`
 	AttributesRaw uint32   `json:"attributes_raw"`
-	Consistency   *string  `json:"consistency"` // application or crash
+	Consistency   *string  `json:"consistency"` // application (writers took part), crash (none did) or unknown
 	Offline       bool     `json:"offline"`     // deleted by its owner, but kept
 	Machine       *string  `json:"machine"`
 	ChangedBytes  *int64   `json:"changed_bytes"` // kept by this snapshot's own store
@@ -73,6 +95,24 @@ func makeReport(s *tree.Set) report {
 	return r
 }
 
+func (r report) points() (n int) {
+	for _, v := range r.Volumes {
+		n += len(v.Points)
+	}
+	return n
+}
+
+func (r report) damaged() (n int) {
+	for _, v := range r.Volumes {
+		for _, p := range v.Points {
+			if p.Damage != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func reportPoint(s *tree.Set, p *tree.Point) pointReport {
 	r := pointReport{Name: p.Name, Kind: "current", Size: p.Size(), Attributes: []string{}}
 	snap := p.Snapshot
@@ -85,11 +125,13 @@ func reportPoint(s *tree.Set, p *tree.Point) pointReport {
 	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
 	r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
 	r.StoreID = text(snap.StoreID.String())
-	r.DiffArea = text(s.DiffArea(p))
+	r.DiffArea, r.Consistency = text(s.DiffArea(p)), text("unknown")
 	if !snap.CopyID.IsZero() { // else the store header is lost, and all that it told
 		r.CopyID, r.SetID, r.Machine = text(snap.CopyID.String()), text(snap.SetID.String()), text(snap.Machine)
 		r.Attributes, r.AttributesRaw = append([]string{}, snap.Attributes.Words()...), uint32(snap.Attributes)
-		r.Consistency = text(snap.Attributes.Consistency())
+		if c := snap.Attributes.Consistency(); c != "" {
+			r.Consistency = &c
+		}
 	}
 	own, through := snap.Check()
 	if err := errors.Join(own, through); err != nil {

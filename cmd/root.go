@@ -58,7 +58,7 @@ func newRoot() *cobra.Command {
 			case m.daemon && len(args) == 1:
 				return usageError{errors.New("--daemon: want a mount point after the image")}
 			case len(args) == 1 || isFile(args[len(args)-1]):
-				return runInfo(c, o, args, false, true)
+				return runInfo(c, o, args, false, false, true)
 			}
 			return m.run(c, args)
 		},

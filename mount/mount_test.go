@@ -160,6 +160,26 @@ func stat(t *testing.T, path string) unix.Statx_t {
 	return st
 }
 
+func TestVerdictAttribute(t *testing.T) {
+	dir := mounted(t, openDemo(t))
+	for path, want := range map[string]string{
+		"p1-Documents/vss1/Letters/offer.txt": "intact", "p1-Documents/vss1/Letters/offer.txt:author": "intact", "p1-Documents/current/Projects/plan.txt": "intact",
+	} {
+		b := make([]byte, 100)
+		n, err := unix.Getxattr(filepath.Join(dir, path), "user.snapmount.verdict", b)
+		if err != nil || string(b[:max(n, 0)]) != want {
+			t.Errorf("%s: %q, %v, want %q", path, b[:max(n, 0)], err, want)
+		}
+	}
+	file := filepath.Join(dir, "p1-Documents/vss1/Letters/offer.txt")
+	if _, err := unix.Getxattr(file, "user.other", make([]byte, 100)); !errors.Is(err, unix.ENODATA) {
+		t.Errorf("another attribute: %v", err)
+	}
+	if n, err := unix.Listxattr(file, make([]byte, 100)); n != 0 || err != nil {
+		t.Errorf("listed %d bytes, %v", n, err)
+	}
+}
+
 func TestMountIsReadOnly(t *testing.T) {
 	dir := mounted(t, openDemo(t))
 	file := filepath.Join(dir, "p1-Documents/current/Letters/offer.txt")

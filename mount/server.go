@@ -75,6 +75,7 @@ func mountOptions(s *tree.Set, opts Options) *fuse.MountOptions {
 		DirectMount:              runtime.GOOS == "linux" && os.Geteuid() == 0,
 		MaxWrite:                 1 << 20,
 		MaxBackground:            64,
+		IgnoreSecurityLabels:     true,
 		EnableSymlinkCaching:     true,
 		ExplicitDataCacheControl: true,
 		Logger:                   log.New(os.Stderr, "snapmount: ", 0),

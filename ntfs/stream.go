@@ -271,3 +271,35 @@ func (t *Tree) pickStream(list []attribute, name string) []attribute {
 		return true
 	})
 }
+
+// Clusters gives what lies in the clusters of the unnamed stream, as far as its size, whether it was ever initialized
+// or not. The store files of VSS are read so: through NTFS they are zeros. It wraps fs.ErrNotExist when the stream has no
+// clusters.
+func (n *Node) Clusters() (layer.Mapper, error) {
+	list, damage := n.attributes()
+	extents := n.tree.pickStream(list, "")
+	if len(extents) == 0 || extents[0].resident {
+		return nil, errors.Join(fmt.Errorf("%v: no clusters: %w", n.Ref, fs.ErrNotExist), damage)
+	}
+	s, err := n.tree.newStream(extents, n.Ref.String)
+	if err != nil {
+		return nil, err
+	}
+	s.initialized = s.size
+	return s, nil
+}
+
+// Unkept yields the ranges of a stream whose content is not in the image: unknown to the layers below (the error wraps
+// layer.ErrUnknown), or damaged. It reads tables, no data.
+func Unkept(m layer.Mapper) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		for e, err := range layer.Resolve(m, 0, m.Size()) {
+			if err == nil && e.Kind == layer.Unknown {
+				err = layer.ErrUnknown
+			}
+			if err != nil && !yield(e, err) {
+				return
+			}
+		}
+	}
+}

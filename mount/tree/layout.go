@@ -3,6 +3,8 @@ package tree
 import (
 	"fmt"
 	"time"
+
+	"snapmount/imagefmt/wintype"
 )
 
 // ItemKind tells what an Item is.
@@ -117,7 +119,10 @@ func (l *Layout) addVolume(root *Item, v *Volume) {
 // addSets groups the points that were taken together on several volumes, under the time of the first.
 func (l *Layout) addSets(root *Item, s *Set) {
 	var sets *Item
-	for _, group := range s.copySets() {
+	for _, group := range s.CopySets() {
+		if group = shared(group); group == nil {
+			continue
+		}
 		if sets == nil {
 			sets = l.add(root, Item{Name: "sets", Kind: ItemDir})
 		}
@@ -135,29 +140,36 @@ func (l *Layout) addSets(root *Item, s *Set) {
 	}
 }
 
-// copySets returns the shadow copy sets that reach over several NTFS volumes.
-func (s *Set) copySets() [][]*Point {
-	var order []string
-	groups := map[string][]*Point{}
+// CopySets groups the snapshots by shadow copy set, in the order of their first points.
+func (s *Set) CopySets() [][]*Point {
+	var out [][]*Point
+	at := map[wintype.GUID]int{}
 	for _, p := range s.points {
-		if p.Snapshot == nil || p.Snapshot.SetID.IsZero() || p.Volume.Filesystem != "ntfs" {
+		if p.Snapshot == nil || p.Snapshot.SetID.IsZero() {
 			continue
 		}
-		id := p.Snapshot.SetID.String()
-		if groups[id] == nil {
-			order = append(order, id)
+		id := p.Snapshot.SetID
+		i, ok := at[id]
+		if !ok {
+			i = len(out)
+			at[id], out = i, append(out, nil)
 		}
-		groups[id] = append(groups[id], p)
+		out[i] = append(out[i], p)
 	}
-	var out [][]*Point
-	for _, id := range order {
-		g := groups[id]
-		for _, p := range g {
-			if p.Volume != g[0].Volume {
-				out = append(out, g)
-				break
-			}
+	return out
+}
+
+// shared returns the points of a set that have files, when they are of several volumes.
+func shared(group []*Point) []*Point {
+	var out []*Point
+	volumes := map[*Volume]bool{}
+	for _, p := range group {
+		if p.Volume.Filesystem == "ntfs" {
+			out, volumes[p.Volume] = append(out, p), true
 		}
+	}
+	if len(volumes) < 2 {
+		return nil
 	}
 	return out
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 
 	"snapmount/diffstore"
@@ -121,7 +120,7 @@ func (s *Set) Warnings() []string {
 }
 
 func (s *Set) warn(err error) {
-	line := strings.ReplaceAll(err.Error(), "\n", "; ")
+	line := oneLine(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const most = 1000 // a damaged image can have more to say than anyone reads
