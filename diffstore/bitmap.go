@@ -7,8 +7,6 @@ import (
 	"math"
 
 	"github.com/RoaringBitmap/roaring/v2"
-
-	"snapmount/imagefmt/layer"
 )
 
 const (
@@ -21,12 +19,12 @@ const (
 
 // readBits returns the bitmap that starts at first, bit i for block i, of which n matter; known is how many bits it
 // has. An error leaves what was read before.
-func readBits(src layer.Source, first uint64, n int64, warn func(error)) (set *roaring.Bitmap, known int64, err error) {
+func readBits(a area, first uint64, n int64, warn func(error)) (set *roaring.Bitmap, known int64, err error) {
 	if first == 0 {
 		return roaring.New(), 0, errors.New("no bitmap")
 	}
 	set = roaring.New()
-	ch := chain{src: src, name: "bitmap", kind: typeBitmap, warn: warn}
+	ch := chain{area: a, name: "bitmap", kind: typeBitmap, warn: warn}
 	want := (n + bitsPerBlock - 1) / bitsPerBlock
 	words := make([]uint64, 0, min(want, batch)*payloadSize/8)
 	pour := func() {
@@ -51,6 +49,20 @@ func readBits(src layer.Source, first uint64, n int64, warn func(error)) (set *r
 	pour()
 	known = min(known, n)
 	set.RemoveRange(uint64(known), allBlocks)
+	return set, known, err
+}
+
+// readBits takes the first area that has all of a bitmap, else what reaches farthest.
+func (s *Snapshot) readBits(first uint64, n int64) (set *roaring.Bitmap, known int64, err error) {
+	for i, a := range s.areas {
+		bits, k, e := readBits(a, first, n, s.warn)
+		if e == nil {
+			return bits, k, nil
+		}
+		if i == 0 || k > known {
+			set, known, err = bits, k, e
+		}
+	}
 	return set, known, err
 }
 
@@ -91,7 +103,7 @@ func (s *Snapshot) readMarks() *marks {
 		m.zeros = roaring.Or(m.zeros, m.own)
 		m.zeros.RunOptimize()
 	}
-	if m.counts = s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0; m.counts {
+	if m.counts = s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0 || s.Recovered; m.counts {
 		m.older = m.unsure
 	}
 	return m
@@ -109,15 +121,15 @@ func (m *marks) cut(n, end int64) {
 func (m *marks) readOwn(s *Snapshot) (doubt *roaring.Bitmap) {
 	n := blocks(s.Size)
 	doubt = roaring.New()
-	set, known, err := readBits(s.storage, s.entry.current, n, s.warn)
+	set, known, err := s.readBits(s.entry.current, n)
 	m.own, m.damage = set, wrap("current bitmap", err)
-	if err != nil && s.Flags&IgnoredAsZeros != 0 {
+	if err != nil && (s.Flags&IgnoredAsZeros != 0 || s.Recovered) {
 		doubt.AddRange(uint64(known), uint64(n))
 	}
 	if s.entry.previous == 0 {
 		return doubt
 	}
-	set, known, err = readBits(s.storage, s.entry.previous, n, s.warn)
+	set, known, err = s.readBits(s.entry.previous, n)
 	m.damage = errors.Join(m.damage, wrap("previous bitmap", err))
 	reach := min(known, s.older) // past it a previous bitmap is padding
 	if s.at == 0 {

@@ -71,11 +71,6 @@ func decodeStoreEntry(b []byte) storeEntry {
 	}
 }
 
-// valid reports whether the block list may be where the entry says.
-func (e storeEntry) valid(size int64) bool {
-	return e.list != 0 && e.list%BlockSize == 0 && e.list < uint64(size)
-}
-
 // catalog holds the entries of one volume in the order found.
 type catalog struct {
 	snapshots []snapshotEntry
@@ -84,9 +79,9 @@ type catalog struct {
 }
 
 // readCatalog returns what it can read; an error says that there may have been more.
-func readCatalog(src layer.Source, first uint64, warn func(error)) (catalog, error) {
+func readCatalog(a area, first uint64, warn func(error)) (catalog, error) {
 	var c catalog
-	ch := chain{src: src, name: "catalog block", kind: typeCatalog, warn: warn}
+	ch := chain{area: a, name: "catalog block", kind: typeCatalog, warn: warn}
 	n := 0
 	err := ch.each(first, maxCatalog+1, func(off uint64, payload []byte) bool {
 		if n++; n > maxCatalog {
@@ -121,14 +116,14 @@ func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
 }
 
 // index returns the first valid store entry of each GUID (rule 2), or the first when none is valid.
-func (c *catalog) index(size int64, warn func(error)) map[wintype.GUID]storeEntry {
+func (c *catalog) index(a area, warn func(error)) map[wintype.GUID]storeEntry {
 	m := make(map[wintype.GUID]storeEntry, len(c.stores))
 	for _, e := range c.stores {
 		old, dup := m[e.store]
 		if dup {
 			warn(layer.Corrupt("catalog", int64(e.list), "second store entry of %v", e.store))
 		}
-		if !dup || !old.valid(size) && e.valid(size) {
+		if !dup || !a.valid(old) && a.valid(e) {
 			m[e.store] = e
 		}
 	}

@@ -170,6 +170,7 @@ func TestDamage(t *testing.T) {
 		}, [3]state{{through: true}, {through: true}, {none: true}}, true, false},
 		{"block list loops", func(f *fixture) { f.poke64(f.snaps[1].Entry.List+0x28, f.snaps[1].Entry.List) }, lost, false, true},
 		{"block list at another place", func(f *fixture) { f.poke64(f.snaps[1].Entry.List+0x20, 0x4000) }, lost, false, true},
+		{"block list without identifier", func(f *fixture) { f.poke(f.snaps[1].Entry.List+9, []byte{1}) }, lost, false, true},
 		{"block list of another type", func(f *fixture) { f.poke(f.snaps[1].Entry.List+0x14, []byte{5}) }, lost, false, true},
 		{"block list of another version", func(f *fixture) { f.poke(f.snaps[1].Entry.List+0x10, []byte{2}) }, [3]state{healthy, healthy, healthy}, false, false},
 		{"two stores claim one list", func(f *fixture) { f.poke64(f.entry(t, 3)+8, f.snaps[0].Entry.List) }, [3]state{{own: true, through: true}, {own: true}, healthy}, false, true},

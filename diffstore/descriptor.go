@@ -10,6 +10,8 @@ const (
 	flagOverlay = 0x2
 	flagUnused  = 0x4
 	flagsKnown  = 0xff
+	// continued is the relative offset of an overlay that goes on in the data block of an earlier one.
+	continued = 1
 )
 
 // descriptor is one entry of a block list, 0x20 bytes. Offsets are in bytes.

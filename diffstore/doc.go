@@ -36,6 +36,12 @@
 //     copy found there or before is data; everything else is layer.Unknown, with the best guess as Base. Newer
 //     snapshots are not concerned.
 //  13. Each snapshot has its own size. Live bytes past the end of the live volume are an error, not zeros.
+//  14. A store that the volume lacks, or whose block list is damaged there, is read from a file, if that is as new.
+//     Places are then those in the file. Snapshots of a captured catalog that the volume's whole catalog does not have
+//     were deleted: older ones than all others are read through those, the rest stand beside the stack (rule 1: a gap).
+//  15. Stores that no catalog has make recovered snapshots, in the order that their bitmaps prove, else of their GUIDs,
+//     else of their files, else each alone. They are the stack only when there is no other. Their flags are not known:
+//     what they leave unprotected counts in older ones.
 //
 // The format is described by libvshadow and DFIR-ORC; rules 1, 2, 3, 7 and 11 were checked against what the driver
 // returned. All values are safe for concurrent use.

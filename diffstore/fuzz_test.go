@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"testing"
 
@@ -39,11 +40,11 @@ func FuzzCatalog(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeCatalog, vsstest.Place{Offset: 0x4000}, 0x8000, e), "\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img := blocksOf(b)
-		c, _ := readCatalog(bytes.NewReader(img), BlockSize, func(error) {})
+		c, _ := readCatalog(area{src: bytes.NewReader(img)}, BlockSize, func(error) {})
 		if n := len(c.snapshots) + len(c.stores); n > len(img)/entrySize {
 			t.Errorf("%d entries of %d bytes", n, len(img))
 		}
-		c.index(int64(len(img)), func(error) {})
+		c.index(area{src: bytes.NewReader(img)}, func(error) {})
 	})
 }
 
@@ -55,7 +56,7 @@ func FuzzBlockList(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeList, vsstest.Place{Offset: 0x4000}, 0x4000, rows), "\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img := blocksOf(b)
-		s := &Snapshot{vol: &Volume{span: 64, warn: func(error) {}}, storage: bytes.NewReader(img), entry: storeEntry{list: BlockSize}}
+		s := &Snapshot{vol: &Volume{span: 64, warn: func(error) {}}, areas: []area{{src: bytes.NewReader(img)}}, entry: storeEntry{list: BlockSize}}
 		l := s.load()
 		l.targets()
 		n := len(l.rows)
@@ -73,8 +74,9 @@ func FuzzBlockList(f *testing.F) {
 
 func FuzzBitmap(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeBitmap, vsstest.Place{Offset: 0x4000}, 0x4000, []byte{1, 2, 3}), "\x00"), uint32(1<<18))
+	f.Add(vsstest.Block(typeBitmap, vsstest.Place{Offset: 0x4000}, 0, bytes.Repeat([]byte{0xff}, payloadSize)), uint32(77))
 	f.Fuzz(func(t *testing.T, b []byte, n uint32) {
-		set, known, err := readBits(bytes.NewReader(blocksOf(b)), BlockSize, int64(n), func(error) {})
+		set, known, err := readBits(area{src: bytes.NewReader(blocksOf(b))}, BlockSize, int64(n), func(error) {})
 		if known > int64(n) || err == nil && known == 0 && n > 0 || !set.IsEmpty() && int64(set.Maximum()) >= known {
 			t.Errorf("%d of %d bits, %v", known, n, err)
 		}
@@ -109,21 +111,40 @@ func seedVolume(tb testing.TB) []byte {
 	return b
 }
 
-// FuzzVolume changes words of a healthy volume, then opens and reads everything.
+// FuzzVolume changes words of a healthy volume, then opens and reads everything, with and without files of it: all that
+// follows the start of a store, and the catalog. The first byte says whether the catalog is to be missing.
 func FuzzVolume(f *testing.F) {
 	good := seedVolume(f)
-	f.Add([]byte{0, 0x1e, 0, 1, 2, 3, 4, 5, 6, 7, 8})
+	var starts []int
+	for off := BlockSize; off < len(good); off += BlockSize {
+		r, ok := decodeRecord(good[off:])
+		if ok && (r.kind == typeStore || r.kind == typeCatalog && r.relative == 0) {
+			starts = append(starts, off)
+		}
+	}
+	f.Add([]byte{0, 0, 0x1e, 0, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{3})
 	for off := 0x4000; off < 39*BlockSize; off += BlockSize {
-		f.Add([]byte{byte(off), byte(off >> 8), byte(off >> 16), 1, 2, 3, 4, 5, 6, 7, 8})
-		f.Add([]byte{byte(off | 0x28), byte(off >> 8), byte(off >> 16), 0, 0x40, 0, 0, 0, 0, 0, 0})
+		f.Add([]byte{byte(off >> blockBits), byte(off), byte(off >> 8), byte(off >> 16), 1, 2, 3, 4, 5, 6, 7, 8})
+		f.Add([]byte{byte(off >> blockBits), byte(off | 0x28), byte(off >> 8), byte(off >> 16), 0, 0x40, 0, 0, 0, 0, 0, 0})
 	}
 	f.Fuzz(func(t *testing.T, patch []byte) {
 		img := bytes.Clone(good)
+		opts := Options{Storage: func(wintype.GUID) (layer.Source, error) { return bytes.NewReader(img), nil }}
+		if len(patch) > 0 && patch[0]&1 != 0 {
+			for i, off := range starts {
+				opts.Files = append(opts.Files, File{Name: fmt.Sprint(i), Data: bytes.NewReader(img[off:])})
+			}
+		}
+		if len(patch) > 0 && patch[0]&2 != 0 {
+			clear(img[headerOffset+0x30 : headerOffset+0x38])
+		}
+		patch = patch[min(1, len(patch)):]
 		for ; len(patch) >= 11; patch = patch[11:] {
 			off := int(binary.LittleEndian.Uint32(append(patch[:3:3], 0)))
 			copy(img[off%(len(img)-8):], patch[3:11])
 		}
-		vol, err := Open(bytes.NewReader(img), Options{Storage: func(wintype.GUID) (layer.Source, error) { return bytes.NewReader(img), nil }})
+		vol, err := Open(bytes.NewReader(img), opts)
 		if err != nil {
 			return
 		}

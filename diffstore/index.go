@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"sync"
@@ -33,8 +34,9 @@ type row struct {
 
 // index serves all snapshots of a volume: rows by block, then store, then overlays in order before the rest.
 type index struct {
-	rows   []row
-	damage []error // by store: why its block list is incomplete, nil when it is not
+	rows    []row
+	damage  []error        // by store: why its block list is incomplete, nil when it is not
+	storage []layer.Source // by store: what data offsets count in
 }
 
 // build reads all block lists, a few at a time.
@@ -53,10 +55,13 @@ func (v *Volume) build() *index {
 	separate(loads)
 	loads[len(loads)-1].targets()
 
-	x := &index{damage: make([]error, len(loads))}
+	x := &index{damage: make([]error, len(loads)), storage: make([]layer.Source, len(loads))}
 	n := 0
 	for i, l := range loads {
-		x.damage[i] = l.damage
+		x.damage[i], x.storage[i] = l.damage, l.area.src
+		if f := l.area.file; f != nil {
+			l.s.warn(fmt.Errorf("store read from file %q", f.Name))
+		}
 		n += len(l.rows)
 	}
 	rows := make([]row, 0, n)
@@ -78,7 +83,7 @@ func separate(loads []*loader) {
 	claims := map[place]claim{}
 	for i, l := range loads {
 		for j, b := range l.lists {
-			p := place{l.s.storage, b.at}
+			p := place{l.area.src, b.at}
 			first, taken := claims[p]
 			if !taken {
 				claims[p] = claim{i, j}

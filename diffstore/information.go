@@ -51,8 +51,18 @@ func cutString(b []byte) (s string, rest []byte, ok bool) {
 
 // readInformation fills s from its store header. A lost header costs the identifiers only.
 func (s *Snapshot) readInformation() error {
-	ch := chain{src: s.storage, name: "store header", kind: typeStore, warn: s.warn}
-	_, b, err := ch.read(s.entry.header)
+	var b []byte
+	var err error
+	areas := s.areas
+	if len(areas) == 0 {
+		areas = []area{{src: s.storage}}
+	}
+	for _, a := range areas {
+		ch := chain{area: a, name: "store header", kind: typeStore, warn: s.warn}
+		if _, b, err = ch.read(s.entry.header); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ const (
 	typeCatalog = 2
 	typeList    = 3
 	typeStore   = 4
+	typeRanges  = 5
 	typeBitmap  = 6
 )
 
@@ -64,7 +65,7 @@ func decodeRecord(b []byte) (record, bool) {
 
 // chain walks the metadata blocks of one list (rule 4).
 type chain struct {
-	src  layer.Source
+	area
 	name string // the format's noun, for errors
 	kind uint32
 	warn func(error)
@@ -73,12 +74,12 @@ type chain struct {
 
 // read returns the header and payload of the block at off; the payload is valid until the next call.
 func (c *chain) read(off uint64) (record, []byte, error) {
-	if off%BlockSize != 0 || off > uint64(maxVolume) || int64(off)+BlockSize > c.src.Size() {
-		at := int64(min(off, math.MaxInt64))
-		return record{}, nil, layer.Corrupt(c.name, at, "outside of the volume (0x%x bytes) or not aligned", c.src.Size())
+	at, err := c.place(c.name, off)
+	if err != nil {
+		return record{}, nil, err
 	}
-	if err := layer.ReadFull(c.src, c.buf[:], int64(off)); err != nil {
-		return record{}, nil, &layer.CorruptError{Struct: c.name, Off: int64(off), Err: err}
+	if err := layer.ReadFull(c.src, c.buf[:], at); err != nil {
+		return record{}, nil, &layer.CorruptError{Struct: c.name, Off: at, Err: err}
 	}
 	r, ok := decodeRecord(c.buf[:])
 	switch {

@@ -20,7 +20,7 @@ func (r *run) add(e layer.Extent, err error) {
 	e.Len = layer.Clip(e.Base.Size(), e.BaseOff, e.Len)
 	r.put(e, nil)
 	if past.Off, past.Len = past.Off+e.Len, past.Len-e.Len; past.Len > 0 {
-		r.put(past, layer.Corrupt("range", past.BaseOff+e.Len, "past the end of the volume (0x%x bytes)", e.Base.Size()))
+		r.put(past, layer.Corrupt("range", past.BaseOff+e.Len, "past the end of what holds it (0x%x bytes)", e.Base.Size()))
 	}
 }
 
@@ -93,7 +93,7 @@ func (v *View) stored(b block, o row) (layer.Extent, error) {
 	if o.at == lostData {
 		return e, layer.Corrupt("block", b.off(), "impossible data offset or target in store %d", o.store+1)
 	}
-	e.Base, e.BaseOff = v.snap.vol.snapshots[o.store].storage, int64(o.at)
+	e.Base, e.BaseOff = v.index.storage[o.store], int64(o.at)
 	return e, nil
 }
 
@@ -106,8 +106,7 @@ func (v *View) under(r *run, b block, p int, from, to int64) {
 			break
 		}
 		store := int(o.store)
-		sure = sure && !(home && v.unprotected(b, store)) && !v.cut(at, since, store) &&
-			(store < v.damaged || store == v.damaged && o.kind == regular)
+		sure = sure && !(home && v.unprotected(b, store)) && !v.cut(at, since, store) && store <= v.damaged
 		if o.kind == regular || o.at == lostData {
 			e, err := v.stored(b, o)
 			if !sure {

@@ -2,11 +2,15 @@ package diffstore_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime/debug"
+	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"snapmount/diffstore"
@@ -27,6 +31,7 @@ type world struct {
 	first   uint32 // blocks from first on are the user's
 	resizes bool
 	shrunk  bool
+	files   bool // the stores are read from files, their list on the volume is lost
 }
 
 // newWorld makes a volume of some blocks: block 0, then what VSS uses when local, then the user's.
@@ -147,11 +152,24 @@ func (w *world) open(t testing.TB) (*diffstore.Volume, error) {
 	if err := w.vol.Flush(); err != nil {
 		return nil, err
 	}
-	opts := diffstore.Options{Warn: func(err error) {
-		if !w.shrunk { // else a move went to what was cut off
+	var opts diffstore.Options
+	if w.files {
+		for _, s := range w.vol.Snapshots() {
+			b, err := s.File()
+			if err != nil {
+				return nil, err
+			}
+			opts.Files = append(opts.Files, diffstore.File{Name: s.FileName(), Data: bytes.NewReader(b)})
+			if _, err := cmp.Or(w.storage, w.live).WriteAt(make([]byte, 64), int64(s.Entry.List)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	opts.Warn = func(err error) {
+		if !w.shrunk && !w.files { // else a move went to what was cut off, or a file is told of
 			t.Errorf("warning: %v", err)
 		}
-	}}
+	}
 	if w.storage != nil {
 		opts.Storage = func(wintype.GUID) (layer.Source, error) { return w.storage, nil }
 	}
@@ -251,27 +269,42 @@ func run(t *testing.T, seed uint64) (snapshots, compared int) {
 			t.Fatal(err)
 		}
 	}
+	w.files = seed%7 == 2
 	return w.check(t)
 }
 
+// TestRandomVolumes makes 1000 volumes, or as many as SNAPMOUNT_CASES says.
 func TestRandomVolumes(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // much garbage on a small heap
-	n, snapshots, compared := uint64(1000), 0, 0
-	if testing.Short() {
+	percent := debug.SetGCPercent(400) // much garbage on a small heap
+	n := uint64(1000)
+	if text := os.Getenv("SNAPMOUNT_CASES"); text != "" {
+		var err error
+		if n, err = strconv.ParseUint(text, 10, 32); err != nil {
+			t.Fatal(err)
+		}
+	} else if testing.Short() {
 		n = 100
 	}
-	for seed := range n {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			s, c := run(t, seed)
-			snapshots, compared = snapshots+s, compared+c
-		})
-		if t.Failed() {
-			break
+	var snapshots, compared atomic.Int64
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		t.Logf("%d volumes, %d snapshots, %d ranges equal", n, snapshots.Load(), compared.Load())
+		if compared.Load() < int64(n)*10 {
+			t.Errorf("only %d ranges compared", compared.Load())
 		}
-	}
-	t.Logf("%d volumes, %d snapshots, %d ranges equal", n, snapshots, compared)
-	if compared < int(n)*10 {
-		t.Errorf("only %d ranges compared", compared)
+	})
+	const lanes = 4
+	for lane := range uint64(lanes) {
+		t.Run(fmt.Sprint("lane ", lane), func(t *testing.T) {
+			t.Parallel()
+			for seed := lane; seed < n && !t.Failed(); seed += lanes {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					s, c := run(t, seed)
+					snapshots.Add(int64(s))
+					compared.Add(int64(c))
+				})
+			}
+		})
 	}
 }
 

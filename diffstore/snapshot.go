@@ -29,6 +29,7 @@ type Snapshot struct {
 	ServiceMachine string       // that ran VSS
 	StorageGUID    wintype.GUID // the volume that should hold the store
 	StoreFile      uint64       // NTFS file reference of the store file on that volume, 0 when unknown
+	Recovered      bool         // made of a store file that no catalog has: order, time and size are inferred; see Damage
 
 	// Damage is what Open found wrong: the store is not there, or its header is lost (the identifiers are zero, yet all
 	// content is readable). Check finds more.
@@ -38,8 +39,10 @@ type Snapshot struct {
 	at      int   // in vol.snapshots
 	older   int64 // blocks of the largest older snapshot
 	entry   storeEntry
-	storage layer.Source // holds the store; nil when lost
+	storage layer.Source // the volume that entry counts on; nil when not there
+	areas   []area       // where the store may be read, the best first; none when lost
 	lost    error
+	strange bool  // not in the catalog that the volume has now
 	gap     error // the next newer snapshot is missing
 	marks   func() *marks
 }
@@ -66,16 +69,10 @@ func (s *Snapshot) fixSize() error {
 
 // readStore reads the store header and keeps what is wrong as Damage.
 func (s *Snapshot) readStore() {
-	if s.lost == nil && !s.entry.valid(s.storage.Size()) {
-		s.lost = layer.Corrupt("block list", int64(s.entry.list), "outside of the volume (0x%x bytes) or not aligned", s.storage.Size())
-	}
-	s.Damage = s.lost
-	if s.storage == nil {
-		return
-	}
+	s.Damage = errors.Join(s.Damage, s.lost)
 	s.StoreFile = s.entry.file
-	if err := s.readInformation(); err != nil {
-		s.Damage = errors.Join(s.lost, err)
+	if s.lost == nil || s.storage != nil {
+		s.Damage = errors.Join(s.Damage, s.readInformation())
 	}
 }
 

@@ -3,6 +3,7 @@ package diffstore
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -11,12 +12,20 @@ import (
 
 // loader reads the block list of one store into events: rows in list order, still to be sorted and flattened.
 type loader struct {
-	s       *Snapshot
-	rows    []row
-	lists   []listBlock
-	pending map[block]block // target of a move, to the block that moved there (rule 6)
-	odd     [oddities]int
-	damage  error // the list goes on where it could not be read
+	s     *Snapshot
+	area  area
+	rows  []row
+	lists []listBlock
+	// Of overlays in a file, by block and data offset on the volume: a continued one does not say its file offset.
+	overlays map[overlayKey]uint64
+	pending  map[block]block // target of a move, to the block that moved there (rule 6)
+	odd      [oddities]int
+	damage   error // the list goes on where it could not be read
+}
+
+type overlayKey struct {
+	block block
+	kept  uint64
 }
 
 // listBlock remembers which rows a block of the list brought.
@@ -43,15 +52,27 @@ var oddText = [oddities]string{
 	oddData:    "with impossible data offset or target; their blocks are unreadable",
 }
 
-// load reads the whole block list of s.
+// load reads the whole block list of s: from the first area that has all of it, else from where most of it is. When
+// the first is a damaged volume whose list is longer than that of the file, the file is of an earlier time.
 func (s *Snapshot) load() *loader {
-	l := &loader{s: s, pending: map[block]block{}, damage: s.lost}
-	if s.lost != nil {
-		return l
+	best := &loader{s: s, damage: s.lost}
+	for i, a := range s.areas {
+		l := s.loadFrom(a)
+		if i == 0 && l.damage == nil {
+			return l
+		}
+		if i == 0 || len(l.rows) > len(best.rows) || l.area.file != nil && len(l.rows) == len(best.rows) {
+			best = l
+		}
 	}
-	ch := chain{src: s.storage, name: "block list", kind: typeList, warn: s.warn}
+	return best
+}
+
+func (s *Snapshot) loadFrom(a area) *loader {
+	l := &loader{s: s, area: a, pending: map[block]block{}, overlays: map[overlayKey]uint64{}}
+	ch := chain{area: a, name: "block list", kind: typeList, warn: s.warn}
 	var bad error
-	err := ch.each(s.entry.list, int(blocks(s.storage.Size())), func(off uint64, payload []byte) bool {
+	err := ch.each(s.entry.list, int(blocks(a.src.Size())), func(off uint64, payload []byte) bool {
 		l.lists = append(l.lists, listBlock{blockOf(int64(off)), len(l.rows)})
 		for i := 0; i+descriptorSize <= len(payload) && bad == nil; i += descriptorSize {
 			bad = l.add(decodeDescriptor(payload[i:]), int64(off)+recordSize+int64(i))
@@ -90,13 +111,13 @@ func (l *loader) add(d descriptor, at int64) error {
 		if d.flags&flagMoved != 0 {
 			l.odd[oddBoth]++
 		}
-		l.put(row{block: b, kind: overlay, sectors: d.sectors, at: l.kept(d.kept)})
+		l.put(row{block: b, kind: overlay, sectors: d.sectors, at: l.overlay(b, d)})
 	case d.flags&flagMoved != 0:
 		l.move(l.owner(b), d.relative)
 	case d.kept == 0 && d.flags == 0:
 		l.odd[oddEmpty]++
 	default:
-		l.put(row{block: l.owner(b), kind: regular, at: l.kept(d.kept)})
+		l.put(row{block: l.owner(b), kind: regular, at: l.kept(d)})
 	}
 	return nil
 }
@@ -126,8 +147,26 @@ func (l *loader) move(b block, target uint64) {
 	l.put(row{block: b, kind: moved, at: uint64(t)})
 }
 
-// kept checks a data offset.
-func (l *loader) kept(off uint64) uint64 {
+// overlay returns the data offset of an overlay.
+func (l *loader) overlay(b block, d descriptor) uint64 {
+	if l.area.file == nil {
+		return l.kept(d)
+	}
+	key := overlayKey{b, d.kept}
+	if d.relative == continued {
+		d.relative = l.overlays[key]
+	} else if _, again := l.overlays[key]; !again {
+		l.overlays[key] = d.relative
+	}
+	return l.kept(d)
+}
+
+// kept returns the data offset of d in the area, checked.
+func (l *loader) kept(d descriptor) uint64 {
+	off := d.kept
+	if l.area.file != nil {
+		off = d.relative
+	}
 	if off == 0 || off%BlockSize != 0 || off > math.MaxInt64-BlockSize {
 		l.odd[oddData]++
 		return lostData
@@ -136,8 +175,10 @@ func (l *loader) kept(off uint64) uint64 {
 }
 
 func (l *loader) put(r row) {
-
 	r.store = uint16(l.s.at)
+	if len(l.rows) == cap(l.rows) { // append alone would grow by a quarter
+		l.rows = slices.Grow(l.rows, max(len(l.rows), payloadSize/descriptorSize))
+	}
 	l.rows = append(l.rows, r)
 }
 

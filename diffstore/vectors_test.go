@@ -206,7 +206,7 @@ func checkSnapshot(t *testing.T, s *Snapshot, want vectorSnap) {
 
 func checkBits(t *testing.T, s *Snapshot, at uint64, want vectorBits) {
 	t.Helper()
-	set, known, err := readBits(s.storage, at, blocks(s.Size), s.warn)
+	set, known, err := readBits(s.areas[0], at, blocks(s.Size), s.warn)
 	if err != nil || known != blocks(s.Size) || set.GetCardinality() != want.Set {
 		t.Errorf("bitmap at 0x%x: %d of %d bits, %v, want %d", at, set.GetCardinality(), known, err, want.Set)
 	}
@@ -222,7 +222,7 @@ func checkBits(t *testing.T, s *Snapshot, at uint64, want vectorBits) {
 func checkDescriptors(t *testing.T, s *Snapshot, want [][6]uint64) {
 	t.Helper()
 	var got [][6]uint64
-	ch := chain{src: s.storage, name: "block list", kind: typeList, warn: s.warn}
+	ch := chain{area: s.areas[0], name: "block list", kind: typeList, warn: s.warn}
 	err := ch.each(s.entry.list, 1000, func(_ uint64, b []byte) bool {
 		for ; len(b) >= descriptorSize; b = b[descriptorSize:] {
 			if d := decodeDescriptor(b); !d.unused() {
@@ -426,7 +426,7 @@ func TestSmallFiles(t *testing.T) {
 			headers++
 			continue
 		}
-		c, err := readCatalog(shifted{data, int64(want.Blocks[0].Offset)}, want.Blocks[0].Offset, func(err error) { t.Error(err) })
+		c, err := readCatalog(area{src: shifted{data, int64(want.Blocks[0].Offset)}}, want.Blocks[0].Offset, func(err error) { t.Error(err) })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

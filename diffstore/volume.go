@@ -19,6 +19,9 @@ type Options struct {
 	// Storage finds the volume that holds a diff area by its volume GUID. Without it, or when it fails, the snapshots
 	// kept there have Damage.
 	Storage func(volume wintype.GUID) (layer.Source, error)
+	// Files are store and catalog files of System Volume Information, copied out at the time of the image or as the
+	// volume's own NTFS lists them, in any order. They are used where the volume lacks a store or its catalog.
+	Files []File
 	// Warn is told repair choices and oddities, from any goroutine; nil drops them.
 	Warn func(error)
 }
@@ -27,7 +30,9 @@ type Options struct {
 type Volume struct {
 	base      layer.Source
 	header    Header
-	snapshots []*Snapshot
+	snapshots []*Snapshot // of one stack
+	others    []*Volume   // stacks that are not part of it: deleted ones and recovered ones
+	first     int         // snapshots of the stacks before
 	damage    error
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
@@ -35,68 +40,116 @@ type Volume struct {
 	index     func() *index
 }
 
-// Open reads the headers and the catalog of base, and of the volume that holds its diff area, but no block lists. It
-// returns ErrNoSnapshots when there are none.
+// Open reads the headers and the catalog of base, and of the volume that holds its diff area, but no block lists
+// (except those of stores that no catalog has). It returns ErrNoSnapshots when there are none.
 func Open(base layer.Source, opts Options) (*Volume, error) {
 	warn := opts.Warn
 	if warn == nil {
 		warn = func(error) {}
 	}
+	files := openFiles(opts.Files, warn)
 	h, err := ReadHeader(base)
-	if err != nil {
-		return nil, err
+	if err == nil && h.Catalog == 0 {
+		err = ErrNoSnapshots
 	}
-	if err := h.oddities(); err != nil {
-		warn(err)
-	}
-	if h.Catalog == 0 {
-		return nil, ErrNoSnapshots
+	if err != nil && files.none() {
+		return nil, withFiles(err, files)
 	}
 	if base.Size() > maxVolume {
 		return nil, fmt.Errorf("shadow copies of a volume of 0x%x bytes, more than 64 TiB: %w", base.Size(), layer.ErrUnsupported)
 	}
-	c, damage := readCatalog(base, h.Catalog, warn)
-	v := &Volume{base: base, header: h, damage: damage, warn: warn}
-	if len(c.snapshots) == 0 {
-		return nil, cmp.Or(damage, ErrNoSnapshots)
+	if err != nil && !errors.Is(err, ErrNoSnapshots) {
+		warn(err)
 	}
-	if damage != nil {
-		warn(damage)
+	if err := h.oddities(); err != nil && h != (Header{}) {
+		warn(err)
 	}
-	v.join(c, opts)
-	v.index = sync.OnceValue(v.build)
+	v := &Volume{base: base, header: h, warn: warn}
+	var own catalog
+	if h.Catalog != 0 {
+		own, v.damage = readCatalog(area{src: base}, h.Catalog, warn)
+	}
+	if v.damage != nil {
+		warn(v.damage)
+	}
+	v.join(own, files, opts)
+	if len(v.snapshots) == 0 {
+		return nil, withFiles(cmp.Or(v.damage, ErrNoSnapshots), files)
+	}
 	return v, nil
 }
 
-// Snapshots returns all snapshots, the oldest first.
-func (v *Volume) Snapshots() []*Snapshot { return slices.Clone(v.snapshots) }
+// withFiles adds what was wrong with files to err.
+func withFiles(err error, files *captured) error {
+	if bad := files.errs(wintype.GUID{}); bad != nil {
+		return fmt.Errorf("%w; %w", err, bad)
+	}
+	return err
+}
 
-// Header returns the VSS volume header.
+// Snapshots returns all snapshots, the oldest first; then those beside the stack, which were deleted or recovered.
+func (v *Volume) Snapshots() []*Snapshot {
+	all := slices.Clone(v.snapshots)
+	for _, o := range v.others {
+		all = append(all, o.snapshots...)
+	}
+	return all
+}
+
+// Header returns the VSS volume header; it is zero when the volume has none.
 func (v *Volume) Header() Header { return v.header }
 
 // Damage says why there may be more snapshots than Snapshots gives; nil when the catalog is whole.
 func (v *Volume) Damage() error { return v.damage }
 
-// join makes the snapshots of the catalog entries (rules 1 to 3).
-func (v *Volume) join(c catalog, opts Options) {
-	local := c.index(v.base.Size(), v.warn)
+// beside returns a new stack of the same volume.
+func (v *Volume) beside() *Volume {
+	o := &Volume{base: v.base, header: v.header, warn: v.warn, first: len(v.Snapshots())}
+	v.others = append(v.others, o)
+	return o
+}
+
+// join makes the snapshots of catalog entries (rules 1 to 3) and files.
+func (v *Volume) join(own catalog, files *captured, opts Options) {
+	local := own.index(area{src: v.base}, v.warn)
 	foreign := sync.OnceValues(func() (storage, error) { return v.openStorage(opts) })
+	stack, deleted, whole := files.points(v, own)
+	intact := v.damage == nil && len(own.snapshots) > 0
+	if len(stack) > 0 {
+		v.assemble(stack, func(s *Snapshot, p point) { files.settle(s, p, !intact, local, foreign) })
+		v.gaps()
+		if v.damage != nil && own.full && !whole { // Windows fills the slots from the front
+			v.snapshots[len(v.snapshots)-1].gap = v.damage
+		}
+		v.endDeleted(false)
+	}
+	if len(deleted) > 0 {
+		o := v.beside()
+		o.assemble(deleted, func(s *Snapshot, p point) { files.settle(s, p, false, local, foreign) })
+		o.gaps()
+		o.endDeleted(true)
+	}
+	v.addRecovered(files, own, intact)
+}
+
+// assemble makes the snapshots of one stack; settle finds their stores.
+func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 	seen := map[wintype.GUID]bool{}
-	for _, e := range v.ordered(c.snapshots) {
-		if seen[e.store] {
-			v.warn(fmt.Errorf("catalog: second snapshot entry of store %v dropped", e.store))
+	for _, p := range v.ordered(points) {
+		if seen[p.store] && p.files == nil {
+			v.warn(fmt.Errorf("catalog: second snapshot entry of store %v dropped", p.store))
 			continue
 		}
-		seen[e.store] = true
-		s := &Snapshot{vol: v, at: len(v.snapshots), Index: len(v.snapshots) + 1}
-		s.describe(e)
-		s.entry, s.storage, s.lost = v.locate(e.store, local, foreign)
+		seen[p.store] = true
+		s := &Snapshot{vol: v, at: len(v.snapshots), Index: v.first + len(v.snapshots) + 1, strange: p.strange}
+		s.describe(p.snapshotEntry)
+		settle(s, p)
 		v.snapshots = append(v.snapshots, s)
 	}
 	v.span, v.least = blocks(v.base.Size()), v.base.Size()
 	var largest int64
 	for _, s := range v.snapshots {
-		if err := s.fixSize(); err != nil {
+		if err := s.fixSize(); err != nil && !s.Recovered {
 			v.warn(err)
 		}
 		v.span, v.least = max(v.span, blocks(s.Size)), min(v.least, s.Size)
@@ -104,15 +157,12 @@ func (v *Volume) join(c catalog, opts Options) {
 		s.readStore()
 		s.marks = sync.OnceValue(s.readMarks)
 	}
-	v.gaps()
-	if v.damage != nil && c.full { // Windows fills the slots from the front
-		v.snapshots[len(v.snapshots)-1].gap = v.damage
-	}
+	v.index = sync.OnceValue(v.build)
 }
 
 // ordered returns entries by stack position; Windows makes neither ties nor positions against the clock.
-func (v *Volume) ordered(entries []snapshotEntry) []snapshotEntry {
-	slices.SortStableFunc(entries, func(a, b snapshotEntry) int {
+func (v *Volume) ordered(entries []point) []point {
+	slices.SortStableFunc(entries, func(a, b point) int {
 		return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.created, b.created))
 	})
 	if len(entries) > maxStores {
@@ -123,7 +173,7 @@ func (v *Volume) ordered(entries []snapshotEntry) []snapshotEntry {
 		a, b := entries[i-1], entries[i]
 		if a.store != b.store && a.position == b.position {
 			v.warn(fmt.Errorf("catalog: stores %v and %v both have stack position %d", a.store, b.store, a.position))
-		} else if a.created > b.created {
+		} else if a.created > b.created && b.files == nil {
 			v.warn(fmt.Errorf("catalog: store %v is above %v but older", b.store, a.store))
 		}
 	}
@@ -151,11 +201,11 @@ type storage struct {
 func (v *Volume) openStorage(opts Options) (storage, error) {
 	guid := v.header.StorageGUID
 	if opts.Storage == nil {
-		return storage{}, fmt.Errorf("storage volume %v not available", guid)
+		return storage{}, notAvailable(guid, nil)
 	}
 	src, err := opts.Storage(guid)
 	if err != nil || src == nil {
-		return storage{}, fmt.Errorf("storage volume %v not available: %w", guid, cmp.Or(err, layer.ErrUnknown))
+		return storage{}, notAvailable(guid, err)
 	}
 	h, err := ReadHeader(src)
 	if err != nil {
@@ -167,8 +217,17 @@ func (v *Volume) openStorage(opts Options) (storage, error) {
 	if src.Size() > maxVolume {
 		return storage{}, fmt.Errorf("storage volume of 0x%x bytes, more than 64 TiB: %w", src.Size(), layer.ErrUnsupported)
 	}
-	c, damage := readCatalog(src, h.Catalog, v.warn)
-	return storage{src, c.index(src.Size(), v.warn), damage}, nil
+	c, damage := readCatalog(area{src: src}, h.Catalog, v.warn)
+	return storage{src, c.index(area{src: src}, v.warn), damage}, nil
+}
+
+// notAvailable says what to do when the storage volume was not given.
+func notAvailable(guid wintype.GUID, err error) error {
+	const advice = "add the image that holds it, or pass its captured store files"
+	if err == nil {
+		return fmt.Errorf("storage volume %v not available: %s", guid, advice)
+	}
+	return fmt.Errorf("storage volume %v not available: %w; %s", guid, err, advice)
 }
 
 // locate finds the store entry of a snapshot and the volume that its offsets count on.

@@ -85,32 +85,39 @@ func walk(s Source, at Extent, emit func(Extent, error) bool) bool {
 		return true
 	}
 	inside := Clip(s.Size(), at.BaseOff, at.Len)
-	m, ok := s.(Mapper)
-	if !ok && inside > 0 {
-		if !emit(Extent{Off: at.Off, Len: inside, Kind: at.Kind, Base: s, BaseOff: at.BaseOff}, nil) {
-			return false
-		}
-	}
-	if ok && inside > 0 {
-		for e, err := range m.Extents(at.BaseOff, inside) {
-			base, baseOff := e.Base, e.BaseOff
-			e.Off += at.Off - at.BaseOff
-			if at.Kind == Unknown {
-				e.Kind = Unknown
-			}
-			switch {
-			case err != nil || base == nil:
-				if !emit(e, err) {
-					return false
-				}
-			case !walk(base, Extent{Off: e.Off, Len: e.Len, Kind: e.Kind, BaseOff: baseOff}, emit):
+	if inside > 0 {
+		if m, ok := s.(Mapper); ok {
+			if !descend(m, at, inside, emit) {
 				return false
 			}
+		} else if !emit(Extent{Off: at.Off, Len: inside, Kind: at.Kind, Base: s, BaseOff: at.BaseOff}, nil) {
+			return false
 		}
 	}
 	if inside < at.Len {
 		past := Extent{Off: at.Off + inside, Len: at.Len - inside}
 		return emit(past, Corrupt("range", at.BaseOff+inside, "%d bytes past the end of what holds it (%d bytes)", past.Len, s.Size()))
+	}
+	return true
+}
+
+// descend is walk for the first n bytes of at in a Mapper. It is apart because its loop costs an allocation, which a
+// leaf is not to pay.
+func descend(m Mapper, at Extent, n int64, emit func(Extent, error) bool) bool {
+	for e, err := range m.Extents(at.BaseOff, n) {
+		base, baseOff := e.Base, e.BaseOff
+		e.Off += at.Off - at.BaseOff
+		if at.Kind == Unknown {
+			e.Kind = Unknown
+		}
+		switch {
+		case err != nil || base == nil:
+			if !emit(e, err) {
+				return false
+			}
+		case !walk(base, Extent{Off: e.Off, Len: e.Len, Kind: e.Kind, BaseOff: baseOff}, emit):
+			return false
+		}
 	}
 	return true
 }

@@ -1,0 +1,508 @@
+package diffstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"snapmount/diffstore"
+	"snapmount/diffstore/vsstest"
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+)
+
+// files copies the stores and, last, the catalog of f.
+func (f *fixture) files(t testing.TB) (files []diffstore.File) {
+	t.Helper()
+	for _, s := range f.snaps {
+		b, err := s.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, diffstore.File{Name: s.FileName(), Data: bytes.NewReader(b), Created: s.Created().Add(-time.Second)})
+	}
+	b, err := f.vol.CatalogFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(files, diffstore.File{Name: "{" + vsstest.Identifier.String() + "}", Data: bytes.NewReader(b)})
+}
+
+// rename takes away what the names tell.
+func rename(files []diffstore.File) []diffstore.File {
+	for i := range files {
+		files[i].Name = fmt.Sprintf("f%d.bin", i)
+	}
+	return files
+}
+
+// untimed takes away the names and times, and reverses the order.
+func untimed(files []diffstore.File) []diffstore.File {
+	for i := range files {
+		files[i].Created = time.Time{}
+	}
+	slices.Reverse(files)
+	return rename(files)
+}
+
+// content returns all of a file.
+func content(t testing.TB, f diffstore.File) []byte {
+	t.Helper()
+	b := make([]byte, f.Data.Size())
+	if err := layer.ReadFull(f.Data, b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// overwrite loses all that the volume has of the stores.
+func (f *fixture) overwrite() {
+	for _, s := range f.snaps {
+		f.zero(s.Entry.Header)
+		f.zero(s.Entry.List)
+		for off := int64(1); off < user; off++ { // data, so that none of it is taken for right
+			if b := make([]byte, 16); layer.ReadFull(f.Memory, b, off*blockSize) == nil && !bytes.Equal(b, vsstest.Identifier[:]) {
+				f.zero(uint64(off) * blockSize)
+			}
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	all := [3]state{healthy, healthy, healthy}
+	said := state{own: true, whole: true} // whole, with words of doubt
+	recovered := [3]state{said, said, said}
+	same := func(f []diffstore.File) []diffstore.File { return f }
+	stores := func(f []diffstore.File) []diffstore.File { return f[:3] }
+	noCatalog := func(f *fixture) { f.poke64(vsstest.HeaderOffset+0x30, 0) }
+	for _, c := range []struct {
+		name   string
+		break_ func(f *fixture)
+		files  func([]diffstore.File) []diffstore.File
+		want   [3]state
+	}{
+		{"not needed", func(*fixture) {}, same, all},
+		{"stores overwritten", (*fixture).overwrite, stores, all},
+		{"stores overwritten, files renamed", (*fixture).overwrite, func(f []diffstore.File) []diffstore.File { return rename(f[:3]) }, all},
+		{"one overwritten, others' files only", func(f *fixture) { f.zero(f.snaps[1].Entry.List) },
+			func(f []diffstore.File) []diffstore.File { return []diffstore.File{f[0], f[2]} }, [3]state{{through: true}, {own: true}, healthy}},
+		{"store entry lost", func(f *fixture) { f.poke(f.entry(t, 3), []byte{1}) }, stores, all},
+		{"store entry points outside", func(f *fixture) { f.poke64(f.entry(t, 3)+8, 1<<40) }, stores, all},
+		{"bitmaps zeroed", func(f *fixture) { f.zero(f.snaps[1].Entry.Current); f.zero(f.snaps[2].Entry.Previous) }, stores, all},
+		{"two copies, one cut", (*fixture).overwrite, func(f []diffstore.File) []diffstore.File {
+			cut := f[1]
+			cut.Data = bytes.NewReader(content(t, cut)[:blockSize])
+			return append([]diffstore.File{cut}, f...)
+		}, all},
+		{"a copy of the list among the data", (*fixture).overwrite, func(f []diffstore.File) []diffstore.File {
+			b := content(t, f[1])
+			f[1].Data = bytes.NewReader(append(b, b[blockSize:2*blockSize]...))
+			return f
+		}, all},
+		{"list cut off", (*fixture).overwrite, func(f []diffstore.File) []diffstore.File {
+			f[1].Data = bytes.NewReader(content(t, f[1])[:blockSize])
+			return f
+		}, [3]state{{through: true}, {own: true}, healthy}},
+		{"data cut off", (*fixture).overwrite, func(f []diffstore.File) []diffstore.File {
+			f[1].Data = bytes.NewReader(content(t, f[1])[:f[1].Data.Size()-1])
+			return f
+		}, [3]state{{}, healthy, healthy}}, // the last block is one that only snapshot 1 needs
+		{"catalog captured", noCatalog, func(f []diffstore.File) []diffstore.File { return rename(f) }, all},
+		{"catalog captured, stores overwritten", func(f *fixture) { noCatalog(f); f.overwrite() }, func(f []diffstore.File) []diffstore.File { return rename(f) },
+			[3]state{{through: true}, {through: true}, {through: true}}},
+		{"catalog captured, header gone", func(f *fixture) { f.poke(vsstest.HeaderOffset, make([]byte, 512)) }, same, all},
+		{"catalog captured, a copy under another name", noCatalog, func(f []diffstore.File) []diffstore.File {
+			other := f[1]
+			other.Name = "{57575757" + other.Name[9:]
+			return append(f, other)
+		}, all},
+		{"catalog captured alone", noCatalog, func(f []diffstore.File) []diffstore.File { return f[3:] }, recovered},
+		{"catalog damaged", func(f *fixture) { f.zero(f.entry(t, 0) - 0x80) }, same, all},
+		{"no catalog", noCatalog, stores, recovered},
+		{"no catalog, two copies", noCatalog, func(f []diffstore.File) []diffstore.File { return append(f[:3:3], f[:3]...) }, recovered},
+		{"no catalog, only bitmaps tell the order", noCatalog, func(f []diffstore.File) []diffstore.File { return untimed(f[:3]) }, recovered},
+		{"no catalog, header gone", func(f *fixture) { f.poke(vsstest.HeaderOffset, make([]byte, 512)) }, stores, recovered},
+		{"catalog zeroed", func(f *fixture) { f.zero(f.entry(t, 0) - 0x80) }, stores, recovered},
+		{"all entries free", func(f *fixture) {
+			for i := range 6 {
+				f.poke(f.entry(t, i), []byte{1})
+			}
+		}, stores, recovered},
+		{"no catalog, stores overwritten", func(f *fixture) { noCatalog(f); f.overwrite() }, stores,
+			[3]state{{own: true, through: true}, {own: true, through: true}, {own: true, through: true}}},
+		{"oldest deleted, catalog captured", func(f *fixture) {
+			f.poke(f.entry(t, 0), []byte{1})
+			f.poke(f.entry(t, 1), []byte{1})
+		}, same, all},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t, vsstest.Config{})
+			files := c.files(f.files(t))
+			c.break_(f)
+			vol, err := diffstore.Open(f, diffstore.Options{Files: files})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.checkByCopy(t, vol, c.want)
+		})
+	}
+}
+
+// checkByCopy is check for snapshots that may have lost their store GUIDs.
+func (f *fixture) checkByCopy(t *testing.T, vol *diffstore.Volume, want [3]state) {
+	t.Helper()
+	if n := len(vol.Snapshots()); n != 3 {
+		t.Errorf("%d snapshots, want 3", n)
+	}
+	for i, s := range vol.Snapshots() {
+		if s.CopyID != f.snaps[i].Info.Copy && !s.CopyID.IsZero() || s.Index != i+1 {
+			t.Errorf("snapshot %d is %v, want %v", s.Index, s.CopyID, f.snaps[i].Info.Copy)
+		}
+		if s.Recovered && !s.Created.IsZero() && !s.Created.Equal(f.snaps[i].Created().Add(-time.Second)) {
+			t.Errorf("snapshot %d made at %v", s.Index, s.Created)
+		}
+		s.StoreID = f.snaps[i].Entry.Store
+	}
+	f.check(t, vol, want)
+}
+
+func TestFilesOfForeignStorage(t *testing.T) {
+	s := vsstest.NewMemory(81 * blockSize)
+	f := newFixture(t, vsstest.Config{VolumeGUID: wintype.GUID{9}, Storage: s, Area: []vsstest.Blocks{{First: 1, Count: 80}}, Catalog: []vsstest.Blocks{{First: 1, Count: 8}}})
+	_, guid := f.vol.GUIDs()
+	files := f.files(t)
+	vol, err := diffstore.Open(f, diffstore.Options{Files: files[:2]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.check(t, vol, [3]state{{through: true}, {through: true}, {own: true}})
+	damage := vol.Snapshots()[2].Damage.Error()
+	for _, text := range []string{guid.String(), "add the image that holds it", "store files"} {
+		if !strings.Contains(damage, text) {
+			t.Errorf("damage %q does not say %q", damage, text)
+		}
+	}
+	vol, err = diffstore.Open(f, diffstore.Options{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.check(t, vol, [3]state{healthy, healthy, healthy})
+
+	other := newFixture(t, vsstest.Config{}) // a volume with snapshots of its own takes nothing of f
+	warned := 0
+	vol, err = diffstore.Open(other, diffstore.Options{Files: files[3:], Warn: func(error) { warned++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.check(t, vol, [3]state{healthy, healthy, healthy})
+	if n := len(vol.Snapshots()); n != 3 || warned == 0 {
+		t.Errorf("%d snapshots, %d warnings", n, warned)
+	}
+}
+
+// TestStaleFile has files of a time before the image.
+func TestStaleFile(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	files := f.files(t)
+	for b := int64(84); b < 89; b++ {
+		if err := f.vol.Write(b*blockSize, []byte("later")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.vol.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	vol, err := diffstore.Open(f, diffstore.Options{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.check(t, vol, [3]state{healthy, healthy, healthy})
+	f.poke64(f.snaps[2].Entry.List+0x28, 1<<40)
+	vol, err = diffstore.Open(f, diffstore.Options{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.check(t, vol, [3]state{{through: true}, {through: true}, {own: true}})
+}
+
+func TestFileKinds(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	name := f.snaps[1].FileName()
+	zero := diffstore.File{Name: name, Data: bytes.NewReader(make([]byte, 9*blockSize))}
+	f.zero(f.snaps[1].Entry.List)
+	var warned []error
+	vol, err := diffstore.Open(f, diffstore.Options{Warn: func(err error) { warned = append(warned, err) }, Files: []diffstore.File{
+		zero, {Name: "text", Data: strings.NewReader("no store")}, {Name: "empty", Data: strings.NewReader("")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.check(t, vol, [3]state{{through: true}, {own: true}, healthy})
+	if len(warned) != 3 || !errors.Is(warned[0], layer.ErrUnknown) || !errors.Is(warned[1], layer.ErrFormat) {
+		t.Errorf("warnings %v", warned)
+	}
+	f.poke(f.entry(t, 3), []byte{1}) // lost altogether: the damage tells of the file
+	if vol, err = diffstore.Open(f, diffstore.Options{Files: []diffstore.File{zero}}); err != nil {
+		t.Fatal(err)
+	}
+	if d := vol.Snapshots()[1].Damage; d == nil || !strings.Contains(d.Error(), "only zeros") || !strings.Contains(d.Error(), "clusters") {
+		t.Errorf("damage %v", d)
+	}
+	f.poke(vsstest.HeaderOffset, make([]byte, 512))
+	_, err = diffstore.Open(f, diffstore.Options{Files: []diffstore.File{zero}})
+	if !errors.Is(err, diffstore.ErrNoSnapshots) || !strings.Contains(err.Error(), "only zeros") {
+		t.Errorf("no header, a file of zeros: %v", err)
+	}
+}
+
+// TestNewestDeleted has files of a snapshot that was deleted before the image was made: it stands beside the others.
+func TestNewestDeleted(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	last, err := f.vol.Snapshot(vsstest.Options{})
+	if err = errors.Join(err, f.vol.WriteSnapshot(99*blockSize, make([]byte, 512)), f.vol.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	f.snaps = append(f.snaps, last)
+	files := f.files(t)
+	f.poke(f.entry(t, 6), []byte{1})
+	f.poke(f.entry(t, 7), []byte{1})
+	for _, c := range []struct {
+		name      string
+		files     []diffstore.File
+		recovered bool
+		stored    layer.Kind
+	}{{"catalog captured", files, false, layer.Data}, {"no catalog", files[:4], true, layer.Data}, {"no store", files[4:], false, layer.Unknown}} {
+		vol, err := diffstore.Open(f, diffstore.Options{Files: c.files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		snaps := vol.Snapshots()
+		if len(snaps) != 4 || snaps[3].Recovered != c.recovered || snaps[3].Index != 4 {
+			t.Fatalf("%s: snapshots %+v", c.name, snaps)
+		}
+		f.check(t, vol, [3]state{healthy, healthy, healthy})
+		view, err := snaps[3].Open()
+		if err != nil || view.Damage() == nil {
+			t.Fatal(err, view.Damage())
+		}
+		for block, want := range map[int64]layer.Kind{99: c.stored, 85: layer.Unknown} {
+			for e, err := range view.Extents(block*blockSize, 512) {
+				if err != nil || e.Kind != want {
+					t.Errorf("%s, block %d: %+v, %v, want %v", c.name, block, e, err, want)
+				}
+			}
+		}
+	}
+}
+
+// TestRecoveredFromVolume passes the store files as the volume's own file system would list them.
+func TestRecoveredFromVolume(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	files := f.files(t)[:3]
+	for i, s := range f.snaps { // the area is handed out in order
+		m, err := layer.Section(f.Memory, int64(s.Entry.Header), files[i].Data.Size())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[i].Data = m
+	}
+	f.poke64(vsstest.HeaderOffset+0x30, 0)
+	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := state{own: true, whole: true}
+	f.checkByCopy(t, vol, [3]state{said, said, said})
+	v, err := vol.Snapshots()[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range layer.Resolve(v, 0, v.Size()) {
+		if err == nil && e.Base != nil && e.Base != layer.Source(f.Memory) {
+			t.Errorf("extent %+v is not of the volume", e)
+		}
+	}
+}
+
+// TestOverlayContinuedInFile is about rows whose relative offset is no offset.
+func TestOverlayContinuedInFile(t *testing.T) {
+	m := vsstest.NewMemory(60 * blockSize)
+	v, err := vsstest.New(vsstest.Config{Volume: m, Area: []vsstest.Blocks{{First: 1, Count: 40}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := v.Snapshot(vsstest.Options{})
+	for i := range int64(4) {
+		err = errors.Join(err, v.WriteSnapshot(50*blockSize+i*2048, bytes.Repeat([]byte{byte(i + 1)}, 1024)))
+	}
+	if err = errors.Join(err, v.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := s.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := s.Block(50)
+	if _, err := m.WriteAt(make([]byte, 30*blockSize), int64(s.Entry.Header)); err != nil {
+		t.Fatal(err)
+	}
+	vol, err := diffstore.Open(m, diffstore.Options{Files: []diffstore.File{{Name: s.FileName(), Data: bytes.NewReader(b)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := vol.Snapshots()[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, blockSize)
+	if _, err := view.ReadAt(got, 50*blockSize); err != nil || !bytes.Equal(got, want) || view.Damage() != nil {
+		t.Errorf("overlays differ: %v, %v", err, view.Damage())
+	}
+}
+
+// TestOrderOfRecovered has stores that bitmaps do not order: the GUIDs do, else the times, else nothing.
+func TestOrderOfRecovered(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	for _, s := range f.snaps {
+		f.zero(s.Entry.Previous)
+	}
+	files := f.files(t)[:3]
+	uuid := func(n byte) string {
+		g := wintype.GUID{n, 0, 0, 0, 0, 0, 0xe3, 0x11, 0x9d}
+		return fmt.Sprintf("{%v}{%v}", g, vsstest.Identifier)
+	}
+	f.poke64(vsstest.HeaderOffset+0x30, 0)
+	for _, c := range []struct {
+		name    string
+		names   bool
+		times   bool
+		through bool
+		text    string
+	}{{"GUIDs", true, false, false, "of their GUIDs"}, {"times", false, true, false, "of the creation times"}, {"nothing", false, false, true, "not known"}} {
+		in := slices.Clone(files)
+		for i := range in {
+			in[i].Name = fmt.Sprint("file", i)
+			if c.names {
+				in[i].Name = uuid(byte(i + 5))
+			}
+			if !c.times {
+				in[i].Created = time.Time{}
+			}
+		}
+		if c.names || c.times {
+			slices.Reverse(in)
+		}
+		vol, err := diffstore.Open(f, diffstore.Options{Files: in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range vol.Snapshots() {
+			if _, through := s.Check(); s.CopyID != f.snaps[i].Info.Copy || (through != nil) != (c.through && i < 3) || !s.Recovered {
+				t.Errorf("%s: snapshot %d is %v, through %v", c.name, i+1, s.CopyID, through)
+			}
+			if !strings.Contains(s.Damage.Error(), c.text) {
+				t.Errorf("%s: damage %v", c.name, s.Damage)
+			}
+		}
+	}
+}
+
+// TestRecoveredMarks is about what recovered stores leave unprotected: as their flags are lost, it counts always.
+func TestRecoveredMarks(t *testing.T) {
+	const free = 45
+	kinds := func(t *testing.T, m *vsstest.Memory, files []diffstore.File, snapshot int, want map[int64]layer.Kind) {
+		t.Helper()
+		if _, err := m.WriteAt(make([]byte, 512), vsstest.HeaderOffset); err != nil {
+			t.Fatal(err)
+		}
+		vol, err := diffstore.Open(m, diffstore.Options{Files: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := vol.Snapshots()[snapshot].Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for b, kind := range want {
+			for e, err := range v.Extents(b*blockSize, blockSize) {
+				if err != nil || e.Kind != kind {
+					t.Errorf("block %d: %+v, %v, want %v", b, e, err, kind)
+				}
+			}
+		}
+	}
+	t.Run("of a newer one without previous bitmap", func(t *testing.T) {
+		m := vsstest.NewMemory(60 * blockSize)
+		v, err := vsstest.New(vsstest.Config{Volume: m, Area: []vsstest.Blocks{{First: 1, Count: 40}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []diffstore.File
+		for i := range uint32(2) {
+			s, err := v.Snapshot(vsstest.Options{Free: func(b uint32) bool { return i == 1 && b == free }})
+			if err = errors.Join(err, v.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			b, err := s.File()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Entry.Previous != 0 {
+				clear(b[s.Entry.Previous-s.Entry.Header:][:blockSize])
+			}
+			files = append(files, diffstore.File{Name: fmt.Sprint(i), Data: bytes.NewReader(b), Created: s.Created()})
+		}
+		kinds(t, m, files, 0, map[int64]layer.Kind{free: layer.Unknown, free + 1: layer.Data})
+	})
+	t.Run("unreadable", func(t *testing.T) {
+		m := vsstest.NewMemory(0x7f000000 + 40*blockSize)
+		v, err := vsstest.New(vsstest.Config{Volume: m, Area: []vsstest.Blocks{{First: 1, Count: 40}}, NoTruth: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := v.Snapshot(vsstest.Options{})
+		if err = errors.Join(err, v.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut := s.Entry.Current - s.Entry.Header + blockSize // the second block of the bitmap is missing
+		files := []diffstore.File{{Name: s.FileName(), Data: bytes.NewReader(b[:cut])}}
+		kinds(t, m, files, 0, map[int64]layer.Kind{0x7f000000/blockSize - 1: layer.Data, 0x7f000000 / blockSize: layer.Unknown})
+	})
+}
+
+// TestOthersFiles has store files that are not of the volume.
+func TestOthersFiles(t *testing.T) {
+	f := newFixture(t, vsstest.Config{Storage: vsstest.NewMemory(81 * blockSize), Area: []vsstest.Blocks{{First: 1, Count: 80}}, Catalog: []vsstest.Blocks{{First: 60, Count: 8}}, VolumeGUID: wintype.GUID{9}})
+	big := vsstest.NewMemory(0x7f000000 + 100*blockSize)
+	own := newFixture(t, vsstest.Config{Extra: [][]byte{f.snaps[0].Entry.Bytes()}})
+	for _, c := range []struct {
+		name string
+		base layer.Source
+		text string
+		want int
+	}{
+		{"the volume is not among what the store leaves alone", vsstest.NewMemory(f.Size()), "protects itself", 0},
+		{"larger volume", big, "bitmap of 1 blocks", 0},
+		{"its catalog knows that it is another's", own, "", 3},
+	} {
+		var warned []string
+		vol, err := diffstore.Open(c.base, diffstore.Options{Files: f.files(t)[:1], Warn: func(err error) { warned = append(warned, err.Error()) }})
+		n := 0
+		if err == nil {
+			n = len(vol.Snapshots())
+		} else if !errors.Is(err, diffstore.ErrNoSnapshots) {
+			t.Error(err)
+		}
+		if n != c.want || c.text != "" && !strings.Contains(strings.Join(warned, "\n"), c.text) || c.text == "" && len(warned) > 0 {
+			t.Errorf("%s: %d snapshots, want %d, warnings %q", c.name, n, c.want, warned)
+		}
+	}
+}
