@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
 
@@ -40,6 +42,7 @@ func newCat(o *openFlags) *cobra.Command {
 
 func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error {
 	var src layer.Source
+	var point *tree.Point // whose block image it is
 	if raw {
 		s, t, err := o.locate(location)
 		if err != nil {
@@ -52,12 +55,13 @@ func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error 
 		case t.NamesDisk():
 			src = s.Images[0].Disk
 		default:
-			if src, err = t.Point.Blocks(); err != nil {
+			if src, err = t.Point.Image(); err != nil {
 				return err
 			}
+			point = t.Point
 		}
 	} else {
-		s, _, n, stream, err := o.locateFile(location)
+		s, _, n, stream, err := o.locateFile(location, true)
 		if err != nil {
 			return err
 		}
@@ -69,7 +73,11 @@ func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error 
 			return fmt.Errorf("%s: %w", location, err)
 		}
 	}
-	if err := copyOut(w, src, sparse); err != nil {
+	err := copyOut(w, src, sparse)
+	if point != nil {
+		err = cmp.Or(point.Because(err), point.Truncated())
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", location, err)
 	}
 	return nil

@@ -52,7 +52,7 @@ func gone(path string) bool { _, err := os.Lstat(path); return os.IsNotExist(err
 func TestDaemon(t *testing.T) {
 	needFUSE(t)
 	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
-	out, err := exec.Command(binary, "-d", demo(t), dir).CombinedOutput() // hangs if the daemon keeps our pipe open
+	out, err := exec.Command(binary, "--daemon=1", demo(t), dir).CombinedOutput() // hangs if the daemon keeps our pipe open
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -67,13 +67,20 @@ func TestDaemon(t *testing.T) {
 	if out, err := exec.Command(binary, "-d", demo(t), dir).CombinedOutput(); exitOf(err) != exitRefused || !bytes.Contains(out, []byte("busy")) {
 		t.Errorf("a second mount: %v, %s", err, out)
 	}
-	if out, err := exec.Command(binary, "umount", dir).CombinedOutput(); err != nil {
-		t.Errorf("umount: %v, %s", err, out)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(binary, "umount", link).CombinedOutput(); err != nil {
+		t.Errorf("umount through a link: %v, %s", err, out)
 	}
 	pid, _ := strconv.Atoi(string(m[1]))
 	eventually(t, "the daemon ends and removes the mount point", func() bool { return gone(dir) && !alive(pid) })
 	if out, err := exec.Command(binary, "umount", filepath.Dir(dir)).CombinedOutput(); err == nil || !bytes.Contains(out, []byte("nothing is mounted")) {
 		t.Errorf("umount of nothing: %v, %s", err, out)
+	}
+	if out, err := exec.Command(binary, "umount", "/proc").CombinedOutput(); err == nil || !bytes.Contains(out, []byte("not one of snapmount")) {
+		t.Errorf("umount of another's mount: %v, %s", err, out)
 	}
 }
 
@@ -144,7 +151,7 @@ func TestSignalsWhileInUse(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Wait(); err != nil || isMounted(t, dir) {
+	if err := c.Wait(); err != nil || isMounted(t, dir) || !gone(dir) {
 		t.Errorf("after the second Ctrl-C: %v, mounted %v", err, isMounted(t, dir))
 	}
 }

@@ -25,7 +25,7 @@ type readyMessage struct {
 }
 
 // startDaemon runs this program again in a session of its own and returns when it serves, or has failed.
-func startDaemon(stdout, stderr io.Writer) error {
+func startDaemon(stdout io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -35,13 +35,8 @@ func startDaemon(stdout, stderr io.Writer) error {
 		return err
 	}
 	defer ready.Close()
-	args := append([]string{}, os.Args[1:]...)
-	for i, a := range args {
-		if a == "-d" || a == "--daemon" || a == "--daemon=true" {
-			args[i] = "--daemon-child"
-		}
-	}
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Env = append(os.Environ(), childVariable+"=1")
 	cmd.ExtraFiles = []*os.File{tell} // descriptor 3 of the child
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
@@ -61,10 +56,16 @@ func startDaemon(stdout, stderr io.Writer) error {
 	return cmd.Process.Release()
 }
 
-// serveChild serves in the background process.
+// serveChild serves in the background process. What programs that help to mount say until then goes to the caller.
 func (m *mountFlags) serveChild(args []string) error {
 	tell := os.NewFile(3, "ready")
 	defer tell.Close()
+	said, stderr, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer said.Close()
+	os.Stderr = stderr
 	c := &cobra.Command{}
 	c.SetErr(io.Discard) // nobody is there to read
 	told := false
@@ -72,7 +73,7 @@ func (m *mountFlags) serveChild(args []string) error {
 		told = true
 		return errors.Join(json.NewEncoder(tell).Encode(r), tell.Close())
 	}
-	err := m.serve(c, args, func(s *tree.Set, dir string) {
+	err = m.serve(c, args, func(s *tree.Set, dir string) {
 		var out strings.Builder
 		printFound(&out, s)
 		fmt.Fprintf(&out, "mounted on %s; \"snapmount umount %s\" ends it\n", dir, dir)
@@ -80,7 +81,9 @@ func (m *mountFlags) serveChild(args []string) error {
 		_ = say(readyMessage{Out: out.String(), Pid: os.Getpid()})
 	})
 	if err != nil && !told {
-		return errors.Join(errTold, say(readyMessage{Err: oneLine(err), Code: exitCode(err)}))
+		stderr.Close()
+		more, _ := io.ReadAll(io.LimitReader(said, 4<<10)) // it only adds to the error
+		return errors.Join(errTold, say(readyMessage{Err: oneLine(errors.Join(err, errors.New(string(more)))), Code: exitCode(err)}))
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -54,7 +55,7 @@ func newLs(o *openFlags) *cobra.Command {
 }
 
 func (l *lister) location(o *openFlags, location string) error {
-	s, t, n, _, err := o.locateFile(location)
+	s, t, n, _, err := o.locateFile(location, !l.long && !l.json)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (l *lister) entry(path, shown string, e ntfs.Entry) {
 		}
 		return
 	}
-	if err := l.one(path, shown, c); err != nil {
+	if err := errors.Join(l.one(path, shown, c), c.Damage); err != nil {
 		l.fail(path, err)
 	}
 	if l.recursive && c.Kind == ntfs.KindDir {
@@ -172,7 +173,7 @@ func newStat(o *openFlags) *cobra.Command {
 }
 
 func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
-	s, t, n, stream, err := o.locateFile(location)
+	s, t, n, stream, err := o.locateFile(location, false)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -15,7 +16,6 @@ import (
 type mountFlags struct {
 	open   *openFlags
 	daemon bool
-	child  bool // this is the process that --daemon started
 	mount  mount.Options
 }
 
@@ -24,11 +24,10 @@ func (m *mountFlags) add(c *cobra.Command) {
 	f.BoolVarP(&m.daemon, "daemon", "d", false, "return when the mount answers, and go on serving it")
 	f.BoolVar(&m.mount.AllowOther, "allow-other", false, "let other users of this computer in")
 	f.BoolVar(&m.mount.System, "system", false, "list NTFS metafiles such as $MFT")
-	f.BoolVar(&m.child, "daemon-child", false, "")
-	if err := f.MarkHidden("daemon-child"); err != nil {
-		panic(err) // the flag was added one line above
-	}
 }
+
+// childVariable tells the process that --daemon starts what it is.
+const childVariable = "SNAPMOUNT_DAEMON_CHILD"
 
 func newMount(o *openFlags) *cobra.Command {
 	m := &mountFlags{open: o}
@@ -43,11 +42,14 @@ func newMount(o *openFlags) *cobra.Command {
 }
 
 func (m *mountFlags) run(c *cobra.Command, args []string) error {
-	if m.daemon {
-		return startDaemon(c.OutOrStdout(), c.ErrOrStderr())
+	if args[len(args)-1] == "" {
+		return usageError{errors.New("the mount point is an empty word")}
 	}
-	if m.child {
+	switch {
+	case os.Getenv(childVariable) != "":
 		return m.serveChild(args)
+	case m.daemon:
+		return startDaemon(c.OutOrStdout())
 	}
 	return m.serve(c, args, func(s *tree.Set, dir string) {
 		printFound(c.OutOrStdout(), s)

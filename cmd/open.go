@@ -12,18 +12,20 @@ import (
 
 // openFlags say how images are opened; all commands share them.
 type openFlags struct {
-	with    []string
-	unknown string
+	with     []string
+	diffArea []string
+	unknown  string
 }
 
 func (o *openFlags) add(c *cobra.Command) {
 	f := c.PersistentFlags()
 	f.StringArrayVar(&o.with, "with", nil, "another image, searched for the diff areas of the first (may be repeated)")
+	f.StringArrayVar(&o.diffArea, "diff-area", nil, "store files copied out of System Volume Information, or a directory of them (may be repeated)")
 	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
 }
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
-	var opts tree.Options
+	opts := tree.Options{DiffArea: o.diffArea}
 	switch o.unknown {
 	case "error":
 	case "zero":
@@ -55,7 +57,7 @@ func (o *openFlags) locate(location string) (*tree.Set, tree.Target, error) {
 }
 
 // locateFile is locate for commands on files: it fails without a volume. It returns the node and the stream named.
-func (o *openFlags) locateFile(location string) (*tree.Set, tree.Target, *ntfs.Node, string, error) {
+func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Target, *ntfs.Node, string, error) {
 	s, t, err := o.locate(location)
 	if err != nil {
 		return nil, t, nil, "", err
@@ -68,7 +70,7 @@ func (o *openFlags) locateFile(location string) (*tree.Set, tree.Target, *ntfs.N
 		s.Close()
 		return nil, t, nil, "", fmt.Errorf("%s: %w", location, err)
 	}
-	n, stream, err := t.Point.Lookup(t.Path)
+	n, stream, err := t.Point.Lookup(t.Path, follow)
 	if err != nil {
 		s.Close()
 		return nil, t, nil, "", err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/mount/tree"
 )
 
 // Main runs the program and returns its exit code.
@@ -23,7 +24,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !errors.Is(err, errTold) {
 		hint := ""
-		if errors.Is(err, layer.ErrUnknown) {
+		var damaged *tree.DamagedError
+		if errors.Is(err, layer.ErrUnknown) && !errors.As(err, &damaged) {
 			hint = " (--unknown live shows the current content there, --unknown zero shows zeros)"
 		}
 		fmt.Fprintf(stderr, "snapmount: %s%s\n", oneLine(err), hint)
@@ -44,10 +46,10 @@ func newRoot() *cobra.Command {
 			"Shadow Copy, and mounts all of them read-only. With an image alone it tells what is in it.\n\n" +
 			"A LOCATION is IMAGE[:VOLUME][@POINT][:PATH]. A POINT is current, latest, oldest, vss2, a shadow copy id or its\n" +
 			"start, 2026-11-03, 2026-11-03T14:22Z or before:TIME. Times are UTC.",
-		Example: "  snapmount disk.vhdx                     what is in it\n" +
-			"  snapmount disk.vhdx /mnt/snap           mount all points in time\n" +
-			"  snapmount ls disk.vhdx@latest:/Users    list a directory as it was\n" +
-			"  snapmount cat disk.vhdx@vss1:/boot.ini  print a file as it was",
+		Example: "  snapmount disk.vhd                      what is in it\n" +
+			"  snapmount disk.vhd /mnt/snap            mount all points in time\n" +
+			"  snapmount ls disk.vhd@latest:/Users     list a directory as it was\n" +
+			"  snapmount cat disk.vhd@vss1:/boot.ini   print a file as it was",
 		Args:          cobra.ArbitraryArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -66,7 +68,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	o.add(root)
 	m.add(root)
-	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newVersion())
+	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newVersion())
 	return root
 }
 

@@ -8,6 +8,7 @@ import (
 type run struct {
 	yield func(layer.Extent, error) bool
 	done  bool
+	why   Origin // of what is added next
 }
 
 // add takes the next extent. The part of it past the end of its Base is an error (rule 13).
@@ -81,6 +82,7 @@ func (v *View) sectors(r *run, b block, overlays []row, p int, from, to int64) {
 			v.under(r, b, p, from, end)
 		} else {
 			e, err := v.stored(b, *o)
+			r.why = Origin{Overlaid, int(o.store) + 1}
 			r.add(clip(e, from, end), err)
 		}
 		from = end
@@ -109,8 +111,11 @@ func (v *View) under(r *run, b block, p int, from, to int64) {
 		sure = sure && !(home && v.unprotected(b, store)) && !v.cut(at, since, store) && store <= v.damaged
 		if o.kind == regular || o.at == lostData {
 			e, err := v.stored(b, o)
-			if !sure {
+			if r.why = (Origin{Kept, store + 1}); !sure {
 				e.Kind = layer.Unknown
+			}
+			if store > v.damaged {
+				r.why.Reason = Incomplete
 			}
 			r.add(clip(e, from, to), err)
 			return
@@ -125,6 +130,9 @@ func (v *View) under(r *run, b block, p int, from, to int64) {
 	e := layer.Extent{Off: b.off(), Len: BlockSize, Base: v.snap.vol.base, BaseOff: at.off()}
 	if !sure || !v.complete() || v.cut(at, since, len(v.snap.vol.snapshots)-1) {
 		e.Kind = layer.Unknown
+	}
+	if r.why = (Origin{Moved, 0}); !v.complete() {
+		r.why.Reason = Incomplete
 	}
 	r.add(clip(e, from, to), nil)
 }
@@ -173,10 +181,12 @@ func (v *View) live(r *run, from, to int64, isTarget bool) {
 		b := blockOf(from)
 		e := layer.Extent{Off: from, Base: v.snap.vol.base, BaseOff: from}
 		unsure, end := v.unsure.span(b)
-		if unsure || !v.complete() {
-			e.Kind = layer.Unknown
+		r.why = Origin{Unchanged, 0}
+		if !v.complete() {
+			e.Kind, r.why.Reason = layer.Unknown, Incomplete
 		}
 		if unsure {
+			e.Kind, r.why.Reason = layer.Unknown, Unprotected
 			zero, zeroEnd := v.zero.span(b)
 			end = min(end, zeroEnd)
 			if zero && (!isTarget || v.marks.zeros.Contains(uint32(b))) {

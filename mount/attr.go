@@ -33,6 +33,8 @@ func (f *fileSystem) attr(n node) (attr, error) {
 	switch {
 	case n.stream != "":
 		return a.ofStream(n)
+	case x.Damage != nil && x.Kind == ntfs.KindFile && !x.HasData:
+		return a, x.Damage // its size is not known
 	case x.Kind == ntfs.KindDir:
 		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, 2
 	case x.Kind == ntfs.KindSymlink:
@@ -43,6 +45,9 @@ func (f *fileSystem) attr(n node) (attr, error) {
 		}
 	default:
 		a.mode = syscall.S_IFREG | 0o444
+		if x.Resident { // tools take a file without blocks for one big hole
+			a.blocks = blocks(x.Size)
+		}
 	}
 	return a, nil
 }
@@ -55,6 +60,9 @@ func (a attr) ofStream(n node) (attr, error) {
 	for _, s := range streams {
 		if s.Name == n.stream {
 			a.mode, a.size, a.blocks, a.links = syscall.S_IFREG|0o444, uint64(s.Size), blocks(s.Allocated), 1
+			if s.Resident {
+				a.blocks = blocks(s.Size)
+			}
 			return a, nil
 		}
 	}

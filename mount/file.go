@@ -67,7 +67,7 @@ func (n node) source() (layer.Source, error) {
 	case tree.ItemText:
 		return strings.NewReader(n.item.Text), nil
 	case tree.ItemBlock:
-		return n.point.Blocks()
+		return n.point.Image()
 	}
 	return nil, syscall.EISDIR
 }

@@ -128,7 +128,7 @@ func TestMountedFilesLookReal(t *testing.T) {
 	if plan.Ino != also.Ino || plan.Nlink != 2 || plan.Ino == later.Ino {
 		t.Errorf("hard links have inodes %d and %d (links %d), the next point %d", plan.Ino, also.Ino, plan.Nlink, later.Ino)
 	}
-	node, _, err := s.Volumes[0].Snapshots()[0].Lookup("Projects/plan.txt")
+	node, _, err := s.Volumes[0].Snapshots()[0].Lookup("Projects/plan.txt", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +138,9 @@ func TestMountedFilesLookReal(t *testing.T) {
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	if plan.Size != 111000 || plan.Mtime.Sec != noon.Unix() || plan.Btime.Sec != noon.Unix() || plan.Mask&unix.STATX_BTIME == 0 || plan.Mode&0o777 != 0o444 {
 		t.Errorf("statx gives %+v", plan)
+	}
+	if letter := stat(t, filepath.Join(point, "Letters/offer.txt")); letter.Size != 52 || letter.Blocks != 1 {
+		t.Errorf("a resident file has %d bytes in %d blocks: tar takes it for a hole", letter.Size, letter.Blocks)
 	}
 	for link, want := range map[string]string{"My Letters": "Letters", "Projects/latest offer.txt": "../Letters/offer.txt"} {
 		if got, err := os.Readlink(filepath.Join(point, link)); got != want {
@@ -357,12 +360,12 @@ func TestImageCutWhileMounted(t *testing.T) {
 func TestDamageIsLocal(t *testing.T) {
 	s := openDemo(t)
 	p := s.Volumes[0].Current()
-	node, _, err := p.Lookup("Projects/notes.txt")
+	node, _, err := p.Lookup("Projects/notes.txt", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	nt, _ := p.Files()
-	mft, _, err := p.Lookup("$MFT")
+	mft, _, err := p.Lookup("$MFT", false)
 	if err != nil {
 		t.Fatal(err)
 	}

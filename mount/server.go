@@ -113,8 +113,8 @@ func (m *Server) Unmount() error {
 	return nil
 }
 
-// Detach takes the mount out of the tree now; it ends when the last user leaves it.
-func (m *Server) Detach() error { return Unmount(m.dir, true) }
+// Detach takes the mount out of the directory tree although it is in use; its users can go on while this process lives.
+func (m *Server) Detach() error { return errors.Join(Unmount(m.dir, true), m.cleanUp()) }
 
 func (m *Server) cleanUp() error {
 	if !m.created {

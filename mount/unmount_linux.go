@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,12 @@ import (
 // Unmount unmounts a snapmount directory from outside its server. With lazy it is detached at once and ends when the
 // last user leaves it.
 func Unmount(dir string, lazy bool) error {
+	if real, err := filepath.EvalSymlinks(dir); err == nil { // it fails on a mount whose server is gone, which is no link
+		dir = real
+	}
+	if err := checkOurs(dir); err != nil {
+		return err
+	}
 	flags, args := 0, []string{"-u"}
 	if lazy {
 		flags, args = unix.MNT_DETACH, []string{"-u", "-z"}
@@ -41,3 +48,31 @@ func Unmount(dir string, lazy bool) error {
 	}
 	return fmt.Errorf("%s: neither fusermount3 nor root rights to unmount with", dir)
 }
+
+// checkOurs makes sure that the mount on dir is one of this program. Without /proc it cannot tell, and allows it.
+func checkOurs(dir string) error {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	table, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil
+	}
+	kind := ""
+	for _, line := range strings.Split(string(table), "\n") {
+		if f := strings.Fields(line); len(f) > 2 && unescapeMount.Replace(f[1]) == abs {
+			kind = f[2] // the last one is on top
+		}
+	}
+	switch kind {
+	case "fuse.snapmount":
+		return nil
+	case "":
+		return fmt.Errorf("%s: nothing is mounted there", dir)
+	}
+	return fmt.Errorf("%s: a mount of type %s, not one of snapmount", dir, kind)
+}
+
+// unescapeMount undoes what the kernel escapes in its table of mounts.
+var unescapeMount = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)

@@ -3,10 +3,12 @@ package ntfs_test
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"testing"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/ntfs"
 )
 
 // TestClusters reads a VSS catalog file, of which nothing is initialized, on a real volume.
@@ -33,5 +35,82 @@ func TestClusters(t *testing.T) {
 	}
 	if _, err := n.Clusters(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a resident file: %v", err)
+	}
+}
+
+// unkept is a volume of which one range was not kept.
+type unkept struct {
+	layer.Source
+	from, to int64
+}
+
+func (u unkept) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		end := off + layer.Clip(u.Size(), off, n)
+		for off < end {
+			e := layer.Extent{Off: off, Len: end - off, Base: u.Source, BaseOff: off}
+			switch {
+			case off < u.from:
+				e.Len = min(end, u.from) - off
+			case off < u.to:
+				e.Len, e.Kind = min(end, u.to)-off, layer.Unknown
+			}
+			if !yield(e, nil) {
+				return
+			}
+			off += e.Len
+		}
+	}
+}
+
+// TestUnkept takes away the cluster that holds the middle of a file, plain and compressed.
+func TestUnkept(t *testing.T) {
+	image := layertest.Open(t, feat4K.build(t))
+	for path, unit := range map[string]int64{"sizes/s65537.bin": 4096, "comp/text.txt": 64 << 10} {
+		whole, err := openTree(t, image).Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := whole.Stream("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, err := range ntfs.Unkept(s) {
+			t.Errorf("%s: lacks %d bytes at %d: %v", path, e.Len, e.Off, err)
+		}
+		clusters, err := whole.Clusters()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lost unkept
+		for e, err := range clusters.Extents(0, 4096) {
+			if err != nil || e.Base == nil {
+				t.Fatal(e, err)
+			}
+			lost = unkept{image, e.BaseOff, e.BaseOff + 4096}
+		}
+		n, err := openTree(t, lost).Lookup(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err = n.Stream(""); err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for e, err := range ntfs.Unkept(s) {
+			found++
+			if e.Off != 0 || e.Len != unit || !errors.Is(err, layer.ErrUnknown) {
+				t.Errorf("%s: %d bytes at %d: %v, want %d at 0", path, e.Len, e.Off, err, unit)
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s: %d ranges lack their content, want 1", path, found)
+		}
+		if _, err := s.ReadAt(make([]byte, 100), 0); !errors.Is(err, layer.ErrUnknown) {
+			t.Errorf("%s: reading it: %v", path, err)
+		}
+		if k, err := s.ReadAt(make([]byte, 100), unit); k != 100 && s.Size() > unit+100 {
+			t.Errorf("%s: reading what follows: %d, %v", path, k, err)
+		}
 	}
 }

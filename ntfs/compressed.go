@@ -126,6 +126,22 @@ func (s *compressed) nextKept(index int64) int64 {
 
 func (u unitSource) Size() int64 { return u.s.unit }
 
+func (u unitSource) String() string { return fmt.Sprintf("unpacked from compression unit %d", u.index) }
+
+// unkept says why the clusters of the unit are not all in the image, nil when they are.
+func (u unitSource) unkept() error {
+	for _, err := range Unkept(u.raw()) {
+		return err
+	}
+	return nil
+}
+
+// raw gives the clusters of the unit.
+func (u unitSource) raw() layer.Mapper {
+	s, _ := layer.Section(u.s.raw, u.index*u.s.unit, min(u.s.unit, u.s.raw.size-u.index*u.s.unit))
+	return s
+}
+
 func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)

@@ -102,6 +102,8 @@ type Node struct {
 	Links      int    // hard links: names that are not 8.3 names
 	Size       int64  // bytes of the unnamed stream, capped by what the volume can hold
 	Allocated  int64  // bytes of clusters of the unnamed stream, without holes; 0 when resident
+	HasData    bool   // the unnamed stream was found; without it and with Damage, Size is not known
+	Resident   bool   // the unnamed stream is in the record
 	ReparseTag uint32 // 0 for none
 	Damage     error  // what of the record could not be read, nil when it is sound; the rest of the node is there
 
@@ -183,7 +185,7 @@ func (n *Node) absorb(a *attribute) {
 		}
 	case a.typ == typeData && len(a.name) == 0 && a.low == 0:
 		info := n.tree.streamInfo(a)
-		n.Size, n.Allocated = info.Size, info.Allocated
+		n.Size, n.Allocated, n.HasData, n.Resident = info.Size, info.Allocated, true, info.Resident
 	case a.typ == typeReparsePoint:
 		b, err := n.tree.read(n.Ref, a, maxReparse)
 		if err == nil && len(b) < 8 {

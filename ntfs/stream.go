@@ -26,6 +26,8 @@ type bytesSource struct{ b []byte }
 
 func (s *bytesSource) Size() int64 { return int64(len(s.b)) }
 
+func (s *bytesSource) String() string { return "resident in the MFT record" }
+
 func (s *bytesSource) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)
@@ -294,6 +296,9 @@ func (n *Node) Clusters() (layer.Mapper, error) {
 func Unkept(m layer.Mapper) iter.Seq2[layer.Extent, error] {
 	return func(yield func(layer.Extent, error) bool) {
 		for e, err := range layer.Resolve(m, 0, m.Size()) {
+			if u, ok := e.Base.(unitSource); ok && err == nil {
+				err = u.unkept()
+			}
 			if err == nil && e.Kind == layer.Unknown {
 				err = layer.ErrUnknown
 			}

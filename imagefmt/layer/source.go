@@ -13,7 +13,7 @@ import (
 // Source is a fixed-size, immutable run of bytes.
 //
 // ReadAt follows io.ReaderAt strictly: it fills p, or returns n < len(p) with an error; io.EOF only at the end.
-// All methods may be called concurrently.
+// All methods may be called concurrently. A leaf may be a fmt.Stringer that says what it is.
 type Source interface {
 	io.ReaderAt
 	Size() int64 // bytes; never negative

@@ -35,6 +35,11 @@ type unit struct {
 // Size is one cluster.
 func (u unitSource) Size() int64 { return 1 << u.d.clusterBits }
 
+func (u unitSource) String() string {
+	off, _ := u.d.packed(u.entry)
+	return fmt.Sprintf("a compressed cluster at 0x%x", off)
+}
+
 // ReadAt implements io.ReaderAt. A read of the whole cluster is unpacked in place, others through the cache.
 func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 	size := u.Size()
@@ -97,12 +102,16 @@ func (d *Disk) cached(entry uint64) (*unit, *atomic.Pointer[unit]) {
 	return nil, free
 }
 
+// packed decodes a compressed L2 entry: an offset in the file, then the number of further 512-byte sectors; the cluster
+// size decides where the border is.
+func (d *Disk) packed(entry uint64) (off, sectors int64) {
+	bits := 70 - d.clusterBits
+	return int64(entry & (1<<bits - 1)), int64(entry&(entryCompressed-1)>>bits) + 1
+}
+
 // unpack fills dst, one cluster, with what the compressed L2 entry stands for.
 func (d *Disk) unpack(entry uint64, dst []byte) error {
-	// Offset, then the number of further 512-byte sectors; the cluster size decides where the border is.
-	bits := 70 - d.clusterBits
-	off := int64(entry & (1<<bits - 1))
-	sectors := int64(entry&(entryCompressed-1)>>bits) + 1
+	off, sectors := d.packed(entry)
 	n := layer.Clip(d.src.Size(), off, sectors*512-off%512)
 	if n == 0 || entry&entryCopied != 0 {
 		return layer.Corrupt("compressed cluster", off, "entry 0x%x, want an offset in the file of 0x%x bytes", entry, d.src.Size())

@@ -8,6 +8,9 @@ import (
 	"snapmount/ntfs"
 )
 
+// notHere starts the text of a link that leads out of the image.
+const notHere = "not in this image: "
+
 // LinkTarget gives the text of a symbolic link or junction as shown in a POSIX tree: always relative, and never
 // leading out of the point. What points to another volume or machine becomes a dangling link whose text says so.
 func (p *Point) LinkTarget(n *ntfs.Node) (string, error) {
@@ -21,7 +24,7 @@ func (p *Point) LinkTarget(n *ntfs.Node) (string, error) {
 	}
 	to, inside := p.inVolume(r.Target, r.Relative)
 	if !inside {
-		return "not in this image: " + strings.ReplaceAll(r.Target, "/", `\`), nil
+		return notHere + strings.ReplaceAll(r.Target, "/", `\`), nil
 	}
 	if r.Relative && !strings.HasPrefix(to, "/") {
 		to = "/" + path.Join(dir, to) // Clean stops ".." at the root, as Windows does

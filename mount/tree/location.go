@@ -3,9 +3,8 @@ package tree
 import (
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
-
-	"snapmount/ntfs"
 )
 
 // Location is a parsed IMAGE[:VOLUME][@POINT][:PATH]. Absent parts are empty.
@@ -56,6 +55,8 @@ func (s *Set) Resolve(img *Image, rest string) (Target, error) {
 		}
 		if v != nil {
 			t.Volume, rest, t.named = v, after, true
+		} else if err := s.mustBePath(img, name, after); err != nil {
+			return t, err
 		}
 	}
 	point := ""
@@ -70,6 +71,26 @@ func (s *Set) Resolve(img *Image, rest string) (Target, error) {
 		t.HasPath = false
 	}
 	return t, s.complete(img, &t, point)
+}
+
+// partitionName is how a volume is named that has no label.
+var partitionName = regexp.MustCompile(`^(d[0-9]+)?[pP]?[0-9]+$`)
+
+// mustBePath refuses a word that names no volume where only a volume can stand, or most likely was meant.
+func (s *Set) mustBePath(img *Image, word, after string) error {
+	if strings.HasPrefix(word, "/") || strings.HasPrefix(word, `\`) {
+		return nil
+	}
+	var all []*Volume
+	for _, v := range s.Volumes {
+		if v.Image == img {
+			all = append(all, v)
+		}
+	}
+	if word != "" && !strings.HasPrefix(after, "@") && !partitionName.MatchString(word) && len(all) <= 1 {
+		return nil
+	}
+	return fmt.Errorf("%s: no volume %q (there are: %s): %w", img.Path, word, names(all), fs.ErrNotExist)
 }
 
 // complete fills in the defaults.
@@ -109,7 +130,7 @@ func (s *Set) volumeNamed(img *Image, word string) (*Volume, error) {
 		if v.Name == word {
 			return v, nil
 		}
-		if word == fmt.Sprintf("p%d", v.Partition.Number) || strings.EqualFold(word, v.Name) || (v.Label != "" && strings.EqualFold(word, v.Label)) {
+		if strings.EqualFold(word, fmt.Sprintf("p%d", v.Partition.Number)) || strings.EqualFold(word, v.Name) || (v.Label != "" && strings.EqualFold(word, v.Label)) {
 			found = append(found, v)
 		}
 	}
@@ -135,7 +156,7 @@ func (s *Set) onlyVolume(img *Image) (*Volume, error) {
 	case 1:
 		return found[0], nil
 	}
-	return nil, fmt.Errorf("%s has several NTFS volumes; say which, as in %s:%s", img.Path, img.Path, names(found))
+	return nil, fmt.Errorf("%s has several NTFS volumes (%s): say which, as in %s:%s", img.Path, names(found), img.Path, found[0].Name)
 }
 
 func names(vs []*Volume) string {
@@ -144,48 +165,4 @@ func names(vs []*Volume) string {
 		out = append(out, v.Name)
 	}
 	return strings.Join(out, ", ")
-}
-
-// Lookup finds a path of the point, "/" between names, upper and lower case as Windows takes it. "file:stream" names a
-// stream of a file; a file whose own name holds the colon comes first. Backslashes separate when nothing is found else.
-func (p *Point) Lookup(path string) (n *ntfs.Node, stream string, err error) {
-	t, err := p.Files()
-	if err != nil {
-		return nil, "", err
-	}
-	n, stream, err = lookupStream(t, path)
-	if err != nil && strings.Contains(path, `\`) {
-		if n2, s2, err2 := lookupStream(t, strings.ReplaceAll(path, `\`, "/")); err2 == nil {
-			return n2, s2, nil
-		}
-	}
-	if err != nil {
-		return nil, "", fmt.Errorf("%s@%s:%s: %w", p.Volume.Name, p.Name, path, err)
-	}
-	return n, stream, nil
-}
-
-func lookupStream(t *ntfs.Tree, path string) (*ntfs.Node, string, error) {
-	n, err := t.Lookup(path)
-	if err == nil {
-		return n, "", nil
-	}
-	i := strings.LastIndexByte(path, ':')
-	if i < 0 || strings.Contains(path[i:], "/") {
-		return nil, "", err
-	}
-	n, err2 := t.Lookup(path[:i])
-	if err2 != nil {
-		return nil, "", err
-	}
-	streams, err2 := n.Streams()
-	if err2 != nil {
-		return nil, "", err2
-	}
-	for _, st := range streams {
-		if strings.EqualFold(st.Name, path[i+1:]) {
-			return n, st.Name, nil
-		}
-	}
-	return nil, "", err
 }

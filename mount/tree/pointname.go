@@ -14,7 +14,7 @@ var ErrNoPoint = fmt.Errorf("no such point in time: %w", fs.ErrNotExist)
 
 var (
 	vssName  = regexp.MustCompile(`^vss([0-9]{1,6})$`)
-	dirName  = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d{6}Z(-\d+)?(-offline)?$`)
+	dirName  = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d{6}Z|unknown-time)(-\d+)?(-offline)?(-recovered)?$`)
 	idStart  = regexp.MustCompile(`^\{?([0-9a-fA-F]{4,8}|[0-9a-fA-F]{8}-[0-9a-fA-F-]{0,27})\}?$`)
 	layouts  = []string{"2006-01-02", "2006-01-02T15:04Z", "2006-01-02T15:04:05Z", "2006-01-02T1504Z", "2006-01-02T150405Z"}
 	lengthOf = []time.Duration{24 * time.Hour, time.Minute, time.Second, time.Minute, time.Second}
@@ -82,7 +82,7 @@ func (v *Volume) PointNamed(name string) (*Point, error) {
 		found = v.newestWithin(from, to)
 	}
 	if found == nil {
-		return nil, fmt.Errorf("%w (there are: %s)", ErrNoPoint, v.pointNames())
+		return nil, v.noPoint()
 	}
 	return found, nil
 }
@@ -113,12 +113,18 @@ func (v *Volume) pointByID(start string) (*Point, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, fmt.Errorf("%w (there are: %s)", ErrNoPoint, v.pointNames())
+		return nil, v.noPoint()
 	}
 	return nil, fmt.Errorf("several points match: %s", pointNames(found))
 }
 
-func (v *Volume) pointNames() string { return pointNames(v.Points) }
+// noPoint says that a point is not there; where the catalog is damaged, that it may have been.
+func (v *Volume) noPoint() error {
+	if v.Damage != nil {
+		return fmt.Errorf("no such point in time is left (there are: %s): %w", pointNames(v.Points), v.Damage)
+	}
+	return fmt.Errorf("%w (there are: %s)", ErrNoPoint, pointNames(v.Points))
+}
 
 func pointNames(ps []*Point) string {
 	const most = 12

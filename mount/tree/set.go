@@ -8,6 +8,7 @@ package tree
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"sync"
@@ -31,6 +32,9 @@ func (noNTFS) Is(target error) bool { return target == layer.ErrFormat }
 // Options of Open; the zero value works.
 type Options struct {
 	Unknown ntfs.UnknownPolicy // what file streams do where their content was not kept
+	// DiffArea names files of VSS copied out of System Volume Information, or directories of them. They are used for
+	// snapshots whose catalog or store the images lack.
+	DiffArea []string
 }
 
 // Set is all that was found in the images given.
@@ -39,6 +43,9 @@ type Set struct {
 	Volumes []*Volume
 	points  []*Point // by Number
 	opts    Options
+
+	captured []diffstore.File // of Options.DiffArea
+	closers  []io.Closer
 
 	mu       sync.Mutex
 	warnings []string
@@ -56,6 +63,9 @@ type Image struct {
 // opened at all is an error, since leaving it out would hide points in time.
 func Open(paths []string, opts Options) (*Set, error) {
 	s := &Set{opts: opts}
+	if err := s.openStoreFiles(opts.DiffArea); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	for _, path := range paths {
 		img, err := s.openImage(path)
 		if err != nil {
@@ -109,6 +119,9 @@ func (s *Set) Close() error {
 	for _, img := range s.Images {
 		errs = append(errs, img.Disk.Close())
 	}
+	for _, c := range s.closers {
+		errs = append(errs, c.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -145,10 +158,15 @@ func (s *Set) NTFS() ([]*Volume, error) {
 			out = append(out, v)
 		}
 	}
-	if len(out) == 0 {
-		return nil, ErrNoNTFS
+	if len(out) > 0 {
+		return out, nil
 	}
-	return out, nil
+	for _, img := range s.Images {
+		if errors.Is(img.TableErr, layer.ErrCorrupt) {
+			return nil, img.TableErr
+		}
+	}
+	return nil, ErrNoNTFS
 }
 
 // storage finds the volume with this VSS volume GUID for a diff area of v, in v's own image first: copies of one disk

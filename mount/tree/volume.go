@@ -28,7 +28,6 @@ type Volume struct {
 	Damage      error        // why snapshots are missing, or nil
 
 	header *diffstore.Header // nil when VSS was never on
-	vss    *diffstore.Volume // nil when there are no snapshots
 }
 
 // Point is a volume at one time.
@@ -37,6 +36,7 @@ type Point struct {
 	Number   int                 // counts the points of the whole Set
 	Volume   *Volume             //
 	Snapshot *diffstore.Snapshot // nil for the current state
+	unknown  ntfs.UnknownPolicy
 
 	// Blocks gives the volume's bytes at this time, as the Windows driver would. It reads the block lists at its first call.
 	Blocks func() (layer.Mapper, error)
@@ -88,27 +88,50 @@ func plainName(label string) string {
 	}, strings.TrimSpace(label)), ". ")
 }
 
-// findPoints adds the snapshots.
+// findPoints adds the snapshots. What the catalog lacks is looked for among the store files that were handed in, and
+// those that the current file system of this volume, or of the one with its diff area, still lists.
 func (v *Volume) findPoints(s *Set) {
-	if v.header == nil {
+	if v.header == nil && len(s.captured) == 0 {
 		return
 	}
-	vss, err := diffstore.Open(v.Block, diffstore.Options{
+	vss, err := v.openVSS(s, s.captured)
+	if vss == nil || vss.Damage() != nil || slices.ContainsFunc(vss.Snapshots(), func(x *diffstore.Snapshot) bool { return x.Damage != nil }) {
+		if files := s.storeFilesFor(v); len(files) > 0 {
+			if more, err2 := v.openVSS(s, append(files, s.captured...)); err2 == nil {
+				vss, err = more, nil
+			}
+		}
+	}
+	if vss == nil {
+		if !errors.Is(err, diffstore.ErrNoSnapshots) {
+			v.Damage = err
+			s.warn(fmt.Errorf("%s: %w", v.Name, err))
+		}
+		return
+	}
+	v.Damage = vss.Damage()
+	v.namePoints(s, vss.Snapshots())
+	if v.Filesystem == "" {
+		v.rescue(s)
+	}
+}
+
+func (v *Volume) openVSS(s *Set, files []diffstore.File) (*diffstore.Volume, error) {
+	return diffstore.Open(v.Block, diffstore.Options{
 		Storage: func(g wintype.GUID) (layer.Source, error) { return s.storage(v, g) },
 		Warn:    func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
+		Files:   files,
 	})
-	if errors.Is(err, diffstore.ErrNoSnapshots) {
-		return
-	}
-	if err != nil {
-		v.Damage = err
-		s.warn(fmt.Errorf("%s: %w", v.Name, err))
-		return
-	}
-	v.vss, v.Damage = vss, vss.Damage()
+}
+
+// namePoints adds a point for each snapshot, named by its time.
+func (v *Volume) namePoints(s *Set, snapshots []*diffstore.Snapshot) {
 	taken := map[string]int{}
-	for _, snap := range vss.Snapshots() {
+	for _, snap := range snapshots {
 		name := snap.Created.UTC().Format("2006-01-02T150405Z")
+		if snap.Created.IsZero() {
+			name = "unknown-time"
+		}
 		taken[name]++
 		if n := taken[name]; n > 1 {
 			name += fmt.Sprintf("-%d", n)
@@ -116,10 +139,10 @@ func (v *Volume) findPoints(s *Set) {
 		if snap.Offline {
 			name += "-offline"
 		}
+		if snap.Recovered {
+			name += "-recovered"
+		}
 		s.addPoint(v, name, snap)
-	}
-	if v.Filesystem == "" {
-		v.rescue(s)
 	}
 }
 
@@ -138,7 +161,7 @@ func (v *Volume) rescue(s *Set) {
 }
 
 func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
-	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap}
+	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap, unknown: s.opts.Unknown}
 	p.Blocks = func() (layer.Mapper, error) { return v.Block, nil }
 	if snap != nil {
 		p.Blocks = sync.OnceValues(func() (layer.Mapper, error) {
@@ -246,4 +269,13 @@ func (s *Set) DiffArea(p *Point) string {
 		}
 	}
 	return where + " not given"
+}
+
+// Truncated is an error when the file system says that the volume goes on past the end of the image.
+func (p *Point) Truncated() error {
+	t, err := p.Files()
+	if err != nil || t.Size() <= p.Size() {
+		return nil // whether there are files is not asked here
+	}
+	return fmt.Errorf("%s@%s: %w", p.Volume.Name, p.Name, layer.Corrupt("volume", p.Size(), "ends, want 0x%x bytes", t.Size()))
 }

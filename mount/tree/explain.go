@@ -1,0 +1,129 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+
+	"snapmount/diffstore"
+	"snapmount/imagefmt/layer"
+)
+
+// Piece says where a range of a file's content lies, all the way down, and why it lies there.
+type Piece struct {
+	Off, Len int64  // bytes, in the file
+	Volume   int64  // byte offset on the volume at the point in time; -1 when it has none
+	Why      string // "unchanged since, on the live volume", "kept by store 3", "hole", ...
+	Image    string // the image file that holds the bytes; empty when none does
+	ImageOff int64  // bytes, in that file; -1 when they are packed there
+	Err      error  // why it cannot be read, or nil
+}
+
+// Explain yields the pieces of a stream of p in order, without reading it. Neighbours that continue each other down to
+// the image are one piece.
+func (p *Point) Explain(m layer.Mapper) iter.Seq[Piece] {
+	return func(yield func(Piece) bool) {
+		var held Piece
+		more := p.explain(m, func(next Piece) bool {
+			if held.Len > 0 && next.continues(held) {
+				held.Len += next.Len
+				return true
+			}
+			if held.Len > 0 && !yield(held) {
+				return false
+			}
+			held = next
+			return true
+		})
+		if more && held.Len > 0 {
+			yield(held)
+		}
+	}
+}
+
+func (next Piece) continues(prev Piece) bool {
+	after := func(a, b int64) bool { return b == a+prev.Len || a == -1 && b == -1 }
+	return prev.Err == nil && next.Err == nil && prev.Why == next.Why && prev.Image == next.Image &&
+		after(prev.Volume, next.Volume) && (prev.Image == "" || after(prev.ImageOff, next.ImageOff))
+}
+
+func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
+	blocks, err := p.Blocks()
+	if err != nil {
+		return emit(Piece{Len: m.Size(), Volume: -1, Err: err})
+	}
+	for e, err := range m.Extents(0, m.Size()) {
+		piece := Piece{Off: e.Off, Len: e.Len, Volume: -1, Err: err}
+		switch {
+		case err != nil:
+		case e.Base == nil:
+			piece.Why = "hole, or never written: reads as zeros"
+		case e.Base != layer.Source(blocks):
+			piece.Why = describe(e.Base)
+		default:
+			if !p.onVolume(blocks, e, emit) {
+				return false
+			}
+			continue
+		}
+		if !emit(piece) {
+			return false
+		}
+	}
+	return true
+}
+
+// onVolume explains an extent of clusters.
+func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) bool) bool {
+	view, isView := blocks.(*diffstore.View)
+	if !isView {
+		return onDisk(blocks, e.BaseOff, Piece{Off: e.Off, Len: e.Len, Volume: e.BaseOff, Why: "on the volume as imaged"}, emit)
+	}
+	for x := range view.Explain(e.BaseOff, e.Len) {
+		piece := Piece{Off: e.Off + x.Off - e.BaseOff, Len: x.Len, Volume: x.Off, Why: x.Origin.String(), Err: x.Err}
+		if x.Err == nil && x.Kind == layer.Unknown {
+			piece.Err = layer.ErrUnknown
+		}
+		more := false
+		if x.Err != nil || x.Base == nil {
+			more = emit(piece)
+		} else {
+			more = onDisk(x.Base, x.BaseOff, piece, emit)
+		}
+		if !more {
+			return false
+		}
+	}
+	return true
+}
+
+// onDisk follows a piece whose bytes are at off of s down to the image files.
+func onDisk(s layer.Source, off int64, piece Piece, emit func(Piece) bool) bool {
+	for e, err := range layer.Resolve(s, off, piece.Len) {
+		part := piece
+		d := e.Off - off
+		part.Off, part.Volume, part.Len = piece.Off+d, piece.Volume+d, e.Len
+		part.Err = errors.Join(piece.Err, err)
+		if leaf, ok := e.Base.(interface{ File() *os.File }); ok {
+			part.Image, part.ImageOff = leaf.File().Name(), e.BaseOff
+		} else if e.Base != nil {
+			part.Image, part.ImageOff = describe(e.Base), -1
+		}
+		if !emit(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// describe says what a leaf is that is no file.
+func describe(s layer.Source) string {
+	for e := range layer.Resolve(s, 0, 1) {
+		s = e.Base
+	}
+	if text, ok := s.(fmt.Stringer); ok {
+		return text.String()
+	}
+	return fmt.Sprintf("%T", s)
+}

@@ -1,0 +1,115 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
+)
+
+// maxLinks is how many links a path may lead through, as on Linux.
+const maxLinks = 40
+
+// Lookup finds a path of the point, "/" between names, upper and lower case as Windows takes it. Links on the way are
+// followed inside the point, the last name only if follow is set. "file:stream" names a stream of a file; a file whose own
+// name holds the colon comes first. Backslashes separate when nothing is found else.
+func (p *Point) Lookup(name string, follow bool) (n *ntfs.Node, stream string, err error) {
+	n, stream, err = p.lookupStream(name, follow)
+	if err != nil && strings.Contains(name, `\`) {
+		if n2, s2, err2 := p.lookupStream(strings.ReplaceAll(name, `\`, "/"), follow); err2 == nil {
+			return n2, s2, nil
+		}
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("%s@%s:%s: %w", p.Volume.Name, p.Name, name, p.Because(err))
+	}
+	return n, stream, nil
+}
+
+// Because adds the damage of the snapshot to an error that may come from it.
+func (p *Point) Because(err error) error {
+	if p.Snapshot == nil || !errors.Is(err, layer.ErrUnknown) && !errors.Is(err, layer.ErrCorrupt) {
+		return err
+	}
+	own, through := p.Snapshot.Check()
+	if damage := errors.Join(own, through); damage != nil {
+		return &DamagedError{err, damage}
+	}
+	return err
+}
+
+func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, error) {
+	n, err := p.walk(name, follow)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return n, "", err
+	}
+	file, stream, ok := cutStream(name)
+	if !ok {
+		return nil, "", err
+	}
+	n, err2 := p.walk(file, true)
+	if err2 != nil {
+		return nil, "", err
+	}
+	streams, err2 := n.Streams()
+	if err2 != nil {
+		return nil, "", err2
+	}
+	for _, st := range streams {
+		if strings.EqualFold(st.Name, stream) {
+			return n, st.Name, nil
+		}
+	}
+	return nil, "", err
+}
+
+// cutStream splits "file:stream" and the longer form "file:stream:$DATA", where the stream may be empty.
+func cutStream(name string) (file, stream string, ok bool) {
+	if cut := len(name) - len(":$DATA"); cut > 0 && strings.EqualFold(name[cut:], ":$DATA") {
+		name = name[:cut]
+	}
+	i := strings.LastIndexByte(name, ':')
+	if i < 0 || strings.Contains(name[i:], "/") {
+		return "", "", false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// walk finds a path name by name.
+func (p *Point) walk(name string, follow bool) (*ntfs.Node, error) {
+	t, err := p.Files()
+	if err != nil {
+		return nil, err
+	}
+	n, err := t.Root()
+	links, done, rest := 0, "/", splitPath(name)
+	follow = follow || strings.HasSuffix(name, "/")
+	for err == nil && len(rest) > 0 {
+		word := rest[0]
+		rest = rest[1:]
+		if n, err = n.Child(UnescapeName(word)); err != nil {
+			break
+		}
+		if n.Kind != ntfs.KindSymlink || len(rest) == 0 && !follow {
+			done = path.Join(done, word)
+			continue
+		}
+		if links++; links > maxLinks {
+			return nil, fmt.Errorf("%q: more than %d links on the way", name, maxLinks)
+		}
+		target, err2 := p.LinkTarget(n)
+		if err2 != nil {
+			return nil, err2
+		}
+		if strings.HasPrefix(target, notHere) {
+			return nil, fmt.Errorf("%q: a link to what is %s: %w", word, target, fs.ErrNotExist)
+		}
+		rest, done = append(splitPath(path.Join(done, target)), rest...), "/"
+		n, err = t.Root()
+	}
+	return n, err
+}
