@@ -117,8 +117,8 @@ func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
 			valueOr(p.Consistency, "?"), valueOr(p.DiffArea, "?"), valueOr(p.CopyID, "?"))
 	}
 	_ = tab.Flush() // the writer below tells its errors at the end
-	for _, p := range v.Points {
-		printDetails(w, p)
+	for i, p := range v.Points {
+		printDetails(w, p, tv.Points[i])
 	}
 }
 
@@ -129,7 +129,7 @@ var consistencies = map[string]string{
 	"unknown":     "consistency unknown (the store header, which tells, is lost)",
 }
 
-func printDetails(w io.Writer, p pointReport) {
+func printDetails(w io.Writer, p pointReport, tp *tree.Point) {
 	if p.Kind == "current" {
 		if p.Damage != nil {
 			fmt.Fprintf(w, "  there may be more snapshots: %s\n", printable(*p.Damage))
@@ -138,7 +138,7 @@ func printDetails(w io.Writer, p pointReport) {
 	}
 	fmt.Fprintf(w, "  vss%d: %s", p.Index, consistencies[*p.Consistency])
 	if len(p.Attributes) > 0 {
-		fmt.Fprintf(w, "; %s; made on %s, set %s", strings.Join(p.Attributes, ", "),
+		fmt.Fprintf(w, "; for %s; %s; made on %s, set %s", tp.Snapshot.Context, strings.Join(p.Attributes, ", "),
 			printable(valueOr(p.Machine, "an unnamed machine")), valueOr(p.SetID, "?"))
 	}
 	fmt.Fprintln(w)

@@ -58,6 +58,31 @@ func (a Attributes) Consistency() string {
 	return "application"
 }
 
+// Context is the purpose that a snapshot was made for: VSS_SNAPSHOT_CONTEXT, the low bits of Attributes.
+type Context uint32
+
+// contextBits are those that a context and the attributes have in common.
+const contextBits = 0x1f
+
+// String names the contexts that Microsoft documents.
+func (c Context) String() string {
+	switch c {
+	case 0x00:
+		return "backup"
+	case 0x09:
+		return "application rollback"
+	case 0x0d:
+		return "client accessible, with writers"
+	case 0x10:
+		return "file share backup"
+	case 0x19:
+		return "NAS rollback"
+	case 0x1d:
+		return "client accessible"
+	}
+	return fmt.Sprintf("context 0x%x", uint32(c))
+}
+
 // StoreFlags are the flags of a snapshot's catalog entry. Names after dfir_ntfs; most bits are not understood.
 type StoreFlags uint64
 

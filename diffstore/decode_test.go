@@ -123,3 +123,11 @@ func TestFlatten(t *testing.T) {
 		}
 	}
 }
+
+func TestContextInWords(t *testing.T) {
+	for c, want := range map[Context]string{0x1d: "client accessible", 0x0d: "client accessible, with writers", 0x09: "application rollback", 0x77: "context 0x77"} {
+		if got := c.String(); got != want {
+			t.Errorf("0x%x is %q, want %q", uint32(c), got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package diffstore
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -71,7 +72,10 @@ func (s *Snapshot) readInformation() error {
 		s.warn(layer.Corrupt("store information", int64(s.entry.header)+recordSize, "strings do not fit; dropped"))
 	}
 	s.Format, s.CopyID, s.SetID = i.format, i.copy, i.set
-	s.Context, s.SetCount, s.Attributes = i.context, i.count, i.attributes
+	s.Context, s.SetCount, s.Attributes = Context(i.context), i.count, i.attributes
+	if low := uint32(i.attributes) & contextBits; low != i.context&contextBits {
+		s.warn(fmt.Errorf("store header: context 0x%x does not fit attributes 0x%x", i.context, uint32(i.attributes)))
+	}
 	s.Machine, s.ServiceMachine = i.machine, i.service
 	return nil
 }

@@ -21,7 +21,7 @@ type Snapshot struct {
 	Size     int64        // bytes of the volume at the time
 
 	Attributes     Attributes
-	Context        uint32 // VSS_SNAPSHOT_CONTEXT
+	Context        Context
 	SetCount       uint32 // snapshots in the set when it was made
 	Flags          StoreFlags
 	Offline        bool

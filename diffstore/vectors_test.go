@@ -193,7 +193,7 @@ func checkHeader(t *testing.T, s layer.Source, want vectorHeader) {
 func checkSnapshot(t *testing.T, s *Snapshot, want vectorSnap) {
 	t.Helper()
 	got := []string{s.StoreID.String(), s.Created.Format(wintype.Layout7), fmt.Sprintf("0x%x", uint64(s.Flags)), s.CopyID.String(), s.SetID.String(),
-		fmt.Sprintf("0x%08x", uint32(s.Attributes)), s.Format.String(), fmt.Sprintf("0x%x", s.Context), s.Machine, s.ServiceMachine}
+		fmt.Sprintf("0x%08x", uint32(s.Attributes)), s.Format.String(), fmt.Sprintf("0x%x", uint32(s.Context)), s.Machine, s.ServiceMachine}
 	text := []string{want.Store, want.Time, want.Flags, want.Copy, want.Set, want.Attributes, want.Format, want.Context, want.Machine, want.Service}
 	if strings.Join(got, "\n") != strings.Join(text, "\n") || s.Position != want.Position || s.Size != want.Size || s.Offline != want.Offline || s.Damage != nil {
 		t.Errorf("snapshot %+v\n%q\nwant\n%q", s, got, text)

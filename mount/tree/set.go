@@ -183,11 +183,11 @@ func (s *Set) storage(v *Volume, guid wintype.GUID) (layer.Source, error) {
 		if other == nil {
 			other = c
 		} else if other.Image != c.Image {
-			return nil, fmt.Errorf("volume {%s} is in two of the images given, %s and %s", guid, other.Image.Path, c.Image.Path)
+			return nil, fmt.Errorf("in two of the images given, %s and %s", other.Image.Path, c.Image.Path)
 		}
 	}
 	if other == nil {
-		return nil, fmt.Errorf("volume {%s} is not in the images given: add the image that holds it: %w", guid, fs.ErrNotExist)
+		return nil, errors.New("not in the images given")
 	}
 	return other.Block, nil
 }
