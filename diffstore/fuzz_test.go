@@ -28,6 +28,25 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
+func FuzzInformation(f *testing.F) {
+	f.Add(vsstest.Information{Context: 0xd, Count: 2, Attributes: 0x0042000d, Machine: "MACHINE", Service: "SERVICE"}.Bytes())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		const fixed = 0x40 // a block always holds the fixed fields
+		if len(b) < fixed {
+			t.Skip("less than a block can hold")
+		}
+		whole, ok := decodeInformation(b)
+		if len(whole.machine)+len(whole.service) > 3*len(b) {
+			t.Errorf("names of %d and %d bytes out of %d", len(whole.machine), len(whole.service), len(b))
+		}
+		for cut := fixed; cut < len(b); cut++ {
+			if part, full := decodeInformation(b[:cut]); full && (!ok || part != whole) {
+				t.Errorf("the first %d bytes give %+v, all of them %+v", cut, part, whole)
+			}
+		}
+	})
+}
+
 // blocksOf pads what the fuzzer made to whole blocks after block 0.
 func blocksOf(b []byte) []byte {
 	img := make([]byte, BlockSize*(1+(len(b)+BlockSize-1)/BlockSize))
