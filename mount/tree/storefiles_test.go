@@ -92,6 +92,10 @@ func TestLostTables(t *testing.T) {
 
 	zero(t, image, vsstestCatalog, 0x10000)
 	checkRecovered(t, open(t, image), want, true)
+	noHeader := filepath.Join(t.TempDir(), "noheader.raw")
+	sparseCopy(t, open(t, image).Volumes[0].Block, noHeader)
+	zero(t, noHeader, 0x1e00, 512)
+	checkRecovered(t, open(t, noHeader), want, true)
 	for off, n := range vsstestTables {
 		zero(t, image, off, n)
 	}

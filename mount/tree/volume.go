@@ -91,7 +91,7 @@ func plainName(label string) string {
 // findPoints adds the snapshots. What the catalog lacks is looked for among the store files that were handed in, and
 // those that the current file system of this volume, or of the one with its diff area, still lists.
 func (v *Volume) findPoints(s *Set) {
-	if v.header == nil && len(s.captured) == 0 {
+	if v.header == nil && len(s.captured) == 0 && len(v.storeFiles()) == 0 {
 		return
 	}
 	vss, err := v.openVSS(s, s.captured)
