@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -26,7 +28,9 @@ func newInfo(o *openFlags) *cobra.Command {
 }
 
 // runInfo prints the report; with next it ends with the commands that are useful now.
-func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next bool) error {
+func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next bool) (err error) {
+	w := bufio.NewWriter(c.OutOrStdout()) // it keeps the first error for the end
+	defer func() { err = errors.Join(w.Flush(), err) }()
 	s, err := o.open(images)
 	if err != nil {
 		return err
@@ -36,15 +40,14 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next
 	if sets {
 		r.Sets = reportSets(s)
 	}
-	w := c.OutOrStdout()
 	if asJSON {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(r); err != nil {
 			return err
 		}
-	} else if err := printReport(w, s, r); err != nil {
-		return err
+	} else {
+		printReport(w, s, r)
 	}
 	vols, err := s.NTFS()
 	if err != nil {
@@ -59,7 +62,7 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next
 	return nil
 }
 
-func printReport(w io.Writer, s *tree.Set, r report) error {
+func printReport(w *bufio.Writer, s *tree.Set, r report) {
 	for i, img := range r.Images {
 		fmt.Fprintf(w, "%s: %s, %s (%d bytes)", printable(img.Path), img.Format, bytesText(img.Size), img.Size)
 		if len(img.Files) > 1 {
@@ -82,10 +85,9 @@ func printReport(w io.Writer, s *tree.Set, r report) error {
 	for _, line := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", printable(line))
 	}
-	return nil
 }
 
-func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
+func printVolume(w *bufio.Writer, tv *tree.Volume, v volumeReport) {
 	fs := strings.ToUpper(v.Filesystem)
 	if fs == "" {
 		fs = "no known file system"
@@ -116,7 +118,7 @@ func printVolume(w io.Writer, tv *tree.Volume, v volumeReport) {
 		fmt.Fprintf(tab, "  vss%d\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Index, p.Name, valueOr(p.Created, "?"), changed,
 			valueOr(p.Consistency, "?"), valueOr(p.DiffArea, "?"), valueOr(p.CopyID, "?"))
 	}
-	_ = tab.Flush() // the writer below tells its errors at the end
+	_ = tab.Flush() // w keeps its error
 	for i, p := range v.Points {
 		printDetails(w, p, tv.Points[i])
 	}

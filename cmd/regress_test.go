@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +55,24 @@ func TestHonesty(t *testing.T) {
 		}
 		if code != c.code || !strings.Contains(where, c.text) {
 			t.Errorf("%q: exit %d, want %d and %q\n%.300s\n%s", c.args, code, c.code, c.text, out, errs)
+		}
+	}
+}
+
+// full is an output that takes nothing, as a full disk.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestFullOutputIsAnError(t *testing.T) {
+	d := demo(t)
+	for _, args := range [][]string{
+		{"info", d}, {"info", "--json", d}, {"ls", "-R", d + ":p1"}, {"ls", "--json", d + ":p1"}, {"stat", d + ":p1:/Letters/offer.txt"},
+		{"cat", d + ":p1:/Letters/offer.txt"}, {"cat", "--raw", d}, {"explain", d + ":p1:/Letters/offer.txt"}, {"version"},
+	} {
+		var errs strings.Builder
+		if code := Main(args, full{}, &errs); code == 0 || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("%q: exit %d, %s", args, code, errs.String())
 		}
 	}
 }
