@@ -104,27 +104,38 @@ func storeName(name string) wintype.GUID {
 	return g
 }
 
-// readRecords looks at the start of every block. A block of data may by chance be a record of some other file.
+// readRecords looks at the start of every block that is not known to be zeros: a file may claim any size. A block of data
+// may by chance be a record of some other file.
 func (f *storeFile) readRecords() fileRecords {
 	r := fileRecords{at: map[uint64]int64{}}
-	var b [recordSize]byte
-	for off := int64(0); off+BlockSize <= f.Data.Size(); off += BlockSize {
-		if layer.ReadFull(f.Data, b[:], off) != nil {
-			continue // missed by the chain that needs it
+	next := int64(0) // block not looked at yet
+	for e, err := range layer.Resolve(f.Data, 0, f.Data.Size()) {
+		if err != nil || e.Base == nil {
+			continue // what cannot be read is missed by the chain that needs it
 		}
-		h, ok := decodeRecord(b[:])
-		if !ok || h.kind < typeCatalog || h.kind > typeBitmap || !h.placed(uint64(off)) {
-			continue
+		next = max(next, (e.Off+BlockSize-1)/BlockSize)
+		for ; next*BlockSize < e.Off+e.Len && (next+1)*BlockSize <= f.Data.Size(); next++ {
+			f.readRecord(&r, next*BlockSize)
 		}
-		r.all = append(r.all, h)
-		if _, twice := r.at[h.current]; twice {
-			off := int64(-1)
-			r.at[h.current] = off
-			continue
-		}
-		r.at[h.current] = off
 	}
 	return r
+}
+
+// readRecord adds what is at off, if it is a record.
+func (f *storeFile) readRecord(r *fileRecords, off int64) {
+	var b [recordSize]byte
+	if layer.ReadFull(f.Data, b[:], off) != nil {
+		return
+	}
+	h, ok := decodeRecord(b[:])
+	if !ok || h.kind < typeCatalog || h.kind > typeBitmap || !h.placed(uint64(off)) {
+		return
+	}
+	r.all = append(r.all, h)
+	if _, twice := r.at[h.current]; twice {
+		off = -1
+	}
+	r.at[h.current] = off
 }
 
 // entry returns what a catalog would say of the store in f; the list offset is 0 when it is lost.

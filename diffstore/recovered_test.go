@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -221,4 +222,41 @@ func TestOthersFiles(t *testing.T) {
 			t.Errorf("%s: %d snapshots, want %d, warnings %q", c.name, n, c.want, warned)
 		}
 	}
+}
+
+// padded is a file that claims far more than it has.
+type padded struct{ layer.Source }
+
+func (padded) Size() int64                               { return 1 << 50 }
+func (p padded) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(p, b, off) }
+
+func (p padded) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		end := off + layer.Clip(p.Size(), off, n)
+		if k := layer.Clip(p.Source.Size(), off, n); k > 0 {
+			if !yield(layer.Extent{Off: off, Len: k, Base: p.Source, BaseOff: off}, nil) {
+				return
+			}
+			off += k
+		}
+		if off < end {
+			yield(layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil)
+		}
+	}
+}
+
+// TestHugeFile hands in store files of 1 PiB of which nearly all is a hole: they are used, and at once.
+func TestHugeFile(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	files := f.files(t)[:3]
+	for i := range files {
+		files[i].Data = padded{files[i].Data}
+	}
+	f.poke64(vsstest.HeaderOffset+0x30, 0)
+	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := state{own: true, whole: true}
+	f.checkByCopy(t, vol, [3]state{said, said, said})
 }
