@@ -89,6 +89,10 @@ func (d *directory) openRoot(list []attribute) {
 	d.root = append([]byte(nil), entries...)
 }
 
+// maxIndexBlocks bounds the memory that a directory may ask for: a sparse image can claim any size for a few bytes. So
+// many blocks hold some hundred million names.
+const maxIndexBlocks = 1 << 24
+
 // openBlocks takes $INDEX_ALLOCATION and its $BITMAP, which a small directory does not have.
 func (d *directory) openBlocks(list []attribute) {
 	d.vcnSize = 512
@@ -113,7 +117,10 @@ func (d *directory) openBlocks(list []attribute) {
 	if s.size > there {
 		d.fail(fmt.Errorf("%s: size 0x%x, clusters for 0x%x: %w", label(), s.size, there, layer.ErrCorrupt))
 	}
-	d.limit = min(s.size, there) / d.blockSize
+	if d.limit = min(s.size, there) / d.blockSize; d.limit > maxIndexBlocks {
+		d.fail(fmt.Errorf("%s: %d index blocks, more than %d: %w", label(), d.limit, maxIndexBlocks, layer.ErrUnsupported))
+		d.limit = maxIndexBlocks
+	}
 	d.openBitmap(list)
 }
 
@@ -128,7 +135,7 @@ func (d *directory) openBitmap(list []attribute) {
 		d.bitmap = append([]byte(nil), extents[0].value...)
 	} else {
 		// One bit is enough for a block, but the attribute may have been grown ahead of them.
-		d.bitmap, err = d.t.readAll(extents, func() string { return fmt.Sprintf("%v: $BITMAP", d.ref) }, 64<<10+d.t.src.Size()/2048)
+		d.bitmap, err = d.t.readAll(extents, func() string { return fmt.Sprintf("%v: $BITMAP", d.ref) }, 64<<10+maxIndexBlocks/8)
 	}
 	if err == nil && int64(len(d.bitmap)) < (d.limit+7)/8 {
 		err = fmt.Errorf("$BITMAP: %d bytes for %d index blocks: %w", len(d.bitmap), d.limit, layer.ErrCorrupt)
