@@ -47,8 +47,12 @@ func TestExplainIsExtents(t *testing.T) {
 			for e := range explained {
 				got = append(got, e)
 			}
-			for e := range view.Extents(0, view.Size()) {
+			for e, failed := range view.Extents(0, view.Size()) {
 				want = append(want, e)
+				at, err := view.At(e.Off, e.Len)
+				if e.Len = at.Len; (err == nil) != (failed == nil) || at != e || at.Len <= 0 {
+					t.Errorf("seed %d, snapshot %d: At gives %+v, %v, want the start of %+v", seed, s.Index, at, err, e)
+				}
 			}
 			if len(got) != len(want) {
 				t.Fatalf("seed %d, snapshot %d: %d extents, want %d", seed, s.Index, len(got), len(want))

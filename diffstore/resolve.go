@@ -4,11 +4,13 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
-// run yields extents until it is told to stop.
+// run yields extents until it is told to stop. Without yield it keeps the first, which costs no allocation.
 type run struct {
 	yield func(layer.Extent, error) bool
 	done  bool
 	why   Origin // of what is added next
+	first layer.Extent
+	err   error
 }
 
 // add takes the next extent. The part of it past the end of its Base is an error (rule 13).
@@ -29,7 +31,11 @@ func (r *run) put(e layer.Extent, err error) {
 	if err != nil {
 		e = layer.Extent{Off: e.Off, Len: e.Len}
 	}
-	if e.Len > 0 && !r.done {
+	switch {
+	case e.Len <= 0 || r.done:
+	case r.yield == nil:
+		r.first, r.err, r.done = e, err, true
+	default:
 		r.done = !r.yield(e, err)
 	}
 }

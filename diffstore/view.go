@@ -24,7 +24,7 @@ type View struct {
 	damage  error
 }
 
-var _ layer.Mapper = (*View)(nil)
+var _ layer.Locator = (*View)(nil)
 
 // Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; each reads
 // the bitmaps of its own and the newer stores. It succeeds on a damaged store too: see View.Damage.
@@ -70,6 +70,13 @@ func (v *View) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 			v.walk(&run{yield: yield}, off, off+n)
 		}
 	})
+}
+
+// At implements layer.Locator.
+func (v *View) At(off, n int64) (layer.Extent, error) {
+	var r run
+	v.walk(&r, off, off+n)
+	return r.first, r.err
 }
 
 // walk adds [off, end): what has no rows at once, the rest block by block.

@@ -128,6 +128,11 @@ func ReadAt(m Mapper, p []byte, off int64) (int, error) {
 		return 0, fmt.Errorf("read at negative offset %d", off)
 	}
 	n := Clip(m.Size(), off, int64(len(p)))
+	if n > 0 && n == int64(len(p)) { // most reads are of one piece: no sequence for them
+		if e, err := Leaf(m, off, n); err == nil && e.Len == n {
+			return readExtent(e, p)
+		}
+	}
 	done := 0
 	for e, err := range Resolve(m, off, n) {
 		if err != nil {

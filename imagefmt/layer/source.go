@@ -55,10 +55,14 @@ func (s *section) Size() int64 { return s.n }
 
 func (s *section) ReadAt(p []byte, off int64) (int, error) { return ReadAt(s, p, off) }
 
+func (s *section) At(off, n int64) (Extent, error) {
+	return Extent{Off: off, Len: n, Kind: Data, Base: s.base, BaseOff: s.off + off}, nil
+}
+
 func (s *section) Extents(off, n int64) iter.Seq2[Extent, error] {
 	return func(yield func(Extent, error) bool) {
 		if n := Clip(s.n, off, n); n > 0 {
-			yield(Extent{Off: off, Len: n, Kind: Data, Base: s.base, BaseOff: s.off + off}, nil)
+			yield(s.At(off, n))
 		}
 	}
 }

@@ -4,6 +4,7 @@ package layertest
 import (
 	"bytes"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -39,6 +40,20 @@ func Contract(t *testing.T, s layer.Source, want []byte) {
 			n := r.Int64N(size - off + 1)
 			covers(t, "Extents", m.Extents(off, n), off, n, want)
 			covers(t, "Resolve", layer.Resolve(m, off, n), off, n, want)
+			covers(t, "Leaf", leaves(m, off, n), off, n, want)
+		}
+	}
+}
+
+// leaves walks a range by layer.Leaf.
+func leaves(s layer.Source, off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		for end := off + n; off < end; {
+			e, err := layer.Leaf(s, off, end-off)
+			if !yield(e, err) || e.Len <= 0 {
+				return
+			}
+			off += e.Len
 		}
 	}
 }
