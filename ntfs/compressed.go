@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
 )
@@ -14,19 +15,10 @@ const maxUnit = 64 << 10
 // A compressed is a stream kept by LZNT1, unit by unit. A unit whose clusters are all there is kept as it is, one
 // without any is zeros, and one that ends in a hole is compressed into the clusters before that.
 type compressed struct {
-	raw    *stream // the clusters, with no regard to the sizes
-	size   int64
-	init   int64
-	unit   int64 // bytes
-	record uint64
-	name   string
-}
-
-// unitKey names a unit of a stream.
-type unitKey struct {
-	record uint64
-	name   string
-	index  int64
+	raw  *stream // the clusters, with no regard to the sizes
+	size int64
+	init int64
+	unit int64 // bytes
 }
 
 // A unitSource is a decompressed unit: a leaf Source that reads and decompresses when asked.
@@ -36,7 +28,7 @@ type unitSource struct {
 }
 
 // decompress presents s, the runs of a compressed stream, as its content.
-func (s *stream) decompress(record uint64, name string, unit uint8) (layer.Mapper, error) {
+func (s *stream) decompress(unit uint8) (layer.Mapper, error) {
 	size := int64(s.t.geo.cluster) << min(unit, 32)
 	if unit == 0 || size > maxUnit {
 		return nil, fmt.Errorf("%s: compression unit of 2^%d clusters: %w", s.label(), unit, layer.ErrUnsupported)
@@ -44,7 +36,7 @@ func (s *stream) decompress(record uint64, name string, unit uint8) (layer.Mappe
 	raw := *s
 	raw.size = s.runs.end() * int64(s.t.geo.cluster)
 	raw.initialized = raw.size
-	return &compressed{raw: &raw, size: s.size, init: s.initialized, unit: size, record: record, name: name}, nil
+	return &compressed{raw: &raw, size: s.size, init: s.initialized, unit: size}, nil
 }
 
 func (s *compressed) Size() int64 { return s.size }
@@ -146,37 +138,75 @@ func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)
 	}
-	b, err := u.content()
-	if err != nil {
-		return 0, err
+	n := int(layer.Clip(u.s.unit, off, int64(len(p))))
+	if n > 0 {
+		kept, err := u.s.kept(u.index)
+		var l *lznt1Unit
+		if err == nil {
+			l, err = unitAt(u.s.raw.t, u.s.raw, u.index*u.s.unit, kept, u.s.unit, func(raw []byte) (*lznt1Unit, error) {
+				return newLZNT1(raw, u.s.unit), nil
+			})
+		}
+		if err == nil {
+			err = l.read(p[:n], off)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%s: compression unit at 0x%x: %w", u.s.raw.label(), u.index*u.s.unit, err)
+		}
 	}
-	n := copy(p, b[min(off, int64(len(b))):])
 	if n < len(p) {
 		return n, io.EOF
 	}
 	return n, nil
 }
 
-// content decompresses the unit, or finds it done.
-func (u unitSource) content() ([]byte, error) {
-	s := u.s
-	t := s.raw.t
-	k := unitKey{s.record, s.name, u.index}
-	if b, ok := t.units.load(k); ok {
-		return b, nil
+// An lznt1Unit is a compression unit as it is kept. Each of its chunks is unpacked when it is asked for: they do not
+// depend on each other.
+type lznt1Unit struct {
+	raw    []byte
+	starts []int // of the chunks in raw, as far as the chain goes
+	broken error // what ends the chain before it should
+	out    []atomic.Pointer[[lznt1Chunk]byte]
+}
+
+func newLZNT1(raw []byte, size int64) *lznt1Unit {
+	u := &lznt1Unit{raw: raw, out: make([]atomic.Pointer[[lznt1Chunk]byte], (size+lznt1Chunk-1)/lznt1Chunk)}
+	u.starts, u.broken = chunkStarts(raw, len(u.out))
+	return u
+}
+
+func (u *lznt1Unit) cost() int { return len(u.raw) + lznt1Chunk*len(u.out) }
+
+// read fills p from off. Chunks that are wanted whole are unpacked in place and not kept.
+func (u *lznt1Unit) read(p []byte, off int64) error {
+	for len(p) > 0 {
+		i, in := int(off/lznt1Chunk), int(off%lznt1Chunk)
+		n := min(len(p), lznt1Chunk-in)
+		kept := u.out[i].Load()
+		switch {
+		case kept != nil:
+			copy(p[:n], kept[in:])
+		case n == lznt1Chunk:
+			if err := u.unpack(p[:n], i); err != nil {
+				return err
+			}
+		default:
+			kept = new([lznt1Chunk]byte)
+			if err := u.unpack(kept[:], i); err != nil {
+				return err
+			}
+			u.out[i].Store(kept)
+			copy(p[:n], kept[in:])
+		}
+		p, off = p[n:], off+int64(n)
 	}
-	kept, err := s.kept(u.index)
-	if err != nil {
-		return nil, err
+	return nil
+}
+
+func (u *lznt1Unit) unpack(out []byte, i int) error {
+	clear(out)
+	if i < len(u.starts) {
+		return decompressLZNT1(out, u.raw[u.starts[i]:])
 	}
-	in, out := make([]byte, kept), make([]byte, s.unit)
-	err = layer.ReadFull(s.raw, in, u.index*s.unit)
-	if err == nil {
-		err = decompressLZNT1(out, in)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: compression unit at 0x%x: %w", s.raw.label(), u.index*s.unit, err)
-	}
-	t.units.store(k, out, len(out))
-	return out, nil
+	return u.broken
 }

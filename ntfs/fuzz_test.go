@@ -103,8 +103,7 @@ func FuzzIndex(f *testing.F) {
 		}
 		tree := &Tree{src: &bytesSource{blocks}, geo: boot{cluster: tinyCluster, record: 1024, clusters: clusters, size: clusters * tinyCluster}, records: 10}
 		tree.upcase = func() *upcase { return upper }
-		tree.blocks, tree.chunks = newCache[blockKey, []byte](1<<20), newCache[uint64, chunk](1<<20)
-		tree.dirs = newCache[uint64, *directory](1 << 20)
+		tree.cache = NewCache(1 << 20)
 		tree.mft = &stream{t: tree, label: func() string { return "" }}
 		d := &directory{t: tree, blockSize: 4096, vcnSize: 4096, limit: clusters, root: encodeNode(16, encodeEntry(0, nil, 0))[16:]}
 		d.alloc = &stream{t: tree, label: tree.mft.label, size: clusters * tinyCluster, initialized: clusters * tinyCluster}
@@ -112,7 +111,7 @@ func FuzzIndex(f *testing.F) {
 		if int64(len(bitmap)) >= (clusters+7)/8 {
 			d.bitmap = bitmap
 		}
-		tree.dirs.store(9, d, 0)
+		tree.cache.store(key{kind: keptDirectory, base: tree, number: 9}, d)
 		n := &Node{Ref: Ref{Record: 9}, tree: tree, dir: true}
 		bounded(t, func() {
 			list, _ := n.Children()

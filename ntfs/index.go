@@ -33,32 +33,35 @@ type directory struct {
 	damage    error // of the attributes; entries may be missing
 }
 
-type blockKey struct {
-	record uint64
-	block  int64
+// cost is about what a directory takes in a Cache.
+func (d *directory) cost() int {
+	n := 512 + len(d.root) + len(d.bitmap)
+	if d.alloc != nil {
+		n += 24 * len(d.alloc.runs.runs)
+	}
+	return n
 }
+
+// keptEntries are the entries of an index block.
+type keptEntries []byte
+
+func (b *keptEntries) cost() int { return cap(*b) }
 
 // directory opens the node's index, or finds it opened.
 func (n *Node) directory() (*directory, error) {
 	if !n.dir {
 		return nil, fmt.Errorf("%v: %w", n.Ref, ErrNotDir)
 	}
-	if d, ok := n.tree.dirs.load(n.Ref.Record); ok {
+	k := key{kind: keptDirectory, base: n.tree, number: int64(n.Ref.Record)}
+	if d, ok := load[*directory](n.tree.cache, k); ok {
 		return d, nil
 	}
 	list, damage := n.attributes()
 	d := &directory{t: n.tree, ref: n.Ref, damage: damage}
 	d.openRoot(list)
 	d.openBlocks(list)
-	n.tree.dirs.store(n.Ref.Record, d, 512+len(d.root)+len(d.bitmap)+d.runBytes())
+	n.tree.cache.store(k, d)
 	return d, nil
-}
-
-func (d *directory) runBytes() int {
-	if d.alloc == nil {
-		return 0
-	}
-	return 24 * len(d.alloc.runs.runs)
 }
 
 func (d *directory) fail(err error) { d.damage = errors.Join(d.damage, err) }
@@ -166,9 +169,9 @@ func (d *directory) blockOf(vcn int64) (int64, error) {
 
 // block returns the entries of an index block, for lookups: blocks are kept.
 func (d *directory) block(block int64) ([]byte, error) {
-	k := blockKey{d.ref.Record, block}
-	if b, ok := d.t.blocks.load(k); ok {
-		return b, nil
+	k := place(keptBlock, d.alloc, block*d.blockSize, d.blockSize, block*d.blockSize/d.vcnSize, d)
+	if b, ok := load[*keptEntries](d.t.cache, k); ok {
+		return *b, nil
 	}
 	b := make([]byte, d.blockSize)
 	if err := layer.ReadFull(d.alloc, b, block*d.blockSize); err != nil {
@@ -176,7 +179,8 @@ func (d *directory) block(block int64) ([]byte, error) {
 	}
 	entries, err := d.decodeBlock(b, block)
 	if err == nil {
-		d.t.blocks.store(k, entries, len(b))
+		kept := keptEntries(entries)
+		d.t.cache.store(k, &kept)
 	}
 	return entries, err
 }

@@ -296,22 +296,3 @@ func TestFileAttr(t *testing.T) {
 		seen[n.letter] = true
 	}
 }
-
-func TestCache(t *testing.T) {
-	c := newCache[int, int](32 * 100)
-	for i := range 1000 {
-		c.store(i, -i, 10)
-		if v, ok := c.load(i); !ok || v != -i {
-			t.Fatalf("%d: %d, %v", i, v, ok)
-		}
-	}
-	kept := 0
-	for i := range 1000 {
-		if _, ok := c.load(i); ok {
-			kept++
-		}
-	}
-	if kept < 100 || kept > 320 {
-		t.Errorf("%d values of 10 bytes kept in 3200 bytes", kept)
-	}
-}

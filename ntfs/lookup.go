@@ -15,11 +15,14 @@ func (n *Node) Child(name string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := search{d: d, key: n.tree.fold(name)}
-	s.err = d.damage
-	s.node(d.root, 0)
-	if s.err != nil && s.rank < rankSame {
-		s.sweep()
+	var room nameRoom
+	s := search{d: d, err: d.damage}
+	var ok bool
+	if s.key, ok = n.tree.fold(name, &room); ok {
+		s.node(d.root, 0)
+		if s.err != nil && s.rank < rankSame {
+			s.sweep()
+		}
 	}
 	switch {
 	case s.rank > 0:
@@ -78,11 +81,10 @@ func (s *search) take(e *indexEntry) {
 // name is the entry's name, which nextEntry has checked to be there.
 func (e *indexEntry) name() []byte { return e.key[fileNameLen:][:2*int(e.key[64])] }
 
-// node searches a node, and then the children that may hold the name. Names that differ in case only stand side by
-// side, so those are the child before the first larger name, and the children before names that match.
+// node searches a node and the children that may hold the name. Names that differ in case only stand side by side, so
+// those are the child before the first larger name, and the children before names that match.
 func (s *search) node(node []byte, depth int) {
-	s.entries(node, true)
-	for len(node) > 0 && s.rank < rankSame {
+	for len(node) > 0 {
 		e, rest, err := nextEntry(node)
 		if err != nil {
 			s.fail(err)
@@ -91,6 +93,12 @@ func (s *search) node(node []byte, depth int) {
 		order := -1
 		if !e.last {
 			order = s.key.compare(e.name())
+		}
+		if order == 0 {
+			s.take(&e)
+		}
+		if s.rank == rankSame {
+			return
 		}
 		if order <= 0 && e.child >= 0 {
 			s.child(e.child, depth+1)
@@ -121,31 +129,39 @@ func (s *search) child(vcn int64, depth int) {
 
 // sweep searches all blocks in use, because of damage.
 func (s *search) sweep() {
-	s.entries(s.d.root, false)
-	for block := range s.d.limit {
-		if s.d.bitmap == nil || !s.d.inUse(block) {
+	s.d.all(func(e *indexEntry) bool {
+		if s.key.compare(e.name()) == 0 {
+			s.take(e)
+		}
+		return s.rank < rankSame
+	})
+}
+
+// all calls f for the entries of the root and of all index blocks in use that are sound, in no order, until it
+// reports false.
+func (d *directory) all(f func(*indexEntry) bool) {
+	more := eachEntry(d.root, f)
+	for block := int64(0); more && d.bitmap != nil && block < d.limit; block++ {
+		if !d.inUse(block) {
 			continue
 		}
-		if node, err := s.d.block(block); err == nil {
-			s.entries(node, false)
+		if node, err := d.block(block); err == nil {
+			more = eachEntry(node, f)
 		}
 	}
 }
 
-// entries looks at the entries of a node; where they are sorted, to the first larger name.
-func (s *search) entries(node []byte, sorted bool) {
-	for len(node) > 0 && s.rank < rankSame {
+// eachEntry calls f for the entries of a node until it reports false.
+func eachEntry(node []byte, f func(*indexEntry) bool) bool {
+	for len(node) > 0 {
 		e, rest, err := nextEntry(node)
 		if err != nil || e.last {
-			return
+			break
 		}
-		order := s.key.compare(e.name())
-		if order == 0 {
-			s.take(&e)
-		}
-		if order < 0 && sorted {
-			return
+		if !f(&e) {
+			return false
 		}
 		node = rest
 	}
+	return true
 }

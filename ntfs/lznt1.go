@@ -71,3 +71,21 @@ func copyToken(v uint16, at int) (dist, n int) {
 	}
 	return int(v>>bits) + 1, int(v&(1<<bits-1)) + 3
 }
+
+// chunkStarts finds at most n chunks of a unit.
+func chunkStarts(in []byte, n int) ([]int, error) {
+	starts := make([]int, 0, n)
+	for at := 0; len(starts) < n && len(in)-at >= 2; {
+		head := binary.LittleEndian.Uint16(in[at:])
+		if head == 0 {
+			break
+		}
+		size := int(head&0xfff) + 3
+		if size > len(in)-at {
+			return starts, fmt.Errorf("LZNT1 chunk of %d bytes, %d left: %w", size, len(in)-at, layer.ErrCorrupt)
+		}
+		starts = append(starts, at)
+		at += size
+	}
+	return starts, nil
+}

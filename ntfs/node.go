@@ -17,6 +17,12 @@ type Ref struct {
 
 func decodeRef(v uint64) Ref { return Ref{Record: v & (1<<48 - 1), Seq: uint16(v >> 48)} }
 
+// mix spreads the bits of a reference, so that sets of them can be told apart by their combined bits.
+func (r Ref) mix() uint64 {
+	v := (r.Record | uint64(r.Seq)<<48) * 0x9e3779b97f4a7c15
+	return v ^ v>>29
+}
+
 func (r Ref) String() string { return fmt.Sprintf("%d-%d", r.Record, r.Seq) }
 
 // Kind is what a node is to a user.
@@ -225,4 +231,4 @@ func (n *Node) attributes() ([]attribute, error) {
 	return list, err
 }
 
-var _ layer.Mapper = (*stream)(nil)
+var _ layer.Locator = (*stream)(nil)

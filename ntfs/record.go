@@ -74,46 +74,58 @@ type chunk struct {
 	errs []error // by record of the chunk
 }
 
-// record returns the checked record of that number, in use or not.
+func (c *chunk) cost() int { return len(c.data) }
+
+// record returns the checked record of that number, in use or not. What it returns aliases the cache.
 func (t *Tree) record(number uint64) (fileRecord, error) {
 	if number >= t.records {
 		return fileRecord{}, fmt.Errorf("record %d of %d: %w", number, t.records, ErrStale)
 	}
 	perChunk := max(4<<10/uint64(t.geo.record), 1)
-	k := number / perChunk
-	c, ok := t.chunks.load(k)
-	if !ok {
-		c = t.loadChunk(k, int64(t.geo.record)*int64(perChunk))
-	}
-	at := int(number % perChunk)
+	return t.chunk(number/perChunk, perChunk).record(t, number, number%perChunk)
+}
+
+// record checks record at of the chunk, the one of that number.
+func (c *chunk) record(t *Tree, number, at uint64) (fileRecord, error) {
 	if c.errs != nil && c.errs[at] != nil {
 		return fileRecord{}, c.errs[at]
 	}
-	size := t.geo.record
-	return decodeRecord(c.data[at*size:][:size], number, int64(number)*int64(size))
+	size := uint64(t.geo.record)
+	return decodeRecord(c.data[at*size:][:size], number, int64(number*size))
 }
 
-// loadChunk reads chunk k, and those after it when the one before it was read.
-func (t *Tree) loadChunk(k uint64, size int64) chunk {
+func (t *Tree) chunkKey(k, size int64) key { return place(keptRecords, t.mft, k*size, size, k, t) }
+
+// chunk returns chunk k, from the cache or read, and reads those after it too when the one before it is there.
+func (t *Tree) chunk(k, perChunk uint64) *chunk {
+	size := int64(perChunk) * int64(t.geo.record)
+	at := t.chunkKey(int64(k), size)
+	if c, ok := load[*chunk](t.cache, at); ok {
+		return c
+	}
 	n := size
 	if k > 0 {
-		if _, ok := t.chunks.load(k - 1); ok {
+		if _, ok := load[*chunk](t.cache, t.chunkKey(int64(k)-1, size)); ok {
 			n = max(readAhead, size)
 		}
 	}
 	off := int64(k) * size
-	all := t.readRecords(off, layer.Clip(int64(t.records)*int64(t.geo.record), off, n))
-	var first chunk
-	perChunk := int(size) / t.geo.record
-	for i := range (len(all.data) + int(size) - 1) / int(size) {
-		c := chunk{data: all.data[i*int(size):][:min(int(size), len(all.data)-i*int(size))]}
+	all := &chunk{data: make([]byte, layer.Clip(int64(t.records)*int64(t.geo.record), off, n))}
+	t.readRecords(all, off)
+	if n == size {
+		t.cache.store(at, all)
+		return all
+	}
+	var first *chunk
+	for i := 0; len(all.data) > 0; i++ {
+		part := min(int(size), len(all.data))
+		c := &chunk{data: bytes.Clone(all.data[:part])} // each is kept and dropped by itself
+		all.data = all.data[part:]
 		if all.errs != nil {
-			c.errs = all.errs[i*perChunk:]
+			records := part / t.geo.record
+			c.errs, all.errs = all.errs[:records], all.errs[records:]
 		}
-		if n > size {
-			c.data = bytes.Clone(c.data) // each chunk is kept and dropped by itself
-		}
-		t.chunks.store(k+uint64(i), c, len(c.data)+128)
+		t.cache.store(t.chunkKey(int64(k)+int64(i), size), c)
 		if i == 0 {
 			first = c
 		}
@@ -121,12 +133,12 @@ func (t *Tree) loadChunk(k uint64, size int64) chunk {
 	return first
 }
 
-// readRecords reads n bytes of records at off of the $MFT. What fails stays the error of its own record.
-func (t *Tree) readRecords(off, n int64) chunk {
+// readRecords fills c.data with the records at off of the $MFT. What fails stays the error of its own record.
+func (t *Tree) readRecords(c *chunk, off int64) {
 	size := int64(t.geo.record)
-	c := chunk{data: make([]byte, n)}
+	c.errs = nil
 	whole := layer.ReadFull(t.mft, c.data, off) == nil
-	for at := int64(0); at < n; at += size {
+	for at := int64(0); at < int64(len(c.data)); at += size {
 		b := c.data[at:][:size]
 		var err error
 		if !whole {
@@ -140,12 +152,11 @@ func (t *Tree) readRecords(off, n int64) chunk {
 		}
 		if err != nil {
 			if c.errs == nil {
-				c.errs = make([]error, n/size)
+				c.errs = make([]error, int64(len(c.data))/size)
 			}
 			c.errs[at/size] = err
 		}
 	}
-	return c
 }
 
 // fromMirror reads record number from $MFTMirr, because of what is wrong with the one in $MFT.

@@ -108,28 +108,37 @@ func (s *stream) Size() int64 { return s.size }
 func (s *stream) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 	return func(yield func(layer.Extent, error) bool) {
 		end := off + layer.Clip(s.size, off, n)
-		unit := int64(s.t.geo.cluster)
-		for i := s.runs.find(off / unit); off < min(end, s.initialized); i++ {
-			r := s.runs.runs[i] // newStream covers every VCN below size
-			e := layer.Extent{Off: off, Len: min((r.vcn+r.n)*unit, end, s.initialized) - off}
-			var err error
-			switch {
-			case r.lcn >= 0:
-				e.Base, e.BaseOff = s.t.src, r.lcn*unit+off-r.vcn*unit
-			case r.lcn == hole:
-				e.Kind = layer.Zero
-			default:
-				err = fmt.Errorf("%s at 0x%x: %w", s.label(), off, s.runs.err(r))
-			}
+		for i := s.runs.find(off / int64(s.t.geo.cluster)); off < end; i++ {
+			e, err := s.extent(i, off, end)
 			if !yield(e, err) {
 				return
 			}
 			off += e.Len
 		}
-		if off < end {
-			yield(layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil)
-		}
 	}
+}
+
+// At implements layer.Locator.
+func (s *stream) At(off, n int64) (layer.Extent, error) {
+	return s.extent(s.runs.find(off/int64(s.t.geo.cluster)), off, off+n)
+}
+
+// extent describes what begins at off, which is in run i, and ends before end. The runs cover every VCN below size.
+func (s *stream) extent(i int, off, end int64) (layer.Extent, error) {
+	if off >= s.initialized {
+		return layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil
+	}
+	unit, r := int64(s.t.geo.cluster), s.runs.runs[i]
+	e := layer.Extent{Off: off, Len: min((r.vcn+r.n)*unit, end, s.initialized) - off}
+	switch {
+	case r.lcn >= 0:
+		e.Base, e.BaseOff = s.t.src, r.lcn*unit+off-r.vcn*unit
+	case r.lcn == hole:
+		e.Kind = layer.Zero
+	default:
+		return e, fmt.Errorf("%s at 0x%x: %w", s.label(), off, s.runs.err(r))
+	}
+	return e, nil
 }
 
 // ReadAt reads through all layers below. Where one of them says Unknown, Options.Unknown decides.
@@ -143,6 +152,14 @@ func (t *Tree) readAt(m layer.Mapper, label func() string, p []byte, off int64) 
 		return 0, fmt.Errorf("read at negative offset %d", off)
 	}
 	n := layer.Clip(m.Size(), off, int64(len(p)))
+	if n > 0 && n == int64(len(p)) { // most reads are of one piece: no sequence for them
+		if e, err := layer.Leaf(m, off, n); err == nil && e.Len == n && e.Kind == layer.Data {
+			if err := layer.ReadFull(e.Base, p, e.BaseOff); err != nil {
+				return 0, err
+			}
+			return len(p), nil
+		}
+	}
 	for e, err := range layer.Resolve(m, off, n) {
 		b := p[e.Off-off:][:e.Len]
 		switch {
@@ -250,7 +267,7 @@ func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error
 		}
 	}
 	if a.flags&flagCompressed != 0 {
-		return s.decompress(n.Ref.Record, name, a.unit)
+		return s.decompress(a.unit)
 	}
 	return s, nil
 }
@@ -260,7 +277,11 @@ func (t *Tree) pickStream(list []attribute, name string) []attribute {
 	if found := extentsOf(list, typeData, func(a *attribute) bool { return a.nameString() == name }); len(found) > 0 || name == "" {
 		return found
 	}
-	key := t.fold(name)
+	var room nameRoom
+	key, ok := t.fold(name, &room)
+	if !ok {
+		return nil
+	}
 	var first []byte
 	return extentsOf(list, typeData, func(a *attribute) bool {
 		if first != nil {

@@ -39,12 +39,10 @@ var (
 
 // Options tune a Tree. The zero value works.
 type Options struct {
-	Unknown    UnknownPolicy
-	CacheBytes int64       // for file records and index blocks; 0 is 32 MiB
-	Warn       func(error) // is told what was wrong and could be helped; called concurrently
+	Unknown UnknownPolicy
+	Cache   *Cache      // shared with other trees; nil is one of its own
+	Warn    func(error) // is told what was wrong and could be helped; called concurrently
 }
-
-const defaultCache = 32 << 20
 
 // Tree is an NTFS volume.
 type Tree struct {
@@ -58,10 +56,7 @@ type Tree struct {
 	minor   uint8
 	flags   uint16 // of $VOLUME_INFORMATION
 
-	chunks *cache[uint64, chunk]
-	dirs   *cache[uint64, *directory]
-	blocks *cache[blockKey, []byte]
-	units  *cache[unitKey, []byte]
+	cache  *Cache
 	upcase func() *upcase
 	free   func() (int64, error)
 }
@@ -79,14 +74,9 @@ func Open(s layer.Source, opts Options) (*Tree, error) {
 	if err := t.openMFT(); err != nil {
 		return nil, fmt.Errorf("ntfs: $MFT: %w", err)
 	}
-	n := opts.CacheBytes
-	if n <= 0 {
-		n = defaultCache
+	if t.cache = opts.Cache; t.cache == nil {
+		t.cache = NewCache(0)
 	}
-	t.chunks = newCache[uint64, chunk](n / 4)
-	t.dirs = newCache[uint64, *directory](n / 4)
-	t.blocks = newCache[blockKey, []byte](n / 4)
-	t.units = newCache[unitKey, []byte](max(n/4, 32<<16)) // a unit is 64 KiB
 	t.upcase = sync.OnceValue(t.readUpcase)
 	t.free = sync.OnceValues(t.countFree)
 	if err := t.readVolumeInfo(); err != nil {
@@ -101,9 +91,9 @@ func (t *Tree) warn(err error) {
 	}
 }
 
-// openMFT maps the $MFT by its own record. An extension record of it may lie where an earlier extent leads.
+// openMFT maps the $MFT by its own record. An extension record of it may lie where an earlier extent leads. Nothing is
+// cached before its end.
 func (t *Tree) openMFT() error {
-	t.chunks = newCache[uint64, chunk](0)
 	b := make([]byte, t.geo.record)
 	off := t.geo.mft * int64(t.geo.cluster)
 	err := layer.ReadFull(t.src, b, off)

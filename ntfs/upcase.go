@@ -16,21 +16,20 @@ type upcase [1 << 16]uint16
 func (t *Tree) readUpcase() *upcase {
 	u := new(upcase)
 	b := make([]byte, 2*len(u))
-	err := t.readFile(recordUpcase, b)
-	if err != nil {
+	if err := t.readFile(recordUpcase, b); err != nil {
 		t.warn(fmt.Errorf("$UpCase is unusable, names are compared by Unicode's case mapping: %w", err))
 		for i := range u {
-			u[i] = uint16(i)
-			if up := unicode.ToUpper(rune(i)); up < 1<<16 {
-				u[i] = uint16(up)
+			up := unicode.ToUpper(rune(i))
+			if up >= 1<<16 {
+				up = rune(i)
 			}
+			binary.LittleEndian.PutUint16(b[2*i:], uint16(up))
 		}
-		return u
 	}
 	for i := range u {
 		u[i] = binary.LittleEndian.Uint16(b[2*i:])
 	}
-	return u
+	return t.cache.sameUpcase(b, u)
 }
 
 // readFile fills b from the start of a system file, which must be of just that size.
@@ -49,36 +48,42 @@ func (t *Tree) readFile(record uint64, b []byte) error {
 	return layer.ReadFull(s, b, 0)
 }
 
+// maxName is the most UTF-16 units that a name can have.
+const maxName = 255
+
 // A folded name is ready to be compared with many names on disk.
 type folded struct {
 	exact, upper []uint16
 	table        *upcase
 }
 
-// fold prepares a WTF-8 name.
-func (t *Tree) fold(name string) folded {
-	f := folded{exact: wintype.EncodeUTF16(name), table: t.upcase()}
-	f.upper = make([]uint16, len(f.exact))
-	for i, c := range f.exact {
-		f.upper[i] = f.table[c]
+// nameRoom is where a folded name lies, so that a search needs no allocation.
+type nameRoom [2 * maxName]uint16
+
+// fold prepares a WTF-8 name. It reports false when no name can be that long.
+func (t *Tree) fold(name string, room *nameRoom) (folded, bool) {
+	if len(name) > 3*maxName {
+		return folded{}, false
 	}
-	return f
+	f := folded{exact: wintype.AppendUTF16(room[:0:maxName], name), upper: room[maxName:maxName], table: t.upcase()}
+	for _, c := range f.exact {
+		f.upper = append(f.upper, f.table[c])
+	}
+	return f, len(f.exact) <= maxName
 }
 
 // compare orders f against a UTF-16LE name as the index does: unit by unit in upper case, then the shorter first.
 func (f *folded) compare(name []byte) int {
-	for i, c := range f.upper {
-		if 2*i+1 >= len(name) {
+	for _, c := range f.upper {
+		if len(name) < 2 {
 			return 1
 		}
-		if d := f.table[uint16(name[2*i])|uint16(name[2*i+1])<<8]; c != d {
+		if d := f.table[uint16(name[0])|uint16(name[1])<<8]; c != d {
 			return int(c) - int(d)
 		}
+		name = name[2:]
 	}
-	if len(name) > 2*len(f.upper) {
-		return -1
-	}
-	return 0
+	return -len(name)
 }
 
 // same reports whether name is f in the same case.

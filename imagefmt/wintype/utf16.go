@@ -34,8 +34,10 @@ func appendWTF8(out []byte, c rune) []byte {
 
 // EncodeUTF16 converts WTF-8 to UTF-16 code units, the reverse of DecodeUTF16. A byte that belongs to no character
 // becomes U+FFFD.
-func EncodeUTF16(s string) []uint16 {
-	out := make([]uint16, 0, len(s))
+func EncodeUTF16(s string) []uint16 { return AppendUTF16(make([]uint16, 0, len(s)), s) }
+
+// AppendUTF16 is EncodeUTF16 that appends to out.
+func AppendUTF16(out []uint16, s string) []uint16 {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		if r == utf8.RuneError && n == 1 && len(s) >= 3 && s[0] == 0xed && s[1]&0xe0 == 0xa0 && s[2]&0xc0 == 0x80 {

@@ -35,6 +35,8 @@ type Options struct {
 	// DiffArea names files of VSS copied out of System Volume Information, or directories of them. They are used for
 	// snapshots whose catalog or store the images lack.
 	DiffArea []string
+	// CacheBytes bounds what all file systems of the Set keep in memory of what they read; 0 is ntfs.DefaultCache.
+	CacheBytes int64
 }
 
 // Set is all that was found in the images given.
@@ -43,6 +45,7 @@ type Set struct {
 	Volumes []*Volume
 	points  []*Point // by Number
 	opts    Options
+	cache   *ntfs.Cache
 
 	captured []diffstore.File // of Options.DiffArea
 	closers  []io.Closer
@@ -62,7 +65,7 @@ type Image struct {
 // Open opens every image. Volumes that cannot be understood are listed with their damage; an image that cannot be
 // opened at all is an error, since leaving it out would hide points in time.
 func Open(paths []string, opts Options) (*Set, error) {
-	s := &Set{opts: opts}
+	s := &Set{opts: opts, cache: ntfs.NewCache(opts.CacheBytes)}
 	if err := s.openStoreFiles(opts.DiffArea); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

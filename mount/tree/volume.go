@@ -177,7 +177,7 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, CacheBytes: s.cacheShare(), Warn: func(err error) {
+		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Cache: s.cache, Warn: func(err error) {
 			s.warn(fmt.Errorf("%s@%s: %w", v.Name, name, err))
 		}})
 		if err != nil {
@@ -187,12 +187,6 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 	})
 	s.points = append(s.points, p)
 	v.Points = append(v.Points, p)
-}
-
-// cacheShare divides what the record caches may take in all among the points.
-func (s *Set) cacheShare() int64 {
-	const all, most, least = 256 << 20, 32 << 20, 1 << 20
-	return min(max(all/int64(len(s.points)+1), least), most)
 }
 
 // Current returns the volume as imaged.
