@@ -51,30 +51,32 @@ type attribute struct {
 	err error // set, beside typ, name and low, when a record named by the attribute list is missing or damaged
 }
 
-// decodeAttribute decodes the attribute record that is all of b; off is where b lies, for errors.
-func decodeAttribute(b []byte, off int64) (attribute, error) {
+// decode decodes the attribute record that is all of b; off is where b lies, for errors. It works in place, because all
+// that is done with a volume starts with it.
+func (a *attribute) decode(b []byte, off int64) error {
 	le := binary.LittleEndian
+	*a = attribute{}
 	if len(b) < 24 {
-		return attribute{}, layer.Corrupt("attribute", off, "%d bytes, want 24 at least", len(b))
+		return layer.Corrupt("attribute", off, "%d bytes, want 24 at least", len(b))
 	}
-	a := attribute{typ: le.Uint32(b[0:]), resident: b[8] == 0}
+	a.typ, a.resident = le.Uint32(b[0:]), b[8] == 0
 	nameLen, nameOff := int(b[9]), int(le.Uint16(b[10:]))
 	a.flags, a.id = le.Uint16(b[12:]), le.Uint16(b[14:])
 	if nameLen > 0 {
 		if nameOff+2*nameLen > len(b) {
-			return a, layer.Corrupt("attribute", off, "name of %d characters at 0x%x of 0x%x bytes", nameLen, nameOff, len(b))
+			return layer.Corrupt("attribute", off, "name of %d characters at 0x%x of 0x%x bytes", nameLen, nameOff, len(b))
 		}
 		a.name = b[nameOff:][:2*nameLen]
 	}
 	if !a.resident {
-		return a, a.decodeMapped(b, off)
+		return a.decodeMapped(b, off)
 	}
 	n, at := le.Uint32(b[16:]), le.Uint16(b[20:])
 	if uint64(at)+uint64(n) > uint64(len(b)) {
-		return a, layer.Corrupt("attribute", off, "value of 0x%x bytes at 0x%x of 0x%x", n, at, len(b))
+		return layer.Corrupt("attribute", off, "value of 0x%x bytes at 0x%x of 0x%x", n, at, len(b))
 	}
 	a.value = b[at:][:n]
-	return a, nil
+	return nil
 }
 
 // decodeMapped decodes what is special to a non-resident attribute.
@@ -148,6 +150,6 @@ func (c *cursor) next() bool {
 		return false
 	}
 	c.raw, c.rest = c.rest[:n], c.rest[n:]
-	c.attribute, c.attribute.err = decodeAttribute(c.raw, c.off)
+	c.attribute.err = c.attribute.decode(c.raw, c.off)
 	return true
 }

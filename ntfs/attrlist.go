@@ -120,8 +120,8 @@ func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
 		c := ext.cursor()
 		for c.next() {
 			if c.typ == e.typ && c.id == e.id && c.low == e.low && bytes.Equal(c.name, e.name) {
-				a, err := decodeAttribute(bytes.Clone(c.raw), c.off)
-				a.err = err
+				var a attribute
+				a.err = a.decode(bytes.Clone(c.raw), c.off)
 				return a
 			}
 		}

@@ -22,6 +22,9 @@ func BenchmarkTree(b *testing.B) {
 		names := make([]string, 4096)
 		for i := range names {
 			names[i] = name(r.IntN(100000))
+			if _, err := flat.Child(names[i]); err != nil { // warm
+				b.Fatal(err)
+			}
 		}
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
@@ -34,6 +37,21 @@ func BenchmarkTree(b *testing.B) {
 		for b.Loop() {
 			if _, err := tree.Lookup("tree/a3/b4/c5/doc003.txt"); err != nil {
 				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("names of 100000", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			n := 0
+			for e, err := range flat.Entries() {
+				if err != nil || e.Name == "" {
+					b.Fatal(e, err)
+				}
+				n++
+			}
+			if n != 100000 {
+				b.Fatal(n)
 			}
 		}
 	})
@@ -57,8 +75,15 @@ func BenchmarkTree(b *testing.B) {
 	b.Run("whole MFT", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			for i := range tree.Records() {
-				tree.Node(ntfs.Ref{Record: i})
+			n := 0
+			for x, err := range tree.Nodes() {
+				if err != nil {
+					b.Fatal(err)
+				}
+				n += x.Links
+			}
+			if n < 100000 {
+				b.Fatal(n)
 			}
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(tree.Records()), "ns/record")

@@ -156,7 +156,8 @@ func TestDecodeAttribute(t *testing.T) {
 	b := numbered(80)
 	b[9], b[10], b[11] = 2, 72, 0
 	copy(b[16:], []byte{1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 76, 0})
-	got, err := decodeAttribute(b, 0)
+	var got attribute
+	err := got.decode(b, 0)
 	want := attribute{typ: 0x04030201, name: b[72:76], flags: 0x0e0d, id: 0x100f, low: 1, high: 9, allocated: 0x302f2e2d2c2b2a29,
 		size: 0x3837363534333231, initialized: 0x403f3e3d3c3b3a39, taken: 0x4847464544434241, pairs: b[76:], unit: 35}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -165,7 +166,7 @@ func TestDecodeAttribute(t *testing.T) {
 	b = numbered(40)
 	copy(b[8:], []byte{0, 1, 24, 0})
 	copy(b[16:], []byte{5, 0, 0, 0, 32, 0})
-	got, err = decodeAttribute(b, 0)
+	err = got.decode(b, 0)
 	want = attribute{typ: 0x04030201, resident: true, name: b[24:26], flags: 0x0e0d, id: 0x100f, value: b[32:37]}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("resident: %+v, %v, want %+v", got, err, want)

@@ -16,16 +16,23 @@ type listing struct {
 	yield    func(Entry, error) bool
 	done     bool
 	seen     []uint64 // bit set of the index blocks read
-	text     []byte   // of the names of a node, which share one string
-	lens     []int    // of those names, of each node on the way down
-	one      []byte   // an index block
-	win      []byte   // index blocks read ahead, from winFirst
+	text     []byte   // the names of a node, which share one string
+	open     []openEntry
+	one      []byte // an index block
+	win      []byte // index blocks read ahead, from winFirst
 	winFirst int64
 	last     int64  // block asked for last
 	paired   uint64 // zero when each 8.3 name has a long name
 	short    bool   // there are 8.3 names
 	errs     []error
 	problems int
+}
+
+// An openEntry is an entry of one of the nodes on the way down.
+type openEntry struct {
+	indexEntry
+	name  int // bytes
+	shown bool
 }
 
 func (l *listing) note(err error) {
@@ -39,53 +46,48 @@ func (l *listing) note(err error) {
 
 // walk lists a node and what is below it, in order.
 func (l *listing) walk(node []byte, depth int) {
-	first := len(l.lens)
-	names, at := l.names(node), first
-	for len(node) > 0 && !l.done {
-		e, rest, err := nextEntry(node)
-		if err != nil {
-			l.note(err)
-			break
+	first := len(l.open)
+	names, err := l.decode(node)
+	end := len(l.open)
+	for i := first; i < end && !l.done; i++ {
+		if child := l.open[i].child; child >= 0 {
+			l.descend(child, depth+1)
+			l.open = l.open[:end]
 		}
-		if e.child >= 0 {
-			l.descend(e.child, depth+1)
-		}
-		if e.last {
-			break
-		}
-		if l.shows(&e) {
-			n := l.lens[at]
-			l.give(&e, names[:n])
-			names, at = names[n:], at+1
-		} else if e.key[65] == NamespaceDOS {
+		switch e := &l.open[i]; {
+		case e.shown:
+			l.give(&e.indexEntry, names[:e.name])
+			names = names[e.name:]
+		case !e.last && e.key[65] == NamespaceDOS:
 			l.short = true
 			l.paired ^= e.ref.mix()
 		}
-		node = rest
 	}
-	l.lens = l.lens[:first]
+	l.open = l.open[:first]
+	l.note(err)
 }
 
-// names returns the names of a node that will be shown in a row, and appends their lengths to lens.
-func (l *listing) names(node []byte) string {
+// decode appends the entries of a node to open, and returns the names of those that will be shown in a row. With an
+// error, the entries before the damage are there.
+func (l *listing) decode(node []byte) (names string, err error) {
 	l.text = l.text[:0]
-	for len(node) > 0 {
-		e, rest, err := nextEntry(node)
-		if err != nil || e.last {
+	for last := false; len(node) > 0 && !last; {
+		e := openEntry{}
+		if e.indexEntry, node, err = nextEntry(node); err != nil {
 			break
 		}
-		if l.shows(&e) {
+		if last = e.last; !last && shows(&e.indexEntry) {
 			before := len(l.text)
-			l.text = appendName(l.text, e.name())
-			l.lens = append(l.lens, len(l.text)-before)
+			l.text = appendName(l.text, e.indexEntry.name())
+			e.shown, e.name = true, len(l.text)-before
 		}
-		node = rest
+		l.open = append(l.open, e)
 	}
-	return string(l.text)
+	return string(l.text), err
 }
 
 // shows reports whether an entry is listed: no 8.3 name, and not the root in itself.
-func (l *listing) shows(e *indexEntry) bool {
+func shows(e *indexEntry) bool {
 	return e.key[65] != NamespaceDOS && (e.ref.Record != recordRoot || string(e.name()) != ".\x00")
 }
 
@@ -176,7 +178,7 @@ func (l *listing) sweep() {
 				l.note(err)
 				break
 			}
-			if l.shows(&e) {
+			if shows(&e) {
 				l.give(&e, wintype.DecodeUTF16(e.name()))
 			}
 			node = rest
@@ -204,12 +206,21 @@ func (l *listing) unpaired() {
 // appendName appends UTF-16LE as WTF-8.
 func appendName(out []byte, name []byte) []byte {
 	start := len(out)
-	for i := 0; i+1 < len(name); i += 2 {
-		c := binary.LittleEndian.Uint16(name[i:])
+	for at := name; ; {
+		if len(at) >= 8 { // four units at once, as long as they are ASCII
+			v := binary.LittleEndian.Uint64(at)
+			if v&0xff80ff80ff80ff80 == 0 {
+				out, at = append(out, byte(v), byte(v>>16), byte(v>>32), byte(v>>48)), at[8:]
+				continue
+			}
+		}
+		if len(at) < 2 {
+			return out
+		}
+		c := binary.LittleEndian.Uint16(at)
 		if c >= 0x80 {
 			return append(out[:start], wintype.DecodeUTF16(name)...)
 		}
-		out = append(out, byte(c))
+		out, at = append(out, byte(c)), at[2:]
 	}
-	return out
 }

@@ -138,7 +138,13 @@ func (t *Tree) Node(r Ref) (*Node, error) {
 }
 
 func (t *Tree) newNode(r *fileRecord) *Node {
-	n := &Node{Ref: r.ref, tree: t}
+	n := new(Node)
+	t.fillNode(n, r)
+	return n
+}
+
+func (t *Tree) fillNode(n *Node, r *fileRecord) {
+	*n = Node{Ref: r.ref, tree: t}
 	c := r.cursor()
 	listed := false
 	for !listed && c.next() {
@@ -163,7 +169,6 @@ func (t *Tree) newNode(r *fileRecord) *Node {
 	if n.Damage != nil {
 		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
 	}
-	return n
 }
 
 func isLink(tag uint32) bool { return tag == TagSymlink || tag == TagMountPoint || tag == TagLXSymlink }

@@ -42,9 +42,15 @@ func first(s Source, off, n int64) (Extent, error) {
 	case Locator:
 		return m.At(off, n)
 	case Mapper:
-		for e, err := range m.Extents(off, n) {
-			return e, err
-		}
+		return firstOf(m, off, n)
 	}
 	return Extent{Off: off, Len: n, Base: s, BaseOff: off}, nil
+}
+
+// firstOf is apart because its loop costs allocations, which a Locator and a leaf are not to pay.
+func firstOf(m Mapper, off, n int64) (Extent, error) {
+	for e, err := range m.Extents(off, n) {
+		return e, err
+	}
+	return Extent{Off: off, Len: n}, Corrupt("range", off, "not described by the layer that holds it")
 }

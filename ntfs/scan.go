@@ -1,0 +1,96 @@
+package ntfs
+
+import (
+	"fmt"
+	"iter"
+	"runtime"
+
+	"snapmount/imagefmt/layer"
+)
+
+// scanWindow is how much of the $MFT is read at once when all of it is.
+const scanWindow = 512 << 10
+
+// Nodes yields the node of every base record in use, by record number. A record that is damaged is an error beside a
+// node that has no more than its number. What is yielded is overwritten later: copy a node to keep it.
+//
+// The $MFT is read in large pieces, past the cache, on all processors. It takes memory for a few pieces, whatever the
+// size of the $MFT.
+func (t *Tree) Nodes() iter.Seq2[*Node, error] {
+	return func(yield func(*Node, error) bool) {
+		for w := range t.windows((*window).findNodes) {
+			for i := range w.nodes {
+				n := &w.nodes[i]
+				if !yield(n, w.errs[n.Ref.Record]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A window is a piece of the $MFT and what was found in it.
+type window struct {
+	chunk
+	t     *Tree
+	first uint64 // record
+	nodes []Node
+	errs  map[uint64]error // by record number
+}
+
+// findNodes decodes the base records in use.
+func (w *window) findNodes() {
+	for at := range uint64(len(w.data) / w.t.geo.record) {
+		number := w.first + at
+		r, err := w.record(w.t, number, at)
+		if err == nil && (r.flags&recordInUse == 0 || r.base != Ref{}) {
+			continue
+		}
+		w.nodes = append(w.nodes, Node{Ref: Ref{Record: number}, tree: w.t})
+		if err == nil {
+			w.t.fillNode(&w.nodes[len(w.nodes)-1], &r)
+			continue
+		}
+		if w.errs == nil {
+			w.errs = map[uint64]error{}
+		}
+		w.errs[number] = fmt.Errorf("record %d: %w", number, err)
+	}
+}
+
+// windows yields the $MFT piece by piece, each valid until the next one. The pieces after it are read and given to
+// find in the meantime.
+func (t *Tree) windows(find func(*window)) iter.Seq[*window] {
+	return func(yield func(*window) bool) {
+		end, next := int64(t.records)*int64(t.geo.record), int64(0)
+		var coming []chan *window // oldest first
+		read := func(w *window) {
+			n := layer.Clip(end, next, scanWindow)
+			if n == 0 {
+				return
+			}
+			done, off := make(chan *window, 1), next
+			coming, next = append(coming, done), next+n
+			go func() {
+				w.data, w.first, w.nodes, w.errs = w.data[:n], uint64(off)/uint64(t.geo.record), w.nodes[:0], nil
+				t.readRecords(&w.chunk, off)
+				find(w)
+				done <- w
+			}()
+		}
+		for range runtime.GOMAXPROCS(0) + 1 {
+			read(&window{t: t, chunk: chunk{data: make([]byte, 0, min(end, scanWindow))}})
+		}
+		for more := true; more && len(coming) > 0; {
+			w := <-coming[0]
+			coming = coming[1:]
+			more = yield(w)
+			if more {
+				read(w)
+			}
+		}
+		for _, c := range coming { // nothing is to be read after the end
+			<-c
+		}
+	}
+}
