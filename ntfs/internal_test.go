@@ -203,16 +203,17 @@ func TestDecodeFileName(t *testing.T) {
 	}
 }
 
-func TestNextEntry(t *testing.T) {
+func TestIndexEntry(t *testing.T) {
 	b := numbered(96)
 	copy(b[8:], []byte{96, 0, 70, 0, 1, 0})
 	b[16+64] = 2
-	e, rest, err := nextEntry(b)
+	var e indexEntry
+	rest, err := e.decode(b)
 	if err != nil || len(rest) != 0 || e.ref != (Ref{0x060504030201, 0x0807}) || e.child != 0x605f5e5d5c5b5a59 || !bytes.Equal(e.key, b[16:86]) || e.last {
 		t.Errorf("%+v, %d left, %v", e, len(rest), err)
 	}
 	b[16+64] = 200
-	if _, _, err := nextEntry(b); !errors.Is(err, layer.ErrCorrupt) {
+	if _, err := e.decode(b); !errors.Is(err, layer.ErrCorrupt) {
 		t.Errorf("name past the key: error %v", err)
 	}
 }

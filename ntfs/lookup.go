@@ -84,8 +84,9 @@ func (e *indexEntry) name() []byte { return e.key[fileNameLen:][:2*int(e.key[64]
 // node searches a node and the children that may hold the name. Names that differ in case only stand side by side, so
 // those are the child before the first larger name, and the children before names that match.
 func (s *search) node(node []byte, depth int) {
+	var e indexEntry
 	for len(node) > 0 {
-		e, rest, err := nextEntry(node)
+		rest, err := e.decode(node)
 		if err != nil {
 			s.fail(err)
 			return
@@ -153,8 +154,9 @@ func (d *directory) all(f func(*indexEntry) bool) {
 
 // eachEntry calls f for the entries of a node until it reports false.
 func eachEntry(node []byte, f func(*indexEntry) bool) bool {
+	var e indexEntry
 	for len(node) > 0 {
-		e, rest, err := nextEntry(node)
+		rest, err := e.decode(node)
 		if err != nil || e.last {
 			break
 		}

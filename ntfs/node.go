@@ -15,7 +15,10 @@ type Ref struct {
 	Seq    uint16
 }
 
-func decodeRef(v uint64) Ref { return Ref{Record: v & (1<<48 - 1), Seq: uint16(v >> 48)} }
+// recordMask is the part of a reference that is the record number.
+const recordMask = 1<<48 - 1
+
+func decodeRef(v uint64) Ref { return Ref{Record: v & recordMask, Seq: uint16(v >> 48)} }
 
 // mix spreads the bits of a reference, so that sets of them can be told apart by their combined bits.
 func (r Ref) mix() uint64 {
