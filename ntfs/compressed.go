@@ -7,7 +7,11 @@ import (
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/codec"
 )
+
+// lznt1Chunk is how much output each chunk of LZNT1 stands for.
+const lznt1Chunk = 4096
 
 // maxUnit is the most bytes that a compression unit can have: 16 clusters of 4 KiB.
 const maxUnit = 64 << 10
@@ -120,18 +124,9 @@ func (u unitSource) Size() int64 { return u.s.unit }
 
 func (u unitSource) String() string { return fmt.Sprintf("unpacked from compression unit %d", u.index) }
 
-// unkept says why the clusters of the unit are not all in the image, nil when they are.
-func (u unitSource) unkept() error {
-	for _, err := range Unkept(u.raw()) {
-		return err
-	}
-	return nil
-}
-
-// raw gives the clusters of the unit.
-func (u unitSource) raw() layer.Mapper {
-	s, _ := layer.Section(u.s.raw, u.index*u.s.unit, min(u.s.unit, u.s.raw.size-u.index*u.s.unit))
-	return s
+// packed gives the clusters of the unit.
+func (u unitSource) packed() (layer.Mapper, error) {
+	return layer.Section(u.s.raw, u.index*u.s.unit, min(u.s.unit, u.s.raw.size-u.index*u.s.unit))
 }
 
 func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
@@ -171,7 +166,12 @@ type lznt1Unit struct {
 
 func newLZNT1(raw []byte, size int64) *lznt1Unit {
 	u := &lznt1Unit{raw: raw, out: make([]atomic.Pointer[[lznt1Chunk]byte], (size+lznt1Chunk-1)/lznt1Chunk)}
-	u.starts, u.broken = chunkStarts(raw, len(u.out))
+	for rest := raw; len(u.starts) < len(u.out) && len(rest) > 0 && u.broken == nil; {
+		start := len(raw) - len(rest)
+		if rest, u.broken = codec.LZNT1Skip(rest, 1); u.broken == nil {
+			u.starts = append(u.starts, start)
+		}
+	}
 	return u
 }
 
@@ -204,9 +204,9 @@ func (u *lznt1Unit) read(p []byte, off int64) error {
 }
 
 func (u *lznt1Unit) unpack(out []byte, i int) error {
-	clear(out)
 	if i < len(u.starts) {
-		return decompressLZNT1(out, u.raw[u.starts[i]:])
+		return codec.LZNT1Chunk(out, u.raw[u.starts[i]:])
 	}
+	clear(out)
 	return u.broken
 }

@@ -47,6 +47,10 @@ type Reparse struct {
 	// TagLXSymlink, in Linux's. Relative is of symbolic links only.
 	Target, Print string
 	Relative      bool
+
+	AppExec *AppExecLink // of app execution aliases, else nil
+	WOF     *WOF         // of TagWOF, else nil
+	NFS     *NFS         // of what the NFS server made, else nil; its symbolic links have a Target
 }
 
 // Reparse decodes the node's reparse point. It wraps fs.ErrNotExist when there is none.
@@ -96,6 +100,16 @@ func decodeReparse(b []byte) (*Reparse, error) {
 		}
 		r.Target = string(r.Data[4:])
 		r.Relative = !strings.HasPrefix(r.Target, "/")
+	case tagAppExecLink:
+		l, err := decodeAppExecLink(r.Data)
+		r.AppExec = l
+		return r, err
+	case TagWOF:
+		w, err := decodeWOF(r.Data)
+		r.WOF = w
+		return r, err
+	case tagNFS:
+		return r, r.decodeNFS()
 	}
 	return r, nil
 }

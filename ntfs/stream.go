@@ -221,8 +221,8 @@ func (t *Tree) streamInfo(a *attribute) StreamInfo {
 }
 
 // Stream opens the $DATA attribute of that name, "" for the unnamed one. Case is as in Child. It wraps fs.ErrNotExist
-// when there is none, and layer.ErrUnsupported when what the volume keeps is not the content as such: compressed or
-// encrypted, or left to another program by a reparse point.
+// when there is none, and layer.ErrUnsupported when what the volume keeps is not the content: encrypted without
+// Options.Ciphertext, or left to another program by a reparse point.
 func (n *Node) Stream(name string) (layer.Mapper, error) {
 	list, damage := n.attributes()
 	extents := n.tree.pickStream(list, name)
@@ -232,10 +232,10 @@ func (n *Node) Stream(name string) (layer.Mapper, error) {
 		}
 		return nil, fmt.Errorf("%v: stream %q: %w", n.Ref, name, fs.ErrNotExist)
 	}
-	return n.openStream(extents, name)
+	return n.openStream(list, extents, name)
 }
 
-func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error) {
+func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper, error) {
 	a, ref := &extents[0], n.Ref
 	label := func() string {
 		if name == "" {
@@ -243,7 +243,10 @@ func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error
 		}
 		return fmt.Sprintf("%v: stream %q", ref, name)
 	}
-	if a.flags&flagEncrypted != 0 {
+	if name == "" && n.ReparseTag == TagWOF && a.err == nil {
+		return n.openWOF(list, label)
+	}
+	if a.flags&flagEncrypted != 0 && !n.tree.opts.Ciphertext {
 		return nil, fmt.Errorf("%s: encrypted (EFS): %w", label(), layer.ErrUnsupported)
 	}
 	if method := a.flags & flagCompressed; method > 1 && !a.resident {
@@ -266,10 +269,22 @@ func (n *Node) openStream(extents []attribute, name string) (layer.Mapper, error
 			return nil, err
 		}
 	}
-	if a.flags&flagCompressed != 0 {
+	switch {
+	case a.flags&flagEncrypted != 0:
+		return s.ciphertext(), nil
+	case a.flags&flagCompressed != 0:
 		return s.decompress(a.unit)
 	}
 	return s, nil
+}
+
+// ciphertext extends s to whole blocks of encryption, of 512 bytes, without which its end could not be decrypted.
+func (s *stream) ciphertext() *stream {
+	const block = 512
+	room := s.runs.end() * int64(s.t.geo.cluster)
+	round := func(n int64) int64 { return max(n, min((n+block-1)/block*block, room)) }
+	s.size, s.initialized = round(s.size), round(s.initialized)
+	return s
 }
 
 // pickStream returns the extents of the $DATA attribute of that name: exactly, else whatever the case.
@@ -312,13 +327,18 @@ func (n *Node) Clusters() (layer.Mapper, error) {
 	return s, nil
 }
 
+// packed is a leaf that unpacks what is kept elsewhere.
+type packed interface {
+	packed() (layer.Mapper, error)
+}
+
 // Unkept yields the ranges of a stream whose content is not in the image: unknown to the layers below (the error wraps
 // layer.ErrUnknown), or damaged. It reads tables, no data.
 func Unkept(m layer.Mapper) iter.Seq2[layer.Extent, error] {
 	return func(yield func(layer.Extent, error) bool) {
 		for e, err := range layer.Resolve(m, 0, m.Size()) {
-			if u, ok := e.Base.(unitSource); ok && err == nil {
-				err = u.unkept()
+			if p, ok := e.Base.(packed); ok && err == nil {
+				err = unkept(p)
 			}
 			if err == nil && e.Kind == layer.Unknown {
 				err = layer.ErrUnknown
@@ -328,4 +348,16 @@ func Unkept(m layer.Mapper) iter.Seq2[layer.Extent, error] {
 			}
 		}
 	}
+}
+
+// unkept says why what p unpacks is not all in the image, nil when it is.
+func unkept(p packed) error {
+	m, err := p.packed()
+	if err != nil {
+		return err
+	}
+	for _, err := range Unkept(m) {
+		return err
+	}
+	return nil
 }

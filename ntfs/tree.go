@@ -40,8 +40,10 @@ var (
 // Options tune a Tree. The zero value works.
 type Options struct {
 	Unknown UnknownPolicy
-	Cache   *Cache      // shared with other trees; nil is one of its own
-	Warn    func(error) // is told what was wrong and could be helped; called concurrently
+	// Ciphertext gives files encrypted by EFS as the bytes on the disk, up to a whole block of 512. Else they are refused.
+	Ciphertext bool
+	Cache      *Cache      // shared with other trees; nil is one of its own
+	Warn       func(error) // is told what was wrong and could be helped; called concurrently
 }
 
 // Tree is an NTFS volume.

@@ -25,8 +25,9 @@ var (
 	feat512 = volume{"feat512", "build_feat.py", []string{"feat512", "512", "512"}, []string{"N_FRAGDIR=300"}}
 	feat64K = volume{"feat64k", "build_feat.py", []string{"feat64k", "65536", "512"}, []string{"N_FRAGDIR=300"}}
 	feat4Kn = volume{"feat4kn", "build_feat.py", []string{"feat4kn", "4096", "4096"}, []string{"N_FRAGDIR=1500"}}
-	frag    = volume{"frag", "build_frag.py", nil, []string{"NS=40000", "NB=6000", "ND=20000"}}
-	files   = volume{"files200k", "build_files200k.py", nil, []string{"N_TREE=5000"}}
+	frag    = volume{"frag", "build_frag.py", nil, nil}
+	big     = volume{"big", "build_big.py", nil, nil}
+	files   = volume{"files200k", "build_files200k.py", nil, nil}
 )
 
 // build returns the path of the volume's image, made once per user and kept in the cache folder. It skips the test,

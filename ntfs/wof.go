@@ -1,0 +1,180 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/codec"
+)
+
+// wofStream is the named stream in which WOF keeps the content of a file.
+const wofStream = "WofCompressedData"
+
+// A wof is the content of a file that the Windows Overlay Filter keeps compressed. The stream that it is kept in starts
+// with a table: for each chunk but the first, the offset of its data from the end of the table, in 4 bytes or, for a
+// content over 4 GiB, in 8. A chunk that would not shrink is kept as it is.
+type wof struct {
+	t      *Tree
+	label  func() string
+	kept   layer.Mapper
+	size   int64 // bytes of content
+	chunk  int64 // bytes of content of each chunk but the last
+	entry  int64 // bytes of a table entry
+	table  int64 // bytes of the table
+	format uint32
+}
+
+// wofLZX is the one format that is no XPRESS.
+const wofLZX = 1
+
+// wofChunkSizes gives the bytes of content of a chunk by format: XPRESS4K, LZX, XPRESS8K, XPRESS16K.
+var wofChunkSizes = [...]int64{4 << 10, 32 << 10, 8 << 10, 16 << 10}
+
+// maxBounds is how many table entries are read at once.
+const maxBounds = 512
+
+// openWOF presents the content of a file that has WOF reparse data. Its unnamed stream is a hole of the size of the
+// content.
+func (n *Node) openWOF(list []attribute, label func() string) (layer.Mapper, error) {
+	r, err := n.Reparse()
+	if err != nil {
+		return nil, err
+	}
+	f := &wof{t: n.tree, label: label, size: n.Size, entry: 4, format: r.WOF.Format}
+	switch {
+	case r.WOF.Provider != WOFProviderFile:
+		return nil, fmt.Errorf("%s: content in a WIM archive (WOF provider %d): %w", label(), r.WOF.Provider, layer.ErrUnsupported)
+	case f.format >= uint32(len(wofChunkSizes)):
+		return nil, fmt.Errorf("%s: compressed by WOF in format %d: %w", label(), f.format, layer.ErrUnsupported)
+	}
+	f.chunk = wofChunkSizes[f.format]
+	if f.size > math.MaxUint32 {
+		f.entry = 8
+	}
+	extents := n.tree.pickStream(list, wofStream)
+	if len(extents) == 0 {
+		return nil, fmt.Errorf("%s: compressed by WOF, without a stream %s: %w", label(), wofStream, layer.ErrCorrupt)
+	}
+	if f.kept, err = n.openStream(list, extents, wofStream); err != nil {
+		return nil, err
+	}
+	if f.table = max((f.size-1)/f.chunk, 0) * f.entry; f.table > f.kept.Size() {
+		return nil, fmt.Errorf("%s: table of 0x%x bytes for 0x%x bytes of content, the stream has 0x%x: %w", label(), f.table, f.size, f.kept.Size(), layer.ErrCorrupt)
+	}
+	return f, nil
+}
+
+func (w *wof) Size() int64 { return w.size }
+
+func (w *wof) ReadAt(p []byte, off int64) (int, error) { return w.t.readAt(w, w.label, p, off) }
+
+// bounds returns where chunks from i on begin, and the last one ends, in the stream they are kept in. It reads the
+// table.
+func (w *wof) bounds(i, n int64) ([]int64, error) {
+	last := (w.size - 1) / w.chunk
+	out := make([]int64, 0, n+1)
+	if i == 0 {
+		out = append(out, w.table)
+	}
+	first := max(i-1, 0)
+	b := make([]byte, (min(i+n-1, last-1)-first+1)*w.entry)
+	if err := layer.ReadFull(w.kept, b, first*w.entry); err != nil {
+		return nil, err
+	}
+	for ; len(b) > 0; b = b[w.entry:] {
+		v := uint64(binary.LittleEndian.Uint32(b))
+		if w.entry == 8 {
+			v = binary.LittleEndian.Uint64(b)
+		}
+		out = append(out, w.table+int64(min(v, uint64(w.kept.Size()-w.table))))
+	}
+	if i+n > last {
+		out = append(out, w.kept.Size())
+	}
+	return out, nil
+}
+
+// content is the number of bytes that chunk i stands for.
+func (w *wof) content(i int64) int64 { return min(w.chunk, w.size-i*w.chunk) }
+
+// Extents tells where the content is: in the stream that keeps it where a chunk is as it is, else in a leaf of its own.
+func (w *wof) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		for end := off + layer.Clip(w.size, off, n); off < end; {
+			i := off / w.chunk
+			count := min((end-1)/w.chunk-i+1, maxBounds)
+			bounds, err := w.bounds(i, count)
+			if err != nil {
+				e := layer.Extent{Off: off, Len: min((i+count)*w.chunk, end) - off}
+				if off += e.Len; !yield(e, fmt.Errorf("%s: chunk table: %w", w.label(), err)) {
+					return
+				}
+				continue
+			}
+			for ; count > 0; i, count, bounds = i+1, count-1, bounds[1:] {
+				e := layer.Extent{Off: off, Len: min((i+1)*w.chunk, end) - off, Base: wofChunk{w, i}, BaseOff: off - i*w.chunk}
+				switch kept := bounds[1] - bounds[0]; {
+				case kept <= 0 || kept > w.content(i):
+					err = w.fail(i, fmt.Errorf("0x%x bytes kept of 0x%x: %w", kept, w.content(i), layer.ErrCorrupt))
+				case kept == w.content(i):
+					e.Base, e.BaseOff = w.kept, bounds[0]+e.BaseOff
+				}
+				if off += e.Len; !yield(e, err) {
+					return
+				}
+				err = nil
+			}
+		}
+	}
+}
+
+func (w *wof) fail(i int64, err error) error {
+	return fmt.Errorf("%s: WOF chunk at 0x%x: %w", w.label(), i*w.chunk, err)
+}
+
+// A wofChunk is a compressed chunk: a leaf Source that reads and unpacks when asked.
+type wofChunk struct {
+	w     *wof
+	index int64
+}
+
+// unpacked is the content of a chunk.
+type unpacked struct{ b []byte }
+
+func (u *unpacked) cost() int { return len(u.b) }
+
+func (c wofChunk) Size() int64 { return c.w.content(c.index) }
+
+func (c wofChunk) String() string { return fmt.Sprintf("unpacked from WOF chunk %d", c.index) }
+
+func (c wofChunk) ReadAt(p []byte, off int64) (int, error) {
+	w := c.w
+	bounds, err := w.bounds(c.index, 1)
+	var u *unpacked
+	if err == nil {
+		u, err = unitAt(w.t, w.kept, bounds[0], bounds[1]-bounds[0], int64(w.format)<<32|c.Size(), c.unpack)
+	}
+	if err != nil {
+		return 0, w.fail(c.index, err)
+	}
+	return (&bytesSource{u.b}).ReadAt(p, off)
+}
+
+func (c wofChunk) unpack(raw []byte) (*unpacked, error) {
+	u := &unpacked{make([]byte, c.Size())}
+	if c.w.format == wofLZX {
+		return u, codec.LZX(u.b, raw)
+	}
+	return u, codec.XPRESS(u.b, raw)
+}
+
+func (c wofChunk) packed() (layer.Mapper, error) {
+	bounds, err := c.w.bounds(c.index, 1)
+	if err != nil {
+		return nil, err
+	}
+	return layer.Section(c.w.kept, bounds[0], bounds[1]-bounds[0])
+}
