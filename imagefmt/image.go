@@ -62,7 +62,12 @@ func (i *Image) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(i
 func (i *Image) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 	return func(yield func(layer.Extent, error) bool) {
 		if n := layer.Clip(i.Size(), off, n); n > 0 {
-			yield(layer.Extent{Off: off, Len: n, Kind: layer.Data, Base: i.disk, BaseOff: off}, nil)
+			yield(i.At(off, n))
 		}
 	}
+}
+
+// At implements layer.Locator.
+func (i *Image) At(off, n int64) (layer.Extent, error) {
+	return layer.Extent{Off: off, Len: n, Kind: layer.Data, Base: i.disk, BaseOff: off}, nil
 }

@@ -78,18 +78,19 @@ func (s *Split) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(s
 // Extents implements layer.Mapper.
 func (s *Split) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(s.Size(), off, n)
-		// The first part that ends behind off; parts may be empty.
-		i := sort.Search(len(s.parts), func(i int) bool { return s.starts[i+1] > off })
-		for ; off < end; i++ {
-			k := min(end, s.starts[i+1]) - off
-			if k == 0 {
-				continue
-			}
-			if !yield(layer.Extent{Off: off, Len: k, Kind: layer.Data, Base: s.parts[i], BaseOff: off - s.starts[i]}, nil) {
+		for end := off + layer.Clip(s.Size(), off, n); off < end; {
+			e, _ := s.At(off, end-off)
+			if !yield(e, nil) {
 				return
 			}
-			off += k
+			off += e.Len
 		}
 	}
+}
+
+// At implements layer.Locator.
+func (s *Split) At(off, n int64) (layer.Extent, error) {
+	// The first part that ends behind off; parts may be empty.
+	i := sort.Search(len(s.parts), func(i int) bool { return s.starts[i+1] > off })
+	return layer.Extent{Off: off, Len: min(n, s.starts[i+1]-off), Kind: layer.Data, Base: s.parts[i], BaseOff: off - s.starts[i]}, nil
 }
