@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"diffstore":                {"imagefmt/layer", "imagefmt/wintype"},
 	"diffstore/vsstest":        {"diffstore", "imagefmt/layer", "imagefmt/wintype"},
 	"ntfs":                     {"imagefmt/layer", "imagefmt/wintype"},
+	"ntfs/usn":                 {"imagefmt/layer", "imagefmt/wintype"},
 	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},
 	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs"},
 	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs"},

@@ -6,6 +6,7 @@ import (
 
 	"snapmount/imagefmt/wintype"
 	"snapmount/mount/tree"
+	"snapmount/ntfs"
 )
 
 // report is what "info" tells, in its JSON form. schema grows when a field changes its meaning.
@@ -74,6 +75,7 @@ type pointReport struct {
 	Machine       *string  `json:"machine"`
 	ChangedBytes  *int64   `json:"changed_bytes"` // kept by this snapshot's own store
 	DiffArea      *string  `json:"diff_area"`     // local, or the volume that holds the store
+	Log           *string  `json:"log"`           // of the current state: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
 	Damage        *string  `json:"damage"`
 }
 
@@ -120,6 +122,9 @@ func reportPoint(s *tree.Set, p *tree.Point) pointReport {
 		if p.Volume.Damage != nil {
 			r.Damage = text(oneLine(p.Volume.Damage))
 		}
+		if t, err := p.Files(); err == nil {
+			r.Log = text(logWord(t.Log()))
+		}
 		return r
 	}
 	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
@@ -141,6 +146,19 @@ func reportPoint(s *tree.Set, p *tree.Point) pointReport {
 		r.ChangedBytes = &n
 	}
 	return r
+}
+
+// logWord says in a word what state a volume's $LogFile is in.
+func logWord(l ntfs.LogState, err error) string {
+	switch {
+	case err != nil || l.Damage != nil:
+		return "unknown"
+	case l.Empty:
+		return "empty"
+	case l.Clean:
+		return "clean"
+	}
+	return "dirty"
 }
 
 func text(s string) *string { return &s }

@@ -112,9 +112,9 @@ func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
 	ext, err := t.record(e.ref.Record)
 	switch {
 	case err != nil:
-	case ext.flags&recordInUse == 0 || ext.ref.Seq != e.ref.Seq:
+	case (ext.flags^r.flags)&recordInUse != 0 || ext.live().Seq != e.ref.Seq:
 		err = fmt.Errorf("%w: found %v", ErrStale, ext.ref)
-	case ext.base != r.ref && ext.ref != r.ref:
+	case ext.base != r.live() && ext.ref != r.ref:
 		err = fmt.Errorf("%w: it belongs to %v", layer.ErrCorrupt, ext.base)
 	default:
 		c := ext.cursor()

@@ -171,6 +171,8 @@ func exercise(t *testing.T, v []byte, upper *upcase) {
 		n.Child("inner")
 		n.Reparse()
 		n.Names()
+		tree.Paths(n)
+		n.Slack()
 		list, _ := n.Streams()
 		for _, info := range list[:min(len(list), 5)] {
 			s, err := n.Stream(info.Name)
@@ -186,7 +188,20 @@ func exercise(t *testing.T, v []byte, upper *upcase) {
 		}
 	}
 	tree.FreeClusters()
+	tree.Log()
+	tree.Journal()
 	count := 0
+	for n := range tree.Deleted() {
+		if count++; count > 1000 {
+			break
+		}
+		if n != nil {
+			tree.Paths(n)
+			n.Slack()
+			n.Reuse("")
+		}
+	}
+	count = 0
 	fs.WalkDir(tree.FS(), ".", func(string, fs.DirEntry, error) error {
 		if count++; count > 200 { // a directory may be its own ancestor
 			return fs.SkipAll

@@ -113,6 +113,7 @@ type Node struct {
 	Allocated  int64  // bytes of clusters of the unnamed stream, without holes; 0 when resident
 	HasData    bool   // the unnamed stream was found; without it and with Damage, Size is not known
 	Resident   bool   // the unnamed stream is in the record
+	Deleted    bool   // the record is not in use: see Tree.Deleted
 	ReparseTag uint32 // 0 for none
 	Damage     error  // what of the record could not be read, nil when it is sound; the rest of the node is there
 
@@ -147,7 +148,7 @@ func (t *Tree) newNode(r *fileRecord) *Node {
 }
 
 func (t *Tree) fillNode(n *Node, r *fileRecord) {
-	*n = Node{Ref: r.ref, tree: t}
+	*n = Node{Ref: r.ref, Deleted: r.flags&recordInUse == 0, tree: t}
 	c := r.cursor()
 	listed := false
 	for !listed && c.next() {
@@ -156,7 +157,7 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	}
 	n.Damage = errors.Join(n.Damage, c.err)
 	if listed {
-		*n = Node{Ref: r.ref, tree: t}
+		*n = Node{Ref: n.Ref, Deleted: n.Deleted, tree: t}
 		n.list, n.Damage = t.attributes(r)
 		for i := range n.list {
 			n.absorb(&n.list[i])

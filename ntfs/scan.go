@@ -8,7 +8,7 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
-// scanWindow is how much of the $MFT is read at once when all of it is.
+// scanWindow is how much is read at once of what is read from end to end.
 const scanWindow = 512 << 10
 
 // Nodes yields the node of every base record in use, by record number. A record that is damaged is an error beside a
@@ -62,9 +62,17 @@ func (w *window) findNodes() {
 // find in the meantime.
 func (t *Tree) windows(find func(*window)) iter.Seq[*window] {
 	return func(yield func(*window) bool) {
-		end, next := int64(t.records)*int64(t.geo.record), int64(0)
+		size := int64(t.geo.record)
+		end, next := int64(t.records)*size, int64(0)
 		var coming []chan *window // oldest first
 		read := func(w *window) {
+			for next < end { // a $MFT that has holes was made to be huge
+				e, err := layer.Leaf(t.mft, next, end-next)
+				if err != nil || e.Kind != layer.Zero || e.Len < size {
+					break
+				}
+				next += e.Len / size * size
+			}
 			n := layer.Clip(end, next, scanWindow)
 			if n == 0 {
 				return
@@ -72,7 +80,7 @@ func (t *Tree) windows(find func(*window)) iter.Seq[*window] {
 			done, off := make(chan *window, 1), next
 			coming, next = append(coming, done), next+n
 			go func() {
-				w.data, w.first, w.nodes, w.errs = w.data[:n], uint64(off)/uint64(t.geo.record), w.nodes[:0], nil
+				w.data, w.first, w.nodes, w.errs = w.data[:n], uint64(off/size), w.nodes[:0], nil
 				t.readRecords(&w.chunk, off)
 				find(w)
 				done <- w
