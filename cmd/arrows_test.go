@@ -22,11 +22,13 @@ var arrows = map[string][]string{
 	"imagefmt":                 {"imagefmt/layer", "imagefmt/wintype", "imagefmt/raw", "imagefmt/qcow2", "imagefmt/vhd"},
 	"diffstore":                {"imagefmt/layer", "imagefmt/wintype"},
 	"diffstore/vsstest":        {"diffstore", "imagefmt/layer", "imagefmt/wintype"},
-	"ntfs":                     {"imagefmt/layer", "imagefmt/wintype"},
+	"ntfs":                     {"imagefmt/layer", "imagefmt/wintype", "ntfs/codec"},
+	"ntfs/codec":               {"imagefmt/layer"},
 	"ntfs/usn":                 {"imagefmt/layer", "imagefmt/wintype"},
+	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
 	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},
 	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs"},
-	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs"},
+	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
 	"cmd/snapmount":            {"cmd"},
 	"testdata/make":            {"diffstore/vsstest", "imagefmt", "imagefmt/layer", "imagefmt/partition", "imagefmt/raw", "imagefmt/wintype", "ntfs"},
 }
@@ -38,6 +40,8 @@ var fences = map[string][]string{
 	"www.velocidex.com/":             {"ntfs"},
 	"github.com/RoaringBitmap":       {"diffstore", "diffstore/vsstest"},
 	"github.com/klauspost/compress/": {"imagefmt/qcow2"},
+	"github.com/maypok86/otter":      {"ntfs"},
+	"github.com/Microsoft/go-winio":  {}, // tests only
 }
 
 type listedPackage struct {

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
 
@@ -152,74 +150,3 @@ func (l *lister) fail(path string, err error) {
 	l.failed = true
 	fmt.Fprintf(l.errs, "snapmount: %s: %s\n", printable(path), oneLine(err))
 }
-
-func newStat(o *openFlags) *cobra.Command {
-	asJSON := false
-	c := &cobra.Command{
-		Use:   "stat LOCATION...",
-		Short: "Show all that is known of a file or directory",
-		Args:  args(cobra.MinimumNArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			for _, a := range args {
-				if err := statOne(c.OutOrStdout(), o, a, asJSON); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	return c
-}
-
-func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
-	s, t, n, stream, err := o.locateFile(location, false)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	path := "/" + strings.Trim(t.Path, "/")
-	e := describe(path, n)
-	if n.Kind == ntfs.KindFile || stream != "" {
-		e.Verdict = tree.Verdict(n, stream)
-	}
-	if asJSON {
-		return json.NewEncoder(w).Encode(e)
-	}
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(k, format string, v ...any) {
-		fmt.Fprintf(tab, "%s\t%s\n", k, printable(fmt.Sprintf(format, v...)))
-	}
-	row("path", "%s@%s:%s", t.Volume.Name, t.Point.Name, path)
-	row("kind", "%s", e.Kind)
-	row("size", "%d (%d allocated)", n.Size, n.Allocated)
-	row("modified", "%s", n.Times.Modified)
-	row("accessed", "%s", n.Times.Accessed)
-	row("changed", "%s", n.Times.Changed)
-	row("created", "%s", n.Times.Created)
-	row("reference", "%s", n.Ref)
-	row("attributes", "%s", strings.Join(e.Attributes, ", "))
-	names, err := n.Names()
-	for _, x := range names {
-		row("name", "%s in %s (%s)", x.Name, x.Parent, namespaces[x.Namespace&3])
-	}
-	if e.Target != nil {
-		row("target", "%s", string(*e.Target))
-	}
-	for _, st := range e.Streams {
-		row("stream", "%s (%d bytes)", string(st.Name), st.Size)
-	}
-	if e.Verdict != "" {
-		row("content", "%s", e.Verdict)
-	}
-	if e.Error != "" {
-		row("error", "%s", e.Error)
-	}
-	if ferr := tab.Flush(); ferr != nil {
-		return ferr
-	}
-	return err
-}
-
-// namespaces names the kinds of $FILE_NAME.
-var namespaces = [4]string{"POSIX", "Win32", "DOS", "Win32 and DOS"}

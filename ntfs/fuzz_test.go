@@ -126,6 +126,9 @@ func FuzzIndex(f *testing.F) {
 func FuzzReparse(f *testing.F) {
 	f.Add(reparseLink(TagSymlink, `..\a`, "b", 1, 0, 0, 0))
 	f.Add(reparseLink(TagMountPoint, `\??\C:\a`, "b"))
+	f.Add(reparseOf(tagAppExecLink, append([]byte{3, 0, 0, 0}, utf16le("a\x00b\x00c\x000\x00")...)))
+	f.Add(reparseOf(TagWOF, []byte{1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0}))
+	f.Add(reparseOf(tagNFS, []byte{'C', 'H', 'R', 0, 0, 0, 0, 0, 8, 0, 0, 0, 17, 0, 0, 0}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, err := decodeReparse(b); err == nil && (len(r.Data) > len(b) || len(r.Target) > 3*len(b)) {
 			t.Errorf("%+v", r)
@@ -139,7 +142,7 @@ func FuzzVolume(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0x0d, 7})
 	f.Add([]byte{0, 0, 0x40 + 5*4, 0x60, 9, 0, 1, 0x40, 0x11, 3})
 	f.Add([]byte{})
-	base, upper := tinyVolume(), new(upcase)
+	base, upper := metaVolume(), new(upcase)
 	f.Fuzz(func(t *testing.T, edits []byte) {
 		if len(edits) > 500 {
 			return
@@ -173,6 +176,9 @@ func exercise(t *testing.T, v []byte, upper *upcase) {
 		n.Names()
 		tree.Paths(n)
 		n.Slack()
+		n.Security()
+		n.ObjectID()
+		n.LX()
 		list, _ := n.Streams()
 		for _, info := range list[:min(len(list), 5)] {
 			s, err := n.Stream(info.Name)

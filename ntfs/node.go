@@ -115,7 +115,13 @@ type Node struct {
 	Resident   bool   // the unnamed stream is in the record
 	Deleted    bool   // the record is not in use: see Tree.Deleted
 	ReparseTag uint32 // 0 for none
-	Damage     error  // what of the record could not be read, nil when it is sound; the rest of the node is there
+
+	// Of $STANDARD_INFORMATION as NTFS 3 has it; zero on older volumes.
+	OwnerID, SecurityID uint32 // SecurityID is the key of the security descriptor in $Secure
+	QuotaCharged        uint64 // bytes
+	USN                 int64  // of the last record about the file in the change journal
+
+	Damage error // what of the record could not be read, nil when it is sound; the rest of the node is there
 
 	tree   *Tree
 	dir    bool
@@ -191,6 +197,10 @@ func (n *Node) absorb(a *attribute) {
 			return
 		}
 		n.Times, n.Attr = decodeTimes(a.value), FileAttr(le.Uint32(a.value[32:]))
+		if len(a.value) >= 72 {
+			n.OwnerID, n.SecurityID = le.Uint32(a.value[48:]), le.Uint32(a.value[52:])
+			n.QuotaCharged, n.USN = le.Uint64(a.value[56:]), int64(le.Uint64(a.value[64:]))
+		}
 	case a.typ == typeFileName && len(a.value) >= fileNameLen:
 		if n.Links == 0 {
 			n.parent = decodeRef(le.Uint64(a.value)).Record

@@ -12,6 +12,7 @@ import (
 	"math/bits"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -61,6 +62,7 @@ type Tree struct {
 	cache  *Cache
 	upcase func() *upcase
 	free   func() (int64, error)
+	secure atomic.Pointer[secureFile]
 }
 
 // Open reads the boot sector and the first file records of s. It wraps layer.ErrFormat when s holds no NTFS volume.

@@ -9,12 +9,9 @@ type buffer [1<<16 + 16]byte
 // maxInput is the most that a compressed chunk has: a longer one would have been stored as it is.
 const maxInput = 64 << 10
 
-// set copies an input of at most maxInput bytes and returns its length. As far as a load reaches, zeros follow.
-func (b *buffer) set(in []byte) uint {
-	n := copy(b[:maxInput], in)
-	clear(b[n:][:16])
-	return uint(n)
-}
+// set copies an input of at most maxInput bytes and returns its length. What a decoder takes from behind it is of no
+// account: it looks at its position in the end.
+func (b *buffer) set(in []byte) uint { return uint(copy(b[:maxInput], in)) }
 
 // words returns the four 16-bit little-endian words at i as a number, the first one highest.
 func (b *buffer) words(i uint16) uint64 {

@@ -5,8 +5,9 @@ import "sync"
 // lznt1Chunk is how many bytes of output a chunk of LZNT1 stands for.
 const lznt1Chunk = 4096
 
-// LZNT1 fills out from the chunks of a compression unit ([MS-XCA] 2.5), 4096 bytes from each. What a short chunk or chain
-// leaves of out is zero; a header of 0 ends the chain. What follows the chunks that out has room for is not looked at.
+// LZNT1 fills out from the chunks of a compression unit ([MS-XCA] 2.5), 4096 bytes from each. What a short chunk or
+// chain leaves of out is zero; a header of 0 ends the chain. What follows the chunks that out has room for is not
+// looked at.
 func LZNT1(out, in []byte) error {
 	for at := 0; at < len(out); at += lznt1Chunk {
 		rest, err := lznt1Next(out[at:min(at+lznt1Chunk, len(out))], in, at)
@@ -18,8 +19,8 @@ func LZNT1(out, in []byte) error {
 	return nil
 }
 
-// LZNT1Chunk fills out, at most 4096 bytes, from the chunk whose header in starts with. What a short chunk leaves is zero,
-// and everything is when the chain ends here.
+// LZNT1Chunk fills out, at most 4096 bytes, from the chunk whose header in starts with. What a short chunk leaves is
+// zero, and all is when the chain ends here. A compressed chunk of more than len(out) bytes is an error.
 func LZNT1Chunk(out, in []byte) error {
 	if len(out) > lznt1Chunk {
 		return corrupt("LZNT1", 0, "%d bytes asked of a chunk, more than %d", len(out), lznt1Chunk)
@@ -28,8 +29,8 @@ func LZNT1Chunk(out, in []byte) error {
 	return err
 }
 
-// LZNT1Skip returns what follows the first n chunks of in, for LZNT1Chunk: chunks need none of those before them. It is
-// empty when the chain ends before.
+// LZNT1Skip returns what follows the first n chunks of in, for LZNT1Chunk: a chunk needs none of those before it. It
+// is empty when the chain ends before.
 func LZNT1Skip(in []byte, n int) ([]byte, error) {
 	for i := range n {
 		chunk, rest, err := lznt1Split(in, i*lznt1Chunk)
@@ -80,11 +81,12 @@ const lznt1Input = 2 * lznt1Chunk
 
 var lznt1Buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// lznt1Tokens decodes the tokens of a compressed chunk, which go up to end, and returns how many bytes that makes,
-// at most size, and what was wrong if anything. Each group of eight tokens comes after a byte of flags, lowest bit first: 0 for a literal
-// byte, 1 for a copy of 16 bits: the further the output, the more of them are distance.
+// lznt1Tokens decodes the tokens of a compressed chunk, which go up to end, and returns how many bytes that makes, at
+// most size, and what was wrong if anything. Each group of eight tokens comes after a byte of flags, lowest bit first:
+// 0 for a literal byte, 1 for a copy of 16 bits: the further the output, the more of them are distance.
 //
-// Which of the two a token is cannot be foretold, so there is no branch on it.
+// Which of the two a token is cannot be foretold, so there is no branch on it: a literal is a copy of one byte from the
+// input, its distance 0.
 func lznt1Tokens(b *buffer, end, size uint) (at uint, wrong string) {
 	lengthBits, far := uint(12), uint(16)
 	for pos := uint(lznt1Input); pos < end; {
@@ -115,7 +117,7 @@ func lznt1Tokens(b *buffer, end, size uint) (at uint, wrong string) {
 			if dist > at || n > size-at {
 				return at, "copy from before the start, or more than the chunk holds"
 			}
-			if n > 16 || dist-1 < 7 {
+			if n > 16 || dist-1 < 7 { // not 0
 				copyMatch(b[:], int(at), int(dist), int(n))
 			} else {
 				b.move(uint16(at), uint16(from))

@@ -35,15 +35,20 @@ func XPRESS(out, in []byte) error {
 		return corrupt("XPRESS", 0, "code lengths that make no prefix code")
 	}
 	end := d.in.set(in[xpressLens:])
-	if at, wrong := d.decode(uint(len(out)), end); wrong != "" {
+	at, used, wrong := d.decode(uint(len(out)), end)
+	if used > end {
+		wrong = "input ends before"
+	}
+	if wrong != "" {
 		return corrupt("XPRESS", int(at), "%s", wrong)
 	}
 	copy(out, d.out[:])
 	return nil
 }
 
-// decode makes size bytes of the end bytes of input. It returns how many it made, and what was wrong if anything.
-func (d *xpressDecoder) decode(size, end uint) (at uint, wrong string) {
+// decode makes size bytes of the end bytes of input. It returns how many it made and used, and what was wrong if
+// anything.
+func (d *xpressDecoder) decode(size, end uint) (at, used uint, wrong string) {
 	var pos, base uint // pos counts the bits in words, base the bytes between them
 	for at < size {
 		v := d.in.words(uint16(pos/16*2+base)) << (pos & 15) // 49 bits at least: up to two codes and an offset
@@ -67,11 +72,13 @@ func (d *xpressDecoder) decode(size, end uint) (at uint, wrong string) {
 		n, k := e>>entryShift&15, e>>(entryShift+4)&15
 		if n == 15 { // as for noCode
 			if e == noCode {
-				return at, "bits that are no code"
+				wrong = "bits that are no code"
+				break
 			}
 			var skip uint
 			if n, skip = d.length(pos, base, end); n < 15 {
-				return at, "match without a length"
+				wrong = "match without a length"
+				break
 			}
 			base += skip
 			v = d.in.words(uint16(pos/16*2+base)) << (pos & 15)
@@ -80,7 +87,8 @@ func (d *xpressDecoder) decode(size, end uint) (at uint, wrong string) {
 		dist := 1<<k + high(v, k)
 		pos += k
 		if dist > at || n > size-at {
-			return at, "match from before the start, or past the end"
+			wrong = "match from before the start, or past the end"
+			break
 		}
 		if n <= 16 && dist >= 8 {
 			d.out.move(uint16(at), uint16(at-dist))
@@ -89,10 +97,7 @@ func (d *xpressDecoder) decode(size, end uint) (at uint, wrong string) {
 		}
 		at += n
 	}
-	if (pos+15)/16*2+base > end {
-		return at, "input ends before"
-	}
-	return at, ""
+	return at, (pos+15)/16*2 + base, wrong
 }
 
 // length reads the length, less 3, that a symbol had no room for: a byte, or a byte of 255 and 2 bytes. They are among
