@@ -105,7 +105,7 @@ func FuzzIndex(f *testing.F) {
 		tree.upcase = func() *upcase { return upper }
 		tree.cache = NewCache(1 << 20)
 		tree.mft = &stream{t: tree, label: func() string { return "" }}
-		d := &directory{t: tree, blockSize: 4096, vcnSize: 4096, limit: clusters, root: encodeNode(16, encodeEntry(0, nil, 0))[16:]}
+		d := &directory{t: tree, blockSize: 4096, vcnSize: 4096, limit: clusters, root: parseNode(encodeNode(16, encodeEntry(0, nil, 0))[16:])}
 		d.alloc = &stream{t: tree, label: tree.mft.label, size: clusters * tinyCluster, initialized: clusters * tinyCluster}
 		d.alloc.runs.add(clusters, 0)
 		if int64(len(bitmap)) >= (clusters+7)/8 {

@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,9 +11,6 @@ import (
 )
 
 const (
-	entryHasChild = 0x1
-	entryLast     = 0x2
-
 	defaultIndexBlock = 4096
 	maxIndexBlock     = 64 << 10
 	maxIndexDepth     = 32 // a full tree of this depth fits no volume
@@ -24,7 +22,7 @@ const (
 type directory struct {
 	t         *Tree
 	ref       Ref
-	root      []byte // index entries
+	root      *indexNode
 	alloc     *stream
 	bitmap    []byte // which blocks are in use; nil when not known
 	blockSize int64
@@ -35,17 +33,12 @@ type directory struct {
 
 // cost is about what a directory takes in a Cache.
 func (d *directory) cost() int {
-	n := 512 + len(d.root) + len(d.bitmap)
+	n := 512 + d.root.cost() + len(d.bitmap)
 	if d.alloc != nil {
 		n += 24 * len(d.alloc.runs.runs)
 	}
 	return n
 }
-
-// keptEntries are the entries of an index block.
-type keptEntries []byte
-
-func (b *keptEntries) cost() int { return cap(*b) }
 
 // directory opens the node's index, or finds it opened.
 func (n *Node) directory() (*directory, error) {
@@ -57,7 +50,7 @@ func (n *Node) directory() (*directory, error) {
 		return d, nil
 	}
 	list, damage := n.attributes()
-	d := &directory{t: n.tree, ref: n.Ref, damage: damage}
+	d := &directory{t: n.tree, ref: n.Ref, root: new(indexNode), damage: damage}
 	d.openRoot(list)
 	d.openBlocks(list)
 	n.tree.cache.store(k, d)
@@ -89,7 +82,7 @@ func (d *directory) openRoot(list []attribute) {
 	if err != nil {
 		d.fail(fmt.Errorf("$INDEX_ROOT: %w", err))
 	}
-	d.root = append([]byte(nil), entries...)
+	d.root = parseNode(bytes.Clone(entries))
 }
 
 // maxIndexBlocks bounds the memory that a directory may ask for: a sparse image can claim any size for a few bytes. So
@@ -167,22 +160,33 @@ func (d *directory) blockOf(vcn int64) (int64, error) {
 	return block, nil
 }
 
-// block returns the entries of an index block, for lookups: blocks are kept.
-func (d *directory) block(block int64) ([]byte, error) {
-	k := place(keptBlock, d.alloc, block*d.blockSize, d.blockSize, block*d.blockSize/d.vcnSize, d)
-	if b, ok := load[*keptEntries](d.t.cache, k); ok {
-		return *b, nil
+func (d *directory) blockKey(block int64) key {
+	off := block * d.blockSize
+	return place(keptBlock, d.alloc, off, d.blockSize, off/d.vcnSize, d)
+}
+
+// block returns an index block, from the cache or read.
+func (d *directory) block(block int64) (*indexNode, error) {
+	k := d.blockKey(block)
+	if x, ok := load[*indexNode](d.t.cache, k); ok {
+		return x, nil
 	}
 	b := make([]byte, d.blockSize)
 	if err := layer.ReadFull(d.alloc, b, block*d.blockSize); err != nil {
 		return nil, err
 	}
+	return d.keep(k, b, block)
+}
+
+// keep decodes an index block, of which b is a copy to keep.
+func (d *directory) keep(k key, b []byte, block int64) (*indexNode, error) {
 	entries, err := d.decodeBlock(b, block)
-	if err == nil {
-		kept := keptEntries(entries)
-		d.t.cache.store(k, &kept)
+	if err != nil {
+		return nil, err
 	}
-	return entries, err
+	x := parseNode(entries)
+	d.t.cache.store(k, x)
+	return x, nil
 }
 
 // decodeBlock checks an index block, applies its fixups in place and returns its entries.
@@ -209,40 +213,4 @@ func indexEntries(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("entries from 0x%x to 0x%x of 0x%x bytes: %w", first, end, len(b), layer.ErrCorrupt)
 	}
 	return b[first:end], nil
-}
-
-// An indexEntry is an entry of an index node. The last one of a node has no key.
-type indexEntry struct {
-	ref   Ref
-	key   []byte // $FILE_NAME
-	child int64  // VCN of the node whose keys are smaller; -1 when there is none
-	last  bool
-}
-
-// decode decodes the first entry of b, in place for speed, and returns what follows it.
-func (e *indexEntry) decode(b []byte) ([]byte, error) {
-	le := binary.LittleEndian
-	*e = indexEntry{child: -1}
-	if len(b) < 16 {
-		return nil, fmt.Errorf("index entries end without a last one: %w", layer.ErrCorrupt)
-	}
-	e.ref = decodeRef(le.Uint64(b[0:]))
-	n, keyLen, flags := int(le.Uint16(b[8:])), int(le.Uint16(b[10:])), le.Uint16(b[12:])
-	room := n - 16
-	if flags&entryHasChild != 0 {
-		room -= 8
-	}
-	if e.last = flags&entryLast != 0; e.last {
-		keyLen = 0
-	}
-	if n > len(b) || room < keyLen || (!e.last && keyLen < fileNameLen) {
-		return nil, fmt.Errorf("index entry of 0x%x bytes with a key of 0x%x, 0x%x left: %w", n, keyLen, len(b), layer.ErrCorrupt)
-	}
-	if e.key = b[16:][:keyLen]; !e.last && keyLen < fileNameLen+2*int(e.key[64]) {
-		return nil, fmt.Errorf("index entry of %d characters in a key of 0x%x bytes: %w", e.key[64], keyLen, layer.ErrCorrupt)
-	}
-	if flags&entryHasChild != 0 {
-		e.child = int64(min(le.Uint64(b[n-8:]), 1<<63-1))
-	}
-	return b[n:], nil
 }

@@ -1,6 +1,8 @@
 package ntfs
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -9,7 +11,7 @@ import (
 	"snapmount/imagefmt/wintype"
 )
 
-// maxFetch is the most bytes of index blocks that are read together.
+// maxFetch is the most bytes of index blocks that are read for one node at once.
 const maxFetch = 1 << 20
 
 // A listing yields the entries of a directory.
@@ -17,27 +19,27 @@ type listing struct {
 	d        *directory
 	yield    func(Entry, error) bool
 	done     bool
-	seen     []uint64    // bit set of the index blocks read
-	text     []byte      // the names of a node, which share one string
-	open     []openEntry // of the nodes on the way down
+	seen     []uint64 // bit set of the index blocks read
+	text     []byte   // the names of a node, which share one string
+	lens     []int    // of the names, of the nodes on the way down
 	levels   [maxIndexDepth + 1]level
+	buf      []byte
 	paired   uint64 // zero when each 8.3 name has a long name
 	short    bool   // there are 8.3 names
 	errs     []error
 	problems int
 }
 
-type openEntry struct {
-	indexEntry
-	name  int // bytes
-	shown bool
+// A level holds the index blocks that the entries of a node lead to.
+type level struct {
+	nodes []*indexNode // by entry; nil when not read yet
+	want  []wanted
 }
 
-// A level holds the index blocks that a node leads to, read together.
-type level struct {
-	blocks []int64 // ascending
-	data   []byte
-	errs   []error
+// wanted is an index block to read, and the entry that leads to it.
+type wanted struct {
+	block int64
+	entry int
 }
 
 func (l *listing) note(err error) {
@@ -50,80 +52,78 @@ func (l *listing) note(err error) {
 }
 
 // walk lists a node and what is below it, in order.
-func (l *listing) walk(node []byte, depth int) {
-	first := len(l.open)
-	names, err := l.decode(node)
-	end := len(l.open)
-	l.fetch(l.open[first:end], &l.levels[depth])
-	for i := first; i < end && !l.done; i++ {
-		if child := l.open[i].child; child >= 0 {
-			l.descend(child, depth)
-			l.open = l.open[:end]
+func (l *listing) walk(x *indexNode, depth int) {
+	l.fetch(x, depth)
+	first := len(l.lens)
+	names := l.names(x)
+	end := len(l.lens)
+	for i, at := 0, first; i < len(x.starts) && !l.done; i++ {
+		e := x.entry(i)
+		if e.child >= 0 {
+			l.descend(e.child, l.levels[depth].nodes[i], depth)
+			l.lens = l.lens[:end]
 		}
-		switch e := &l.open[i]; {
-		case e.shown:
-			l.give(&e.indexEntry, names[:e.name])
-			names = names[e.name:]
-		case !e.last && e.key[65] == NamespaceDOS:
+		switch {
+		case e.last:
+		case shows(&e):
+			n := l.lens[at]
+			l.give(&e, names[:n])
+			names, at = names[n:], at+1
+		case e.key[65] == NamespaceDOS:
 			l.short = true
 			l.paired ^= e.ref.mix()
 		}
 	}
-	l.open = l.open[:first]
-	l.note(err)
+	l.lens = l.lens[:first]
+	l.note(x.err)
 }
 
-// decode appends the entries of a node to open, and returns the names of those that will be shown in a row. With an
-// error, the entries before the damage are there.
-func (l *listing) decode(node []byte) (names string, err error) {
+// names returns the names of a node that will be shown in a row, and appends their lengths to lens.
+func (l *listing) names(x *indexNode) string {
 	l.text = l.text[:0]
-	for last := false; len(node) > 0 && !last; {
-		l.open = append(l.open, openEntry{})
-		e := &l.open[len(l.open)-1]
-		if node, err = e.decode(node); err != nil {
-			l.open = l.open[:len(l.open)-1]
-			break
-		}
-		if last = e.last; !last && shows(&e.indexEntry) {
+	for i := range x.starts {
+		if e := x.entry(i); !e.last && shows(&e) {
 			before := len(l.text)
-			l.text = appendName(l.text, e.indexEntry.name())
-			e.shown, e.name = true, len(l.text)-before
+			l.text = appendName(l.text, e.name())
+			l.lens = append(l.lens, len(l.text)-before)
 		}
 	}
-	return string(l.text), err
+	return string(l.text)
 }
 
-// fetch reads the blocks that the entries of a node lead to, in the order in which they lie.
-func (l *listing) fetch(entries []openEntry, v *level) {
-	v.blocks, v.errs = v.blocks[:0], v.errs[:0]
-	for i := range entries {
-		if entries[i].child < 0 {
+// fetch gets the blocks that a node leads to: those not in the cache in the order in which they lie. What cannot be had
+// is left for descend to tell.
+func (l *listing) fetch(x *indexNode, depth int) {
+	v, size := &l.levels[depth], l.d.blockSize
+	v.nodes, v.want = append(v.nodes[:0], make([]*indexNode, len(x.starts))...), v.want[:0]
+	for i := range x.starts {
+		child := x.entry(i).child
+		if child < 0 {
 			continue
 		}
-		if block, err := l.d.blockOf(entries[i].child); err == nil {
-			v.blocks = append(v.blocks, block)
+		block, err := l.d.blockOf(child)
+		if err != nil {
+			continue
+		}
+		if kept, ok := load[*indexNode](l.d.t.cache, l.d.blockKey(block)); ok {
+			v.nodes[i] = kept
+		} else if int64(len(v.want)) < maxFetch/size {
+			v.want = append(v.want, wanted{block, i})
 		}
 	}
-	slices.Sort(v.blocks)
-	size := l.d.blockSize
-	v.blocks = slices.Compact(v.blocks)
-	v.blocks = v.blocks[:min(int64(len(v.blocks)), max(maxFetch/size, 1))]
-	v.data = slices.Grow(v.data[:0], len(v.blocks)*int(size))[:len(v.blocks)*int(size)]
-	for i := 0; i < len(v.blocks); {
+	slices.SortFunc(v.want, func(a, b wanted) int { return cmp.Compare(a.block, b.block) })
+	for want := v.want; len(want) > 1; { // a single one descend reads
 		n := 1
-		for i+n < len(v.blocks) && v.blocks[i+n] == v.blocks[i]+int64(n) {
+		for n < len(want) && want[n].block == want[0].block+int64(n) {
 			n++
 		}
-		at := v.data[i*int(size):][:n*int(size)]
-		err := layer.ReadFull(l.d.alloc, at, v.blocks[i]*size)
-		for k := range n {
-			if err != nil && n > 1 { // damage in one block is not that of its neighbours
-				v.errs = append(v.errs, layer.ReadFull(l.d.alloc, at[k*int(size):][:size], (v.blocks[i]+int64(k))*size))
-			} else {
-				v.errs = append(v.errs, err)
+		l.buf = slices.Grow(l.buf[:0], n*int(size))[:n*int(size)]
+		if layer.ReadFull(l.d.alloc, l.buf, want[0].block*size) == nil {
+			for i, w := range want[:n] {
+				v.nodes[w.entry], _ = l.d.keep(l.d.blockKey(w.block), bytes.Clone(l.buf[i*int(size):][:size]), w.block)
 			}
 		}
-		i += n
+		want = want[n:]
 	}
 }
 
@@ -154,8 +154,8 @@ func (l *listing) give(e *indexEntry, name string) {
 	l.done = !l.yield(out, nil)
 }
 
-// descend lists the node at vcn, to which a node of that depth leads.
-func (l *listing) descend(vcn int64, depth int) {
+// descend lists the node at vcn, to which a node of that depth leads. x is it if it was fetched.
+func (l *listing) descend(vcn int64, x *indexNode, depth int) {
 	block, err := l.d.blockOf(vcn)
 	if err == nil && l.seen[block/64]>>(block%64)&1 != 0 {
 		err = fmt.Errorf("index block at VCN 0x%x: used twice: %w", vcn, layer.ErrCorrupt)
@@ -167,30 +167,14 @@ func (l *listing) descend(vcn int64, depth int) {
 		l.note(err)
 		return
 	}
-	node, err := l.read(block, &l.levels[depth])
-	if err != nil {
-		l.note(fmt.Errorf("index block at VCN 0x%x: %w", vcn, err))
-		return
+	if x == nil {
+		if x, err = l.d.block(block); err != nil {
+			l.note(fmt.Errorf("index block at VCN 0x%x: %w", vcn, err))
+			return
+		}
 	}
 	l.seen[block/64] |= 1 << (block % 64)
-	l.walk(node, depth+1)
-}
-
-// read returns the entries of a block, from those that were fetched if it is among them. The caller must ask for no
-// block twice, for fixups are applied in place.
-func (l *listing) read(block int64, v *level) ([]byte, error) {
-	size := l.d.blockSize
-	if i, ok := slices.BinarySearch(v.blocks, block); ok {
-		if v.errs[i] != nil {
-			return nil, v.errs[i]
-		}
-		return l.d.decodeBlock(v.data[int64(i)*size:][:size], block)
-	}
-	b := make([]byte, size)
-	if err := layer.ReadFull(l.d.alloc, b, block*size); err != nil {
-		return nil, err
-	}
-	return l.d.decodeBlock(b, block)
+	l.walk(x, depth+1)
 }
 
 // sweep lists the blocks in use that the damaged tree did not lead to.
@@ -199,22 +183,17 @@ func (l *listing) sweep() {
 		if l.done || l.d.alloc == nil || l.d.bitmap == nil || !l.d.inUse(block) || l.seen[block/64]>>(block%64)&1 != 0 {
 			continue
 		}
-		node, err := l.read(block, &level{})
+		x, err := l.d.block(block)
 		if err != nil {
 			continue // the walk told of it, or of what leads to it
 		}
-		for len(node) > 0 && !l.done {
-			var e indexEntry
-			rest, err := e.decode(node)
-			if err != nil || e.last {
-				l.note(err)
-				break
+		l.note(x.err)
+		eachEntry(x, func(e *indexEntry) bool {
+			if shows(e) {
+				l.give(e, wintype.DecodeUTF16(e.name()))
 			}
-			if shows(&e) {
-				l.give(&e, wintype.DecodeUTF16(e.name()))
-			}
-			node = rest
-		}
+			return !l.done
+		})
 	}
 }
 

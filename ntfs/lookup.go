@@ -3,6 +3,7 @@ package ntfs
 import (
 	"fmt"
 	"io/fs"
+	"sort"
 
 	"snapmount/imagefmt/layer"
 )
@@ -55,7 +56,7 @@ type search struct {
 }
 
 func (s *search) fail(err error) {
-	if s.err == nil {
+	if s.err == nil && err != nil {
 		s.err = err
 	}
 }
@@ -78,37 +79,39 @@ func (s *search) take(e *indexEntry) {
 	}
 }
 
-// name is the entry's name, which nextEntry has checked to be there.
-func (e *indexEntry) name() []byte { return e.key[fileNameLen:][:2*int(e.key[64])] }
+// order compares the name with that of entry i; the last entry is larger than all names.
+func (s *search) order(x *indexNode, i int) int {
+	b := x.b[x.starts[i]:]
+	if b[12]&entryLast != 0 {
+		return -1
+	}
+	return s.key.compare(b[16+fileNameLen:][:2*int(b[16+64])])
+}
 
 // node searches a node and the children that may hold the name. Names that differ in case only stand side by side, so
 // those are the child before the first larger name, and the children before names that match.
-func (s *search) node(node []byte, depth int) {
-	var e indexEntry
-	for len(node) > 0 {
-		rest, err := e.decode(node)
-		if err != nil {
-			s.fail(err)
-			return
-		}
-		order := -1
-		if !e.last {
-			order = s.key.compare(e.name())
-		}
+func (s *search) node(x *indexNode, depth int) {
+	if !x.sorted(s.key.table) {
+		s.fail(fmt.Errorf("names of an index node out of order: %w", layer.ErrCorrupt))
+		return
+	}
+	i := sort.Search(len(x.starts), func(i int) bool { return s.order(x, i) <= 0 })
+	for ; i < len(x.starts); i++ {
+		e, order := x.entry(i), s.order(x, i)
 		if order == 0 {
 			s.take(&e)
 		}
 		if s.rank == rankSame {
 			return
 		}
-		if order <= 0 && e.child >= 0 {
+		if e.child >= 0 {
 			s.child(e.child, depth+1)
 		}
 		if order < 0 {
 			return
 		}
-		node = rest
 	}
+	s.fail(x.err)
 }
 
 func (s *search) child(vcn int64, depth int) {
@@ -153,17 +156,11 @@ func (d *directory) all(f func(*indexEntry) bool) {
 }
 
 // eachEntry calls f for the entries of a node until it reports false.
-func eachEntry(node []byte, f func(*indexEntry) bool) bool {
-	var e indexEntry
-	for len(node) > 0 {
-		rest, err := e.decode(node)
-		if err != nil || e.last {
-			break
-		}
-		if !f(&e) {
+func eachEntry(x *indexNode, f func(*indexEntry) bool) bool {
+	for i := range x.starts {
+		if e := x.entry(i); !e.last && !f(&e) {
 			return false
 		}
-		node = rest
 	}
 	return true
 }

@@ -72,6 +72,17 @@ func (t *Tree) fold(name string, room *nameRoom) (folded, bool) {
 	return f, len(f.exact) <= maxName
 }
 
+// compare orders two UTF-16LE names as an index does.
+func (u *upcase) compare(a, b []byte) int {
+	for ; len(a) >= 2 && len(b) >= 2; a, b = a[2:], b[2:] {
+		c, d := u[uint16(a[0])|uint16(a[1])<<8], u[uint16(b[0])|uint16(b[1])<<8]
+		if c != d {
+			return int(c) - int(d)
+		}
+	}
+	return len(a) - len(b)
+}
+
 // compare orders f against a UTF-16LE name as the index does: unit by unit in upper case, then the shorter first.
 func (f *folded) compare(name []byte) int {
 	for _, c := range f.upper {

@@ -1,0 +1,118 @@
+package ntfs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"snapmount/imagefmt/layer"
+)
+
+// Flags of an index entry.
+const (
+	entryHasChild = 0x1
+	entryLast     = 0x2
+)
+
+// An indexNode is a node of the B-tree of a directory: its root, or an index block. It is immutable.
+type indexNode struct {
+	b      []byte
+	starts []uint16 // of the entries in b; the last one has no key
+	err    error    // why entries may be missing: the chain breaks off before the last one
+	order  atomic.Uint32
+}
+
+// What order says of the names of a node, once it was looked at.
+const (
+	orderRight = 1 + iota
+	orderWrong
+)
+
+func (x *indexNode) cost() int { return cap(x.b) + 2*cap(x.starts) }
+
+// parseNode finds the entries in b, which is not longer than an index block.
+func parseNode(b []byte) *indexNode {
+	x := &indexNode{b: b, starts: make([]uint16, 0, len(b)/96+2)}
+	var e indexEntry
+	for at := b; !e.last; {
+		rest, err := e.decode(at)
+		if err != nil {
+			x.err = err
+			break
+		}
+		x.starts = append(x.starts, uint16(len(b)-len(at)))
+		at = rest
+	}
+	return x
+}
+
+// entry returns entry i.
+func (x *indexNode) entry(i int) (e indexEntry) {
+	e.take(x.b[x.starts[i]:])
+	return e
+}
+
+// sorted reports whether the names are in the order that a search relies on.
+func (x *indexNode) sorted(u *upcase) bool {
+	if o := x.order.Load(); o != 0 {
+		return o == orderRight
+	}
+	order := uint32(orderRight)
+	var prev, e indexEntry
+	for i := range x.starts {
+		if e = x.entry(i); i > 0 && !e.last && u.compare(prev.name(), e.name()) > 0 {
+			order = orderWrong
+		}
+		prev = e
+	}
+	x.order.Store(order)
+	return order == orderRight
+}
+
+// An indexEntry is an entry of an index node. The last one of a node has no key.
+type indexEntry struct {
+	ref   Ref
+	key   []byte // $FILE_NAME
+	child int64  // VCN of the node whose keys are smaller; -1 when there is none
+	last  bool
+}
+
+// name is the entry's name, UTF-16LE.
+func (e *indexEntry) name() []byte { return e.key[fileNameLen:][:2*int(e.key[64])] }
+
+// decode checks and decodes the first entry of b and returns what follows it.
+func (e *indexEntry) decode(b []byte) ([]byte, error) {
+	le := binary.LittleEndian
+	if len(b) < 16 {
+		return nil, fmt.Errorf("index entries end without a last one: %w", layer.ErrCorrupt)
+	}
+	n, keyLen, flags := int(le.Uint16(b[8:])), int(le.Uint16(b[10:])), le.Uint16(b[12:])
+	room, last := n-16, flags&entryLast != 0
+	if flags&entryHasChild != 0 {
+		room -= 8
+	}
+	if last {
+		keyLen = 0
+	}
+	if n > len(b) || room < keyLen || (!last && keyLen < fileNameLen) {
+		return nil, fmt.Errorf("index entry of 0x%x bytes with a key of 0x%x, 0x%x left: %w", n, keyLen, len(b), layer.ErrCorrupt)
+	}
+	if chars := int(b[min(16+64, len(b)-1)]); !last && keyLen < fileNameLen+2*chars {
+		return nil, fmt.Errorf("index entry of %d characters in a key of 0x%x bytes: %w", chars, keyLen, layer.ErrCorrupt)
+	}
+	e.take(b)
+	return b[n:], nil
+}
+
+// take decodes the first entry of b, which was checked.
+func (e *indexEntry) take(b []byte) {
+	le := binary.LittleEndian
+	n, keyLen, flags := int(le.Uint16(b[8:])), int(le.Uint16(b[10:])), le.Uint16(b[12:])
+	e.ref, e.child, e.key, e.last = decodeRef(le.Uint64(b[0:])), -1, nil, flags&entryLast != 0
+	if !e.last {
+		e.key = b[16:][:keyLen]
+	}
+	if flags&entryHasChild != 0 {
+		e.child = int64(min(le.Uint64(b[n-8:]), 1<<63-1))
+	}
+}
