@@ -18,9 +18,21 @@ const (
 type indexNode struct {
 	b      []byte
 	starts []uint16 // of the entries in b; the last one has no key
+	inner  bool     // entries lead to other nodes
 	err    error    // why entries may be missing: the chain breaks off before the last one
 	order  atomic.Uint32
+	shown  atomic.Pointer[shownNames]
 }
+
+// shownNames are the names of a node that a listing shows, in a row. Most directories that are listed are listed again.
+type shownNames struct {
+	text   string   // WTF-8
+	ends   []uint32 // of each entry's name, and noName where it has none to show
+	paired uint64   // of the references of names that have an 8.3 name beside them, and of those; see Ref.mix
+	short  bool     // there are 8.3 names
+}
+
+const noName = 1 << 31
 
 // What order says of the names of a node, once it was looked at.
 const (
@@ -28,7 +40,8 @@ const (
 	orderWrong
 )
 
-func (x *indexNode) cost() int { return cap(x.b) + 2*cap(x.starts) }
+// cost counts the shown names as if they were there.
+func (x *indexNode) cost() int { return cap(x.b) + 6*cap(x.starts) + len(x.b)/3 }
 
 // parseNode finds the entries in b, which is not longer than an index block.
 func parseNode(b []byte) *indexNode {
@@ -41,6 +54,7 @@ func parseNode(b []byte) *indexNode {
 			break
 		}
 		x.starts = append(x.starts, uint16(len(b)-len(at)))
+		x.inner = x.inner || e.child >= 0
 		at = rest
 	}
 	return x
@@ -67,6 +81,36 @@ func (x *indexNode) sorted(u *upcase) bool {
 	}
 	x.order.Store(order)
 	return order == orderRight
+}
+
+// names returns what a listing shows: no 8.3 names, and not the root in itself.
+func (x *indexNode) names() *shownNames {
+	if s := x.shown.Load(); s != nil {
+		return s
+	}
+	s := &shownNames{ends: make([]uint32, len(x.starts))}
+	text := make([]byte, 0, len(x.b)/3)
+	for i := range x.starts {
+		e := x.entry(i)
+		switch {
+		case e.last:
+			s.ends[i] = noName
+			continue
+		case e.key[65] == NamespaceDOS:
+			s.ends[i], s.short = noName, true
+		case e.ref.Record == recordRoot && string(e.name()) == ".\x00":
+			s.ends[i] = noName
+		default:
+			text = appendName(text, e.name())
+		}
+		if e.key[65] == NamespaceDOS || e.key[65] == NamespaceWin32 {
+			s.paired ^= e.ref.mix()
+		}
+		s.ends[i] |= uint32(len(text))
+	}
+	s.text = string(text)
+	x.shown.Store(s)
+	return s
 }
 
 // An indexEntry is an entry of an index node. The last one of a node has no key.

@@ -20,8 +20,6 @@ type listing struct {
 	yield    func(Entry, error) bool
 	done     bool
 	seen     []uint64 // bit set of the index blocks read
-	text     []byte   // the names of a node, which share one string
-	lens     []int    // of the names, of the nodes on the way down
 	levels   [maxIndexDepth + 1]level
 	buf      []byte
 	paired   uint64 // zero when each 8.3 name has a long name
@@ -51,44 +49,28 @@ func (l *listing) note(err error) {
 	}
 }
 
+// alone is the depth of a node that is listed without what is below it.
+const alone = -1
+
 // walk lists a node and what is below it, in order.
 func (l *listing) walk(x *indexNode, depth int) {
-	l.fetch(x, depth)
-	first := len(l.lens)
-	names := l.names(x)
-	end := len(l.lens)
-	for i, at := 0, first; i < len(x.starts) && !l.done; i++ {
-		e := x.entry(i)
-		if e.child >= 0 {
-			l.descend(e.child, l.levels[depth].nodes[i], depth)
-			l.lens = l.lens[:end]
+	below := x.inner && depth != alone
+	if below {
+		l.fetch(x, depth)
+	}
+	names, start := x.names(), uint32(0)
+	l.short, l.paired = l.short || names.short, l.paired^names.paired
+	for i := 0; i < len(x.starts) && !l.done; i++ {
+		b := x.b[x.starts[i]:]
+		if below {
+			l.descend(x.entry(i).child, l.levels[depth].nodes[i], depth)
 		}
-		switch {
-		case e.last:
-		case shows(&e):
-			n := l.lens[at]
-			l.give(&e, names[:n])
-			names, at = names[n:], at+1
-		case e.key[65] == NamespaceDOS:
-			l.short = true
-			l.paired ^= e.ref.mix()
+		if end := names.ends[i]; end&noName == 0 && !l.done {
+			l.give(decodeRef(binary.LittleEndian.Uint64(b)), b[16:], names.text[start:end])
+			start = end
 		}
 	}
-	l.lens = l.lens[:first]
 	l.note(x.err)
-}
-
-// names returns the names of a node that will be shown in a row, and appends their lengths to lens.
-func (l *listing) names(x *indexNode) string {
-	l.text = l.text[:0]
-	for i := range x.starts {
-		if e := x.entry(i); !e.last && shows(&e) {
-			before := len(l.text)
-			l.text = appendName(l.text, e.name())
-			l.lens = append(l.lens, len(l.text)-before)
-		}
-	}
-	return string(l.text)
 }
 
 // fetch gets the blocks that a node leads to: those not in the cache in the order in which they lie. What cannot be had
@@ -127,20 +109,13 @@ func (l *listing) fetch(x *indexNode, depth int) {
 	}
 }
 
-// shows reports whether an entry is listed: no 8.3 name, and not the root in itself.
-func shows(e *indexEntry) bool {
-	return e.key[65] != NamespaceDOS && (e.ref.Record != recordRoot || string(e.name()) != ".\x00")
-}
-
-// give yields an entry.
-func (l *listing) give(e *indexEntry, name string) {
-	le, b := binary.LittleEndian, e.key[:fileNameLen]
-	if b[65] == NamespaceWin32 {
-		l.paired ^= e.ref.mix()
-	}
+// give yields the entry of that name, whose $FILE_NAME b starts with.
+func (l *listing) give(ref Ref, b []byte, name string) {
+	le := binary.LittleEndian
+	b = b[:fileNameLen]
 	attr := le.Uint32(b[56:])
-	out := Entry{Name: name, Ref: e.ref, Times: decodeTimes(b[8:]), Size: int64(min(le.Uint64(b[48:]), 1<<63-1)), tree: l.d.t,
-		Attr: FileAttr(attr &^ (attrIndexed | attrViews)), meta: isMetafile(e.ref.Record, le.Uint64(b)&recordMask)}
+	out := Entry{Name: name, Ref: ref, Times: decodeTimes(b[8:]), Size: int64(min(le.Uint64(b[48:]), 1<<63-1)), tree: l.d.t,
+		Attr: FileAttr(attr &^ (attrIndexed | attrViews)), meta: isMetafile(ref.Record, le.Uint64(b)&recordMask)}
 	if attr&attrIndexed != 0 {
 		out.Kind = KindDir
 		out.Attr |= AttrDirectory
@@ -148,14 +123,17 @@ func (l *listing) give(e *indexEntry, name string) {
 	if out.Attr&AttrReparse != 0 && isLink(le.Uint32(b[60:])) {
 		out.Kind = KindSymlink
 	}
-	if e.ref.Record >= l.d.t.records {
-		out.Err = fmt.Errorf("record %d of %d: %w", e.ref.Record, l.d.t.records, ErrStale)
+	if ref.Record >= l.d.t.records {
+		out.Err = fmt.Errorf("record %d of %d: %w", ref.Record, l.d.t.records, ErrStale)
 	}
 	l.done = !l.yield(out, nil)
 }
 
 // descend lists the node at vcn, to which a node of that depth leads. x is it if it was fetched.
 func (l *listing) descend(vcn int64, x *indexNode, depth int) {
+	if vcn < 0 {
+		return
+	}
 	block, err := l.d.blockOf(vcn)
 	if err == nil && l.seen[block/64]>>(block%64)&1 != 0 {
 		err = fmt.Errorf("index block at VCN 0x%x: used twice: %w", vcn, layer.ErrCorrupt)
@@ -187,13 +165,7 @@ func (l *listing) sweep() {
 		if err != nil {
 			continue // the walk told of it, or of what leads to it
 		}
-		l.note(x.err)
-		eachEntry(x, func(e *indexEntry) bool {
-			if shows(e) {
-				l.give(e, wintype.DecodeUTF16(e.name()))
-			}
-			return !l.done
-		})
+		l.walk(x, alone)
 	}
 }
 
@@ -208,7 +180,7 @@ func (l *listing) unpaired() {
 	})
 	l.d.all(func(e *indexEntry) bool {
 		if e.key[65] == NamespaceDOS && !long[e.ref] {
-			l.give(e, wintype.DecodeUTF16(e.name()))
+			l.give(e.ref, e.key, wintype.DecodeUTF16(e.name()))
 		}
 		return !l.done
 	})
