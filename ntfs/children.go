@@ -55,7 +55,7 @@ func (n *Node) Children() ([]Entry, error) {
 			err = err2
 			break
 		}
-		out = append(out, e)
+		out = append(out, *e)
 	}
 	if err != nil { // those that damage had hidden came last
 		d.t.sort(out)
@@ -64,17 +64,18 @@ func (n *Node) Children() ([]Entry, error) {
 }
 
 // Entries yields the entries of a directory, in the order of its index as long as that is sound. 8.3 names that stand
-// beside a long name and the root's name for itself are left out. An error, which says what is missing, comes last.
-func (n *Node) Entries() iter.Seq2[Entry, error] {
+// beside a long name and the root's name for itself are left out. An error, which says what is missing, comes last. The
+// Entry is overwritten by the next one: copy it to keep it.
+func (n *Node) Entries() iter.Seq2[*Entry, error] {
 	d, err := n.directory()
 	if err != nil {
-		return func(yield func(Entry, error) bool) { yield(Entry{}, err) }
+		return func(yield func(*Entry, error) bool) { yield(nil, err) }
 	}
 	return d.list()
 }
 
-func (d *directory) list() iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (d *directory) list() iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
 		l := &listing{d: d, yield: yield, seen: make([]uint64, d.limit/64+1)}
 		l.note(d.damage)
 		l.walk(d.root, 0)
@@ -88,7 +89,7 @@ func (d *directory) list() iter.Seq2[Entry, error] {
 			l.errs = append(l.errs, fmt.Errorf("and %d more", more))
 		}
 		if l.problems > 0 && !l.done {
-			yield(Entry{}, fmt.Errorf("directory %v: entries may be missing: %w", d.ref, errors.Join(l.errs...)))
+			yield(nil, fmt.Errorf("directory %v: entries may be missing: %w", d.ref, errors.Join(l.errs...)))
 		}
 	}
 }

@@ -17,7 +17,8 @@ const maxFetch = 1 << 20
 // A listing yields the entries of a directory.
 type listing struct {
 	d        *directory
-	yield    func(Entry, error) bool
+	yield    func(*Entry, error) bool
+	entry    Entry
 	done     bool
 	seen     []uint64 // bit set of the index blocks read
 	levels   [maxIndexDepth + 1]level
@@ -113,9 +114,10 @@ func (l *listing) fetch(x *indexNode, depth int) {
 func (l *listing) give(ref Ref, b []byte, name string) {
 	le := binary.LittleEndian
 	b = b[:fileNameLen]
-	attr := le.Uint32(b[56:])
-	out := Entry{Name: name, Ref: ref, Times: decodeTimes(b[8:]), Size: int64(min(le.Uint64(b[48:]), 1<<63-1)), tree: l.d.t,
-		Attr: FileAttr(attr &^ (attrIndexed | attrViews)), meta: isMetafile(ref.Record, le.Uint64(b)&recordMask)}
+	attr, out := le.Uint32(b[56:]), &l.entry
+	out.Name, out.Ref, out.Times, out.Size = name, ref, decodeTimes(b[8:]), int64(min(le.Uint64(b[48:]), 1<<63-1))
+	out.Attr, out.Kind, out.Err = FileAttr(attr&^(attrIndexed|attrViews)), KindFile, nil
+	out.meta, out.tree = isMetafile(ref.Record, le.Uint64(b)&recordMask), l.d.t
 	if attr&attrIndexed != 0 {
 		out.Kind = KindDir
 		out.Attr |= AttrDirectory
