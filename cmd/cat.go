@@ -28,7 +28,7 @@ func newCat(o *openFlags) *cobra.Command {
 				return usageError{errors.New("--sparse writes one image: give one location")}
 			}
 			for _, a := range args {
-				if err := catOne(c.OutOrStdout(), o, a, raw, sparse); err != nil {
+				if err := catOne(c, o, a, raw, sparse); err != nil {
 					return err
 				}
 			}
@@ -40,7 +40,7 @@ func newCat(o *openFlags) *cobra.Command {
 	return c
 }
 
-func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error {
+func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) error {
 	var src layer.Source
 	var point *tree.Point // whose block image it is
 	if raw {
@@ -69,11 +69,15 @@ func catOne(w io.Writer, o *openFlags, location string, raw, sparse bool) error 
 		if n.Kind == ntfs.KindDir && stream == "" {
 			return fmt.Errorf("%s: is a directory", location)
 		}
-		if src, err = n.Stream(stream); err != nil {
+		m, err := n.Stream(stream)
+		if err != nil {
 			return fmt.Errorf("%s: %w", location, err)
 		}
+		if src = m; ntfs.IsCiphertext(m) {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: encrypted (EFS): what follows is ciphertext\n", location)
+		}
 	}
-	err := copyOut(w, src, sparse)
+	err := copyOut(c.OutOrStdout(), src, sparse)
 	if point != nil {
 		err = cmp.Or(point.Because(err), point.Truncated())
 	}

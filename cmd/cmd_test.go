@@ -71,6 +71,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"info"}, exitUsage, "usage: snapmount info"},
 		{[]string{"ls", "--what", d}, exitUsage, "--what"},
 		{[]string{"--unknown", "maybe", "info", d}, exitUsage, "maybe"},
+		{[]string{"--encrypted", "maybe", "info", d}, exitUsage, "maybe"},
+		{[]string{"--cache", "much", "info", d}, exitUsage, "64M"},
 		{[]string{"info", filepath.Join(dir, "none.img")}, exitError, "none.img"},
 		{[]string{"info", file("empty.img", "")}, exitFormat, "empty"},
 		{[]string{"info", file("text.txt", "not a disk")}, exitFormat, "text.txt"},

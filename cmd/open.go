@@ -1,8 +1,12 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,9 +16,11 @@ import (
 
 // openFlags say how images are opened; all commands share them.
 type openFlags struct {
-	with     []string
-	diffArea []string
-	unknown  string
+	with      []string
+	diffArea  []string
+	unknown   string
+	encrypted string
+	cache     byteSize
 }
 
 func (o *openFlags) add(c *cobra.Command) {
@@ -22,10 +28,13 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringArrayVar(&o.with, "with", nil, "another image, searched for the diff areas of the first (may be repeated)")
 	f.StringArrayVar(&o.diffArea, "diff-area", nil, "store files copied out of System Volume Information, or a directory of them (may be repeated)")
 	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
+	f.StringVar(&o.encrypted, "encrypted", "error", "files encrypted by EFS: error, or raw (the bytes as they are on the disk)")
+	o.cache = ntfs.DefaultCache
+	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 }
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
-	opts := tree.Options{DiffArea: o.diffArea}
+	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw"}
 	switch o.unknown {
 	case "error":
 	case "zero":
@@ -34,6 +43,9 @@ func (o *openFlags) open(images []string) (*tree.Set, error) {
 		opts.Unknown = ntfs.UnknownLive
 	default:
 		return nil, usageError{fmt.Errorf("--unknown %q: want error, zero or live", o.unknown)}
+	}
+	if o.encrypted != "error" && o.encrypted != "raw" {
+		return nil, usageError{fmt.Errorf("--encrypted %q: want error or raw", o.encrypted)}
 	}
 	return tree.Open(append(images, o.with...), opts)
 }
@@ -77,3 +89,32 @@ func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Ta
 	}
 	return s, t, n, stream, nil
 }
+
+// byteSize is a flag of a number of bytes.
+type byteSize int64
+
+// Set takes a number of bytes, or one with K, M or G behind it.
+func (b *byteSize) Set(text string) error {
+	digits := strings.TrimRight(text, "KMGkmg")
+	n, err := strconv.ParseUint(digits, 10, 63)
+	shift := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30}
+	by, ok := shift[strings.ToUpper(text[len(digits):])]
+	if err != nil || !ok || n == 0 || n > math.MaxInt64>>by {
+		return errors.New("want a number of bytes, such as 500000, 64M or 1G")
+	}
+	*b = byteSize(n << by)
+	return nil
+}
+
+// String gives the largest unit that keeps the number whole.
+func (b *byteSize) String() string {
+	for i, unit := range []string{"G", "M", "K"} {
+		if by := uint(30 - 10*i); *b != 0 && *b&(1<<by-1) == 0 {
+			return fmt.Sprintf("%d%s", int64(*b>>by), unit)
+		}
+	}
+	return fmt.Sprint(int64(*b))
+}
+
+// Type names the values of the flag.
+func (b *byteSize) Type() string { return "size" }

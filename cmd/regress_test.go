@@ -76,3 +76,16 @@ func TestFullOutputIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestByteSize(t *testing.T) {
+	for text, want := range map[string]byteSize{"1": 1, "500000": 500000, "64M": 64 << 20, "2k": 2048, "1G": 1 << 30, "1536K": 1536 << 10,
+		"": 0, "0": 0, "M": 0, "-1": 0, "1MM": 0, "1.5G": 0, "8589934592G": 0, "64MB": 0} {
+		var b byteSize
+		if err := b.Set(text); b != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: %d, %v, want %d", text, b, err, want)
+		}
+		if again := b; b != 0 && (again.Set(b.String()) != nil || again != b) {
+			t.Errorf("%q: written as %s", text, b.String())
+		}
+	}
+}

@@ -15,9 +15,17 @@ import (
 type listing struct {
 	self    uint64
 	point   *tree.Point
+	files   *ntfs.Tree
 	items   []*tree.Item
-	entries []ntfs.Entry
+	entries []entry
 	err     error // what is missing from entries; told when all of them were given
+}
+
+// An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
+type entry struct {
+	name string
+	ref  ntfs.Ref
+	kind ntfs.Kind
 }
 
 func (l *listing) len() int { return len(l.items) + len(l.entries) }
@@ -47,15 +55,20 @@ func (f *fileSystem) list(n node) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := dir.Children()
-	if err != nil && len(all) == 0 {
-		return nil, err
-	}
-	l.err = err
-	for _, e := range all {
-		if e.Ref.Record != dir.Ref.Record && (f.opts.System || !e.Metafile()) { // the root lists itself as "."
-			l.entries = append(l.entries, e)
+	l.files = dir.Tree()
+	some := false
+	for e, err := range dir.Entries() {
+		if err != nil {
+			l.err = err
+			break
 		}
+		some = true
+		if e.Ref.Record != dir.Ref.Record && (f.opts.System || !e.Metafile()) { // the root lists itself as "."
+			l.entries = append(l.entries, entry{e.Name, e.Ref, e.Kind})
+		}
+	}
+	if !some {
+		return l, l.err
 	}
 	return l, nil
 }
@@ -68,13 +81,13 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	}
 	e := l.entries[i-len(l.items)]
 	mode := uint32(syscall.S_IFREG)
-	switch e.Kind {
+	switch e.kind {
 	case ntfs.KindDir:
 		mode = syscall.S_IFDIR
 	case ntfs.KindSymlink:
 		mode = syscall.S_IFLNK
 	}
-	return fuse.DirEntry{Name: tree.EscapeName(e.Name), Ino: nodeID(kindFile, l.point.Number, e.Ref.Record), Mode: mode, Off: uint64(i) + 3}
+	return fuse.DirEntry{Name: tree.EscapeName(e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: uint64(i) + 3}
 }
 
 // dots are the two entries before all others.
@@ -135,7 +148,7 @@ func (l *listing) open(i int) (node, error) {
 		item := l.items[i]
 		return node{id: itemID(item), item: item, point: item.Point}, nil
 	}
-	n, err := l.entries[i-len(l.items)].Node()
+	n, err := l.files.Node(l.entries[i-len(l.items)].ref)
 	if err != nil {
 		return node{}, err
 	}

@@ -19,6 +19,7 @@ const (
 	typeIndexAllocation     = 0xa0
 	typeBitmap              = 0xb0
 	typeReparsePoint        = 0xc0
+	typeLoggedUtility       = 0x100 // $LOGGED_UTILITY_STREAM
 	typeEnd                 = 0xffffffff
 )
 

@@ -45,6 +45,7 @@ type stream struct {
 	label             func() string // for errors
 	size, initialized int64
 	runs              runList
+	encrypted         bool
 }
 
 // resident returns a resident value as a Mapper of its own copy.
@@ -283,8 +284,24 @@ func (s *stream) ciphertext() *stream {
 	const block = 512
 	room := s.runs.end() * int64(s.t.geo.cluster)
 	round := func(n int64) int64 { return max(n, min((n+block-1)/block*block, room)) }
-	s.size, s.initialized = round(s.size), round(s.initialized)
+	s.size, s.initialized, s.encrypted = round(s.size), round(s.initialized), true
 	return s
+}
+
+// IsCiphertext reports whether a stream gives the bytes of an encrypted one as they are on the disk.
+func IsCiphertext(m layer.Mapper) bool {
+	s, ok := m.(*stream)
+	return ok && s.encrypted
+}
+
+// EFS returns the value of the $EFS attribute, which holds the keys of an encrypted file, encrypted for its users. It
+// wraps fs.ErrNotExist when there is none.
+func (n *Node) EFS() ([]byte, error) {
+	b, err := n.value(typeLoggedUtility, "$EFS", maxAttributeList)
+	if err != nil {
+		return nil, fmt.Errorf("$EFS: %w", err)
+	}
+	return b, nil
 }
 
 // pickStream returns the extents of the $DATA attribute of that name: exactly, else whatever the case.

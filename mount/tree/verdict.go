@@ -18,8 +18,11 @@ func Verdict(n *ntfs.Node, stream string) string {
 	}
 	const most = 20
 	var lines []string
+	if ntfs.IsCiphertext(m) {
+		lines = append(lines, "encrypted (EFS): these bytes are ciphertext")
+	}
 	for e, err := range ntfs.Unkept(m) {
-		if len(lines) == most {
+		if len(lines) >= most {
 			lines = append(lines, "and more")
 			break
 		}
