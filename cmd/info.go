@@ -96,6 +96,15 @@ func printVolume(w *bufio.Writer, tv *tree.Volume, v volumeReport) {
 	if v.ClusterSize > 0 {
 		fmt.Fprintf(w, ", clusters of %d", v.ClusterSize)
 	}
+	if n := v.NTFS; n != nil {
+		fmt.Fprintf(w, ", version %s, serial %s-%s", n.Version, n.Serial[8:12], n.Serial[12:])
+		if n.Dirty {
+			fmt.Fprint(w, ", marked dirty")
+		}
+		if n.Log == "dirty" {
+			fmt.Fprint(w, ", log not replayed")
+		}
+	}
 	if t := tv.Partition.Type; t != "" && v.Partition > 0 {
 		fmt.Fprintf(w, " (%s)", t)
 	}

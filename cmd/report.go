@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"snapmount/imagefmt/wintype"
@@ -55,7 +56,30 @@ type volumeReport struct {
 	Filesystem  string        `json:"filesystem"`
 	Label       name          `json:"label"`
 	ClusterSize int           `json:"cluster_size"`
+	NTFS        *ntfsReport   `json:"ntfs"` // of the current state; null where that has no readable NTFS
 	Points      []pointReport `json:"points"`
+}
+
+// ntfsReport is what the volume says of itself.
+type ntfsReport struct {
+	Version    string `json:"version"`
+	Serial     string `json:"serial"` // 16 hexadecimal digits, of which Windows shows the last 8
+	Dirty      bool   `json:"dirty"`  // the volume asks for a check
+	Log        string `json:"log"`    // $LogFile: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
+	RecordSize int    `json:"record_size"`
+	Records    uint64 `json:"records"`
+}
+
+func reportNTFS(v *tree.Volume) *ntfsReport {
+	if v.Filesystem != "ntfs" {
+		return nil
+	}
+	t, err := v.Current().Files()
+	if err != nil {
+		return nil // told by the warnings
+	}
+	major, minor := t.Version()
+	return &ntfsReport{fmt.Sprintf("%d.%d", major, minor), fmt.Sprintf("%016X", t.Serial()), t.Dirty(), logWord(t.Log()), t.RecordSize(), t.Records()}
 }
 
 // pointReport is one point in time; what only snapshots have is null for the current state.
@@ -75,7 +99,6 @@ type pointReport struct {
 	Machine       *string  `json:"machine"`
 	ChangedBytes  *int64   `json:"changed_bytes"` // kept by this snapshot's own store
 	DiffArea      *string  `json:"diff_area"`     // local, or the volume that holds the store
-	Log           *string  `json:"log"`           // of the current state: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
 	Damage        *string  `json:"damage"`
 }
 
@@ -87,7 +110,7 @@ func makeReport(s *tree.Set) report {
 	}
 	for _, v := range s.Volumes {
 		vr := volumeReport{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,
-			Filesystem: v.Filesystem, Label: name(v.Label), ClusterSize: v.ClusterSize, Points: []pointReport{}}
+			Filesystem: v.Filesystem, Label: name(v.Label), ClusterSize: v.ClusterSize, NTFS: reportNTFS(v), Points: []pointReport{}}
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, reportPoint(s, p))
 		}
@@ -121,9 +144,6 @@ func reportPoint(s *tree.Set, p *tree.Point) pointReport {
 	if snap == nil {
 		if p.Volume.Damage != nil {
 			r.Damage = text(oneLine(p.Volume.Damage))
-		}
-		if t, err := p.Files(); err == nil {
-			r.Log = text(logWord(t.Log()))
 		}
 		return r
 	}

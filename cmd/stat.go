@@ -53,6 +53,7 @@ type statJSON struct {
 	QuotaCharged uint64       `json:"quota_charged"`
 	USN          int64        `json:"usn"`
 	EAs          []streamJSON `json:"eas,omitempty"`
+	EFS          int          `json:"efs,omitempty"` // bytes of keys of an encrypted file
 	Linux        *linuxJSON   `json:"linux,omitempty"`
 	ObjectID     *objectJSON  `json:"object_id,omitempty"`
 	Reparse      *reparseJSON `json:"reparse,omitempty"`
@@ -146,6 +147,9 @@ func describeAll(path string, n *ntfs.Node) *statJSON {
 	if err == nil {
 		s.linux(n)
 	}
+	keys, err := n.EFS()
+	s.EFS = len(keys)
+	s.fail(err)
 	o, err := n.ObjectID()
 	s.fail(err)
 	if o.Raw != nil {
@@ -285,6 +289,9 @@ func (s *statJSON) rows(n *ntfs.Node, location string, row func(k, format string
 	}
 	for _, e := range s.EAs {
 		row("ea", "%s (%d bytes)", string(e.Name), e.Size)
+	}
+	if s.EFS > 0 {
+		row("encrypted", "EFS, %d bytes of keys", s.EFS)
 	}
 	for _, st := range s.Streams {
 		row("stream", "%s (%d bytes)", string(st.Name), st.Size)

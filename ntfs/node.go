@@ -110,7 +110,7 @@ type Node struct {
 	Times      Times
 	Links      int    // hard links: names that are not 8.3 names
 	Size       int64  // bytes of the unnamed stream, capped by what the volume can hold
-	Allocated  int64  // bytes of clusters of the unnamed stream, without holes; 0 when resident
+	Allocated  int64  // bytes of clusters of the content, without holes; 0 when resident
 	HasData    bool   // the unnamed stream was found; without it and with Damage, Size is not known
 	Resident   bool   // the unnamed stream is in the record
 	Deleted    bool   // the record is not in use: see Tree.Deleted
@@ -125,6 +125,7 @@ type Node struct {
 
 	tree   *Tree
 	dir    bool
+	packed int64       // bytes of the stream that WOF keeps the content in
 	parent uint64      // record of the first name's directory
 	list   []attribute // all attributes, where there is an attribute list
 }
@@ -173,8 +174,11 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
 	}
-	if isLink(n.ReparseTag) {
+	switch {
+	case isLink(n.ReparseTag):
 		n.Kind = KindSymlink
+	case n.ReparseTag == TagWOF: // its unnamed stream is a hole
+		n.Allocated = n.packed
 	}
 	if n.Damage != nil {
 		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
@@ -207,6 +211,12 @@ func (n *Node) absorb(a *attribute) {
 		}
 		if a.value[65] != NamespaceDOS {
 			n.Links++
+		}
+	case a.is(typeData, wofStream) && a.low == 0:
+		info := n.tree.streamInfo(a)
+		n.packed = info.Allocated
+		if info.Resident {
+			n.packed = info.Size
 		}
 	case a.typ == typeData && len(a.name) == 0 && a.low == 0:
 		info := n.tree.streamInfo(a)

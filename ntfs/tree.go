@@ -194,6 +194,9 @@ func (t *Tree) Label() string { return t.label }
 // ClusterSize is in bytes.
 func (t *Tree) ClusterSize() int { return t.geo.cluster }
 
+// RecordSize is that of a file record, in bytes.
+func (t *Tree) RecordSize() int { return t.geo.record }
+
 // SectorSize is in bytes.
 func (t *Tree) SectorSize() int { return t.geo.sector }
 

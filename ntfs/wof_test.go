@@ -157,6 +157,9 @@ func checkWOF(t *testing.T, tree *ntfs.Tree, path string, content []byte) {
 	for e, err := range ntfs.Unkept(s) {
 		t.Errorf("%s: %+v is not kept: %v", path, e, err)
 	}
+	if n.Allocated == 0 || n.Allocated > int64(len(content))+64<<10 {
+		t.Errorf("%s: %d bytes allocated for %d", path, n.Allocated, len(content))
+	}
 	if _, err := fs.Stat(tree.FS(), path); err != nil || n.Size != int64(len(content)) {
 		t.Errorf("%s: size %d, %v", path, n.Size, err)
 	}
