@@ -104,7 +104,7 @@ func TestTiny(t *testing.T) {
 func recordAt(number int) int { return tinyMFT*tinyCluster + number*1024 }
 
 // find returns where b is in the record or block of n bytes at off.
-func find(t *testing.T, v []byte, off, n int, b ...byte) int {
+func find(t testing.TB, v []byte, off, n int, b ...byte) int {
 	t.Helper()
 	i := bytes.Index(v[off:off+n], b)
 	if i < 0 {
@@ -113,18 +113,20 @@ func find(t *testing.T, v []byte, off, n int, b ...byte) int {
 	return off + i
 }
 
-// TestDamage breaks one thing at a time and says which streams and root names that may cost; everything else stays.
-func TestDamage(t *testing.T) {
+// A damage is one thing broken in the tiny volume, and what that may cost; everything else stays.
+type damage struct {
+	name  string
+	spoil func(v []byte)
+	lost  []string // streams that give an error
+	names []string // of the root, that are missing
+	warns bool
+	told  bool // by the listing of the root, although nothing is missing
+}
+
+func damages(t testing.TB) []damage {
 	le := binary.LittleEndian
 	bigPairs := []byte{0x11, 1, tinyData, 0x01, 1, 0x11, 4, 1, 0}
-	for _, c := range []struct {
-		name  string
-		spoil func(v []byte)
-		lost  []string // streams that give an error
-		names []string // of the root, that are missing
-		warns bool
-		told  bool // by the listing of the root, although nothing is missing
-	}{
+	return []damage{
 		{"boot sector zeroed", func(v []byte) { clear(v[:512]) }, nil, nil, true, false},
 		{"record 0 zeroed", func(v []byte) { clear(v[recordAt(0):][:1024]) }, nil, nil, true, false},
 		{"records 0 to 3 torn", func(v []byte) { v[recordAt(0)+510]++; v[recordAt(3)+1022]++ }, nil, nil, true, false},
@@ -154,7 +156,16 @@ func TestDamage(t *testing.T) {
 		{"extension with another sequence", func(v []byte) { v[recordAt(recExtension)+16]++ }, []string{"listed"}, nil, false, false},
 		{"stale index entry", func(v []byte) { v[recordAt(recBig)+16]++ }, []string{"big"}, nil, false, false},
 		{"deleted file", func(v []byte) { v[recordAt(recBig)+22] = 0 }, []string{"big"}, nil, false, false},
-	} {
+		{"entry with a child at VCN -1", func(v []byte) {
+			copy(v[tinyIndex*tinyCluster:], indexBlock(0, encodeEntry(recBig, encodeName(5, "big", 0, 0), 1<<63-1), encodeEntry(0, nil, -1)))
+			v[find(t, v, tinyIndex*tinyCluster, 4096, 255, 255, 255, 255, 255, 255, 255, 127)+7] = 255
+		}, nil, nil, false, true},
+	}
+}
+
+// TestDamage breaks one thing at a time.
+func TestDamage(t *testing.T) {
+	for _, c := range damages(t) {
 		t.Run(c.name, func(t *testing.T) {
 			v := tinyVolume()
 			c.spoil(v)
@@ -186,6 +197,22 @@ func TestDamage(t *testing.T) {
 				t.Errorf("%d warnings", warnings)
 			}
 		})
+	}
+}
+
+// TestOutOfOrder checks that names in the wrong order are found all the same.
+func TestOutOfOrder(t *testing.T) {
+	v := tinyVolume()
+	copy(v[(tinyIndex+1)*tinyCluster:], indexBlock(1, encodeEntry(recJunction, encodeName(5, "junction", attrIndexed|uint32(AttrReparse), 0), -1),
+		encodeEntry(recFile, encodeName(5, "file.txt", 0, 0), -1), encodeEntry(recListed, encodeName(5, "listed", 0, 0), -1), encodeEntry(0, nil, -1)))
+	tree := openTiny(t, v, new(int))
+	for path, want := range tinyFiles() {
+		if got, err := readPath(tree, path); got != want || err != nil {
+			t.Errorf("%s: %d bytes, %v", path, len(got), err)
+		}
+	}
+	if _, err := tree.Lookup("none"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a name that is not there: error %v, want that of the damage", err)
 	}
 }
 

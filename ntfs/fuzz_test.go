@@ -5,10 +5,13 @@ import (
 	"encoding/binary"
 	"io"
 	"io/fs"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
 )
 
 // bounded fails the test when f takes long.
@@ -123,6 +126,55 @@ func FuzzIndex(f *testing.F) {
 	})
 }
 
+// FuzzNames makes an index node of names, each a length and UTF-16 units, and looks them up.
+func FuzzNames(f *testing.F) {
+	f.Add([]byte("\x02a\x00b\x00\x02A\x00B\x00\x01\xff\xfe\x02\x00\xd8\x00\xdc\x01\x00\xdc\x03a\x00:\x00/\x00"))
+	u := new(upcase)
+	for i := range u {
+		u[i] = uint16(i)
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		u[c] = uint16(c) - 32
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var keys [][]byte
+		for len(b) > 2 && len(keys) < 50 {
+			n := min(max(int(b[0]), 1), (len(b)-1)/2)
+			key := make([]byte, fileNameLen)
+			key[64] = byte(n)
+			keys, b = append(keys, append(key, b[1:][:2*n]...)), b[1+2*n:]
+		}
+		slices.SortStableFunc(keys, func(a, b []byte) int { return u.compare(a[fileNameLen:], b[fileNameLen:]) })
+		entries := make([][]byte, 0, len(keys)+1)
+		for i, k := range keys {
+			entries = append(entries, encodeEntry(100+i, k, -1))
+		}
+		node := parseNode(slices.Concat(append(entries, encodeEntry(0, nil, -1))...))
+		if node.err != nil || len(node.starts) != len(keys)+1 || !node.sorted(u) {
+			t.Fatalf("%d of %d entries, %v", len(node.starts), len(keys), node.err)
+		}
+		tree := &Tree{upcase: func() *upcase { return u }}
+		names := node.names()
+		for i, k := range keys {
+			name := wintype.DecodeUTF16(k[fileNameLen:])
+			if names.ends[i]&noName != 0 || !strings.HasSuffix(names.text[:names.ends[i]], name) {
+				t.Errorf("name %d: %q in %q", i, name, names.text)
+			}
+			var room nameRoom
+			s := search{d: &directory{}}
+			var ok bool
+			if s.key, ok = tree.fold(name, &room); !ok {
+				t.Fatalf("%q is too long", name)
+			}
+			s.node(node, 0)
+			at := int(s.ref.Record) - 100
+			if s.rank != rankSame || at < 0 || !bytes.Equal(keys[at], k) {
+				t.Errorf("%q: rank %d, entry %d, want %d", name, s.rank, at, i)
+			}
+		}
+	})
+}
+
 func FuzzReparse(f *testing.F) {
 	f.Add(reparseLink(TagSymlink, `..\a`, "b", 1, 0, 0, 0))
 	f.Add(reparseLink(TagMountPoint, `\??\C:\a`, "b"))
@@ -143,6 +195,17 @@ func FuzzVolume(f *testing.F) {
 	f.Add([]byte{0, 0, 0x40 + 5*4, 0x60, 9, 0, 1, 0x40, 0x11, 3})
 	f.Add([]byte{})
 	base, upper := metaVolume(), new(upcase)
+	for _, d := range damages(f) { // among them an index of 2^34 bytes, and one without end
+		v := bytes.Clone(base)
+		d.spoil(v)
+		var edits []byte
+		for i := range v {
+			if v[i] != base[i] {
+				edits = append(binary.BigEndian.AppendUint32(edits, uint32(i)), v[i])
+			}
+		}
+		f.Add(edits[:min(len(edits), 500)])
+	}
 	f.Fuzz(func(t *testing.T, edits []byte) {
 		if len(edits) > 500 {
 			return

@@ -133,6 +133,9 @@ func damage(t *testing.T, name string, decode decoder, chunks []wimChunk, peer d
 func FuzzLZNT1(f *testing.F) {
 	f.Add(lznt1Example, uint16(lznt1Chunk))
 	f.Add([]byte{3, 0xb0, 2, 'x', 5, 0}, uint16(9))
+	f.Add([]byte{2, 0xb0, 0, 'x'}, uint16(9))     // a byte more than there is
+	f.Add([]byte{1, 0xb0, 1, 5}, uint16(9))       // half a copy token at the end
+	f.Add([]byte{1, 0xb0, 1, 5, 7}, uint16(4096)) // and half a header after it
 	f.Fuzz(func(t *testing.T, in []byte, n uint16) {
 		out, err := decodeInside(t, LZNT1, int(n), in)
 		for i := 0; i < int(n) && err == nil; i += lznt1Chunk { // the chunks one by one are the whole
