@@ -40,6 +40,7 @@ const (
 	keptBlock
 	keptUnit
 	keptDirectory
+	keptDescriptor
 )
 
 // perItem is about what keeping an item costs beside its bytes.

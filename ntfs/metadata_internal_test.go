@@ -372,7 +372,7 @@ func FuzzSDS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, off uint64, size, id uint32) {
 		bounded(t, func() {
 			root := encodeNode(16, encodeViewEntry([]byte{0, 1, 0, 0}, b[:min(len(b), sdsHeaderLen)], -1), encodeViewEntry(nil, nil, -1))
-			s := newSecureFile(&bytesSource{b})
+			s := newSecureFile(&bytesSource{b}, nil)
 			s.index = &view{root: root[16:], vcnSize: 512, blockSize: 4096}
 			all, err := s.scanned()
 			if err != nil || len(all) > len(b)/minSDSEntry {

@@ -25,8 +25,6 @@ const (
 	maxSDSScan = 256 << 20
 	// maxBadEntries is how many entries of one block are checked in vain.
 	maxBadEntries = 8
-	// keptDescriptors is how many bytes of descriptors are kept; a volume rarely has more.
-	keptDescriptors = 4 << 20
 )
 
 // Security returns the node's self-relative security descriptor as it is on the volume; package security decodes it.
@@ -69,11 +67,13 @@ type secureFile struct {
 	index    *view // nil with indexErr
 	indexErr error
 	scanned  func() (map[uint32]sdsEntry, error)
-
-	mu    sync.Mutex
-	kept  map[uint32][]byte
-	bytes int // of kept
+	cache    *Cache
 }
+
+// keptBytes is a descriptor in a Cache.
+type keptBytes []byte
+
+func (b keptBytes) cost() int { return cap(b) }
 
 func (t *Tree) openSecure() (*secureFile, error) {
 	n, err := t.Node(Ref{Record: recordSecure})
@@ -84,26 +84,25 @@ func (t *Tree) openSecure() (*secureFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSecureFile(sds)
+	s := newSecureFile(sds, t.cache)
 	s.index, err = n.view("$SII")
 	s.indexErr = must(err)
 	return s, nil
 }
 
-func newSecureFile(sds layer.Source) *secureFile {
-	s := &secureFile{sds: sds, kept: map[uint32][]byte{}}
+func newSecureFile(sds layer.Source, c *Cache) *secureFile {
+	s := &secureFile{sds: sds, cache: c}
 	s.scanned = sync.OnceValues(func() (map[uint32]sdsEntry, error) { return scanSDS(sds) })
 	return s
 }
 
 // descriptor returns a descriptor by the index, or where that is of no use, by what a search of all of $SDS found.
 func (s *secureFile) descriptor(id uint32) ([]byte, error) {
-	s.mu.Lock()
-	b, ok := s.kept[id]
-	s.mu.Unlock()
-	if ok {
+	k := key{kind: keptDescriptor, base: s, number: int64(id)}
+	if b, ok := load[keptBytes](s.cache, k); ok {
 		return b, nil
 	}
+	var b []byte
 	e, err := s.lookup(id)
 	if err == nil {
 		b, err = s.read(e)
@@ -118,12 +117,7 @@ func (s *secureFile) descriptor(id uint32) ([]byte, error) {
 			return nil, errors.Join(err, scanErr)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.bytes += len(b) + 64; s.bytes > keptDescriptors {
-		s.kept, s.bytes = map[uint32][]byte{}, len(b)+64
-	}
-	s.kept[id] = b
+	s.cache.store(k, keptBytes(b))
 	return b, nil
 }
 
