@@ -23,6 +23,9 @@ func (m *mountFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVarP(&m.daemon, "daemon", "d", false, "return when the mount answers, and go on serving it")
 	f.BoolVar(&m.mount.AllowOther, "allow-other", false, "let other users of this computer in")
+	f.StringVar(&m.mount.View.Points, "points", "all", "snapshots to show: all, or numbers, ranges (3..5), ids and times, with commas")
+	f.StringVar(&m.mount.View.Time, "time-format", "", "names of snapshots: %Y %m %d %H %M %S of their time in UTC, %n number, %i id")
+	f.StringVar(&m.mount.View.Volume, "volume-name", "", "names of volumes: %p partition, %d image, %l label")
 	f.BoolVar(&m.mount.System, "system", false, "list NTFS metafiles such as $MFT")
 }
 

@@ -31,8 +31,10 @@ func (f *fileSystem) attr(n node) (attr, error) {
 	a := attr{ino: n.id, size: uint64(x.Size), blocks: blocks(x.Allocated), links: uint32(max(x.Links, 1)),
 		mtime: t.Modified.Time(), atime: t.Accessed.Time(), ctime: t.Changed.Time(), btime: t.Created.Time()}
 	switch {
-	case n.stream != "":
+	case n.part == partStream:
 		return a.ofStream(n)
+	case n.part != partSelf:
+		return f.snapshotsAttr(n, a)
 	case x.Damage != nil && x.Kind == ntfs.KindFile && !x.HasData:
 		return a, x.Damage // its size is not known
 	case x.Kind == ntfs.KindDir:

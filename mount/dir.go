@@ -17,8 +17,14 @@ type listing struct {
 	point   *tree.Point
 	files   *ntfs.Tree
 	items   []*tree.Item
+	links   []link // of .snapshots
 	entries []entry
 	err     error // what is missing from entries; told when all of them were given
+}
+
+type link struct {
+	name string
+	node
 }
 
 // An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
@@ -28,7 +34,7 @@ type entry struct {
 	kind ntfs.Kind
 }
 
-func (l *listing) len() int { return len(l.items) + len(l.entries) }
+func (l *listing) len() int { return len(l.items) + len(l.links) + len(l.entries) }
 
 // OpenDir lists a directory. One with damage gives its healthy entries first and its error after them.
 func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
@@ -49,6 +55,12 @@ func (f *fileSystem) list(n node) (*listing, error) {
 	l := &listing{self: n.id, point: n.point}
 	if n.item != nil && n.item.Kind == tree.ItemDir {
 		l.items = n.item.Children
+		return l, nil
+	}
+	if n.part == partSnapshots {
+		for _, p := range f.others(n) {
+			l.links = append(l.links, link{f.layout.RootOf(p).Name, f.same(n, p)})
+		}
 		return l, nil
 	}
 	dir, err := n.directory()
@@ -75,11 +87,15 @@ func (f *fileSystem) list(n node) (*listing, error) {
 
 // dirEntry describes entry i as readdir shows it.
 func (l *listing) dirEntry(i int) fuse.DirEntry {
+	off := uint64(i) + 3
 	if i < len(l.items) {
 		item := l.items[i]
-		return fuse.DirEntry{Name: item.Name, Ino: itemID(item), Mode: itemAttr(item).mode & syscall.S_IFMT, Off: uint64(i) + 3}
+		return fuse.DirEntry{Name: item.Name, Ino: itemID(item), Mode: itemAttr(item).mode & syscall.S_IFMT, Off: off}
 	}
-	e := l.entries[i-len(l.items)]
+	if i -= len(l.items); i < len(l.links) {
+		return fuse.DirEntry{Name: l.links[i].name, Ino: l.links[i].id, Mode: syscall.S_IFLNK, Off: off}
+	}
+	e := l.entries[i-len(l.links)]
 	mode := uint32(syscall.S_IFREG)
 	switch e.kind {
 	case ntfs.KindDir:
@@ -87,7 +103,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	case ntfs.KindSymlink:
 		mode = syscall.S_IFLNK
 	}
-	return fuse.DirEntry{Name: tree.EscapeName(e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: uint64(i) + 3}
+	return fuse.DirEntry{Name: tree.EscapeName(e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
 }
 
 // dots are the two entries before all others.
@@ -148,7 +164,10 @@ func (l *listing) open(i int) (node, error) {
 		item := l.items[i]
 		return node{id: itemID(item), item: item, point: item.Point}, nil
 	}
-	n, err := l.files.Node(l.entries[i-len(l.items)].ref)
+	if i -= len(l.items); i < len(l.links) {
+		return l.links[i].node, nil
+	}
+	n, err := l.files.Node(l.entries[i-len(l.links)].ref)
 	if err != nil {
 		return node{}, err
 	}

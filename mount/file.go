@@ -54,7 +54,7 @@ func (t *handleTable) drop(fh uint64) {
 // source opens the content of a node.
 func (n node) source() (layer.Source, error) {
 	if n.file != nil {
-		if n.file.Kind == ntfs.KindDir && n.stream == "" {
+		if n.part == partSnapshots || n.part == partSelf && n.file.Kind == ntfs.KindDir {
 			return nil, syscall.EISDIR
 		}
 		m, err := n.file.Stream(n.stream)

@@ -22,7 +22,7 @@ type fileSystem struct {
 	opts               Options
 	owner              fuse.Owner
 	handles            handleTable
-	streams            streamTable
+	table              table
 }
 
 func (f *fileSystem) String() string { return "snapmount" }
@@ -81,8 +81,11 @@ func (f *fileSystem) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fus
 		return nil, status(err)
 	case n.item != nil && n.item.Kind == tree.ItemLink:
 		return []byte(n.item.Target), fuse.OK
-	case n.file == nil:
+	case n.file == nil || n.part == partStream || n.part == partSnapshots:
 		return nil, fuse.EINVAL
+	case n.part == partSame:
+		to, err := f.target(n)
+		return []byte(to), status(err)
 	}
 	target, err := n.point.LinkTarget(n.file)
 	return []byte(target), status(err)

@@ -20,8 +20,9 @@ var ErrRefused = errors.New("mount refused")
 
 // Options of Mount; the zero value works.
 type Options struct {
-	AllowOther bool // let other users of this computer in
-	System     bool // list NTFS metafiles such as $MFT
+	View       tree.View // which points are shown, and under which names
+	AllowOther bool      // let other users of this computer in
+	System     bool      // list NTFS metafiles such as $MFT
 }
 
 // CheckPoint says whether dir can be mounted on: an empty directory, or a name that does not exist yet, which holds

@@ -43,13 +43,18 @@ func openSet(t *testing.T, paths ...string) *tree.Set {
 // mounted mounts s for the test and returns the directory.
 func mounted(t *testing.T, s *tree.Set) string {
 	t.Helper()
+	return mountedWith(t, s, mount.Options{})
+}
+
+func mountedWith(t *testing.T, s *tree.Set, opts mount.Options) string {
+	t.Helper()
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
 		t.Skipf("SKIPPED: mounts do not work here: %v", err)
 	}
 	f.Close()
 	dir := filepath.Join(t.TempDir(), "mnt")
-	m, err := mount.Mount(dir, s, mount.Options{})
+	m, err := mount.Mount(dir, s, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

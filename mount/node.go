@@ -21,9 +21,11 @@ const (
 )
 
 const (
-	kindItem   = iota // record = item ID + 1
-	kindFile          // an MFT record of a point
-	kindStream        // record = index in the table of named streams
+	kindItem      = iota // record = item ID + 1
+	kindFile             // an MFT record of a point
+	kindStream           // record = index in the table: a named stream
+	kindSnapshots        // an MFT record of a point, whose .snapshots it is
+	kindSame             // record = index in the table: a link in .snapshots
 )
 
 func itemID(i *tree.Item) uint64 { return uint64(i.ID) + 1 }
@@ -42,42 +44,45 @@ type node struct {
 	item   *tree.Item
 	point  *tree.Point
 	file   *ntfs.Node
-	stream string // name of a named stream of file
+	part   part
+	stream string      // name of a named stream of file
+	other  *tree.Point // where a link in .snapshots leads
 }
 
-// streamTable numbers the named streams that were looked up: no number describes them.
-type streamTable struct {
+// table numbers the nodes that were looked up and that no number describes.
+type table struct {
 	mu   sync.RWMutex
-	ids  map[streamKey]uint64
-	keys []streamKey
+	ids  map[tableKey]uint64
+	keys []tableKey
 }
 
-type streamKey struct {
-	point  int
-	ref    ntfs.Ref
-	stream string
+type tableKey struct {
+	kind, point int
+	ref         ntfs.Ref
+	stream      string
+	other       int
 }
 
-func (t *streamTable) id(k streamKey) uint64 {
+func (t *table) id(k tableKey) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	id, ok := t.ids[k]
 	if !ok {
 		if t.ids == nil {
-			t.ids = map[streamKey]uint64{}
+			t.ids = map[tableKey]uint64{}
 		}
-		id = nodeID(kindStream, k.point, uint64(len(t.keys)))
+		id = nodeID(k.kind, k.point, uint64(len(t.keys)))
 		t.ids[k] = id
 		t.keys = append(t.keys, k)
 	}
 	return id
 }
 
-func (t *streamTable) key(record uint64) (streamKey, bool) {
+func (t *table) key(record uint64) (tableKey, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if record >= uint64(len(t.keys)) {
-		return streamKey{}, false
+		return tableKey{}, false
 	}
 	return t.keys[record], true
 }
@@ -93,14 +98,25 @@ func (f *fileSystem) node(id uint64) (node, error) {
 		}
 	case kindFile:
 		return f.fileNode(id, point, ntfs.Ref{Record: record})
-	case kindStream:
-		if k, ok := f.streams.key(record); ok {
-			n, err := f.fileNode(id, point, k.ref)
-			n.stream = k.stream
-			return n, err
+	case kindSnapshots:
+		n, err := f.fileNode(id, point, ntfs.Ref{Record: record})
+		n.part = partSnapshots
+		return n, err
+	case kindStream, kindSame:
+		if k, ok := f.table.key(record); ok && k.kind == kind {
+			return f.tableNode(id, k)
 		}
 	}
 	return node{}, fmt.Errorf("node 0x%x: %w", id, syscall.ESTALE)
+}
+
+func (f *fileSystem) tableNode(id uint64, k tableKey) (node, error) {
+	n, err := f.fileNode(id, k.point, k.ref)
+	if n.part, n.stream = partStream, k.stream; err == nil && k.kind == kindSame {
+		n.part = partSame
+		n.other, err = f.set.Point(k.other)
+	}
+	return n, err
 }
 
 func (f *fileSystem) fileNode(id uint64, point int, ref ntfs.Ref) (node, error) {
@@ -135,6 +151,9 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 		}
 		return node{}, syscall.ENOENT
 	}
+	if n.part == partSnapshots {
+		return f.sameNamed(n, name)
+	}
 	dir, err := n.directory()
 	if err != nil {
 		return node{}, err
@@ -142,6 +161,9 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 	c, err := dir.Child(tree.UnescapeName(name))
 	if err == nil {
 		return wrap(n.point, c)
+	}
+	if name == snapshotsName && len(n.point.Volume.Points) > 1 {
+		return snapshots(n.point, dir), nil
 	}
 	if i := strings.LastIndexByte(name, ':'); i > 0 && toErrno(err) == syscall.ENOENT {
 		if s, err2 := f.namedStream(n.point, dir, name[:i], name[i+1:]); err2 == nil {
@@ -162,8 +184,8 @@ func (f *fileSystem) namedStream(p *tree.Point, dir *ntfs.Node, file, stream str
 	}
 	for _, s := range streams {
 		if s.Name != "" && strings.EqualFold(s.Name, stream) {
-			id := f.streams.id(streamKey{p.Number, c.Ref, s.Name})
-			return node{id: id, point: p, file: c, stream: s.Name}, nil
+			id := f.table.id(tableKey{kind: kindStream, point: p.Number, ref: c.Ref, stream: s.Name})
+			return node{id: id, point: p, file: c, part: partStream, stream: s.Name}, nil
 		}
 	}
 	return node{}, syscall.ENOENT
@@ -172,7 +194,7 @@ func (f *fileSystem) namedStream(p *tree.Point, dir *ntfs.Node, file, stream str
 // directory returns the NTFS directory that n stands for.
 func (n node) directory() (*ntfs.Node, error) {
 	if n.file != nil {
-		if n.file.Kind != ntfs.KindDir || n.stream != "" {
+		if n.file.Kind != ntfs.KindDir || n.part != partSelf {
 			return nil, syscall.ENOTDIR
 		}
 		return n.file, nil

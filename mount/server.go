@@ -38,6 +38,10 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
+	layout, err := s.Layout(time.Now(), opts.View)
+	if err != nil {
+		return nil, err
+	}
 	m := &Server{dir: abs}
 	if _, err := os.Stat(abs); err != nil {
 		if err := os.Mkdir(abs, 0o755); err != nil {
@@ -45,7 +49,7 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 		}
 		m.created = true
 	}
-	if m.fuse, err = fuse.NewServer(newFileSystem(s, opts), abs, mountOptions(s, opts)); err != nil {
+	if m.fuse, err = fuse.NewServer(newFileSystem(s, layout, opts), abs, mountOptions(s, opts)); err != nil {
 		text := strings.TrimSpace(errors.Join(err, m.cleanUp()).Error())
 		return nil, fmt.Errorf("%w: %s: %s (%s)", ErrRefused, dir, text, withoutFUSE)
 	}
@@ -56,11 +60,11 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	return m, nil
 }
 
-func newFileSystem(s *tree.Set, opts Options) *fileSystem {
+func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
 	return &fileSystem{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		set:           s,
-		layout:        s.Layout(time.Now()),
+		layout:        layout,
 		opts:          opts,
 		owner:         fuse.Owner{Uid: uint32(os.Geteuid()), Gid: uint32(os.Getegid())},
 	}

@@ -22,7 +22,7 @@ func (f *fileSystem) GetXAttr(_ <-chan struct{}, in *fuse.InHeader, name string,
 	if err != nil {
 		return 0, status(err)
 	}
-	if n.file == nil || n.file.Kind != ntfs.KindFile && n.stream == "" {
+	if n.file == nil || n.part != partStream && (n.part != partSelf || n.file.Kind != ntfs.KindFile) {
 		return 0, fuse.ENOATTR
 	}
 	value := tree.Verdict(n.file, n.stream)

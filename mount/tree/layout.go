@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"snapmount/imagefmt/wintype"
@@ -35,13 +36,25 @@ type Item struct {
 }
 
 // Layout is the fixed part of the tree: all that is above the roots of the points.
-type Layout struct{ items []*Item }
+type Layout struct {
+	items  []*Item
+	roots  map[*Point]*Item
+	counts map[*Image]int // of the images, from 1
+}
 
 // Root returns the top directory.
 func (l *Layout) Root() *Item { return l.items[0] }
 
 // Items returns all items; an item's ID is its index.
 func (l *Layout) Items() []*Item { return l.items }
+
+// Path returns the way to the item from the root, which is "".
+func (i *Item) Path() string {
+	if i.Parent == i {
+		return ""
+	}
+	return i.Parent.Path() + "/" + i.Name
+}
 
 // Child returns the entry of that name, or nil.
 func (i *Item) Child(name string) *Item { return i.byName[name] }
@@ -68,73 +81,94 @@ func (l *Layout) add(parent *Item, item Item) *Item {
 	return n
 }
 
+// RootOf returns the item of a point's root directory, or nil when the layout does not show it.
+func (l *Layout) RootOf(p *Point) *Item { return l.roots[p] }
+
 // Layout builds the fixed part of the tree. at dates what has no time of its own.
-func (s *Set) Layout(at time.Time) *Layout {
-	l := &Layout{}
+func (s *Set) Layout(at time.Time, view View) (*Layout, error) {
+	l := &Layout{roots: map[*Point]*Item{}, counts: map[*Image]int{}}
+	for i, img := range s.Images {
+		l.counts[img] = i + 1
+	}
 	root := l.add(nil, Item{Kind: ItemDir, Time: at})
 	l.add(root, Item{Name: "README.txt", Kind: ItemText, Text: s.Readme()})
-	for _, v := range s.Volumes {
-		if v.Filesystem == "ntfs" {
-			l.addVolume(root, v)
-		}
-	}
 	raw := l.add(root, Item{Name: "raw", Kind: ItemDir})
+	points, err := view.selected(s.Volumes)
+	if err != nil {
+		return nil, err
+	}
+	names := map[*Volume]string{}
 	for _, v := range s.Volumes {
-		dir := l.add(raw, Item{Name: v.Name, Kind: ItemDir, Volume: v})
-		for _, p := range v.Points {
-			name := "current.img"
-			if p.Snapshot != nil {
-				name = fmt.Sprintf("vss%d.img", p.Snapshot.Index)
+		name, err := view.volumeName(v, l.counts[v.Image])
+		if err != nil {
+			return nil, err
+		}
+		names[v] = root.free(name)
+		if v.Filesystem == "ntfs" {
+			if err := l.addVolume(root, v, names[v], points[v], view); err != nil {
+				return nil, err
 			}
-			l.add(dir, Item{Name: name, Kind: ItemBlock, Point: p, Time: p.Created()})
 		}
 	}
-	l.addSets(root, s)
-	return l
+	l.addImages(raw, s, points, names)
+	l.addSets(root, s, names)
+	return l, nil
 }
 
-func (l *Layout) addVolume(root *Item, v *Volume) {
-	dir := l.add(root, Item{Name: v.Name, Kind: ItemDir, Volume: v})
-	l.add(dir, Item{Name: "current", Kind: ItemPoint, Point: v.Current()})
-	snaps := l.add(dir, Item{Name: "snapshots", Kind: ItemDir})
-	for _, p := range v.Snapshots() {
-		l.add(snaps, Item{Name: p.Name, Kind: ItemPoint, Point: p, Time: p.Created()})
-	}
-	if p := v.Latest(); p != nil {
-		l.add(snaps, Item{Name: "latest", Kind: ItemLink, Target: p.Name})
-		l.add(snaps, Item{Name: "oldest", Kind: ItemLink, Target: v.Oldest().Name})
-	}
-	for _, p := range v.Snapshots() {
-		l.add(dir, Item{Name: fmt.Sprintf("vss%d", p.Snapshot.Index), Kind: ItemLink, Target: "snapshots/" + p.Name})
-	}
-	ids := l.add(dir, Item{Name: "ids", Kind: ItemDir})
-	for _, p := range v.Snapshots() {
-		id := p.Snapshot.CopyID
-		if !id.IsZero() && ids.Child(id.String()) == nil {
-			l.add(ids, Item{Name: id.String(), Kind: ItemLink, Target: "../snapshots/" + p.Name})
+func (l *Layout) addImages(raw *Item, s *Set, points map[*Volume][]*Point, names map[*Volume]string) {
+	for _, v := range s.Volumes {
+		dir := l.add(raw, Item{Name: raw.free(names[v]), Kind: ItemDir, Volume: v})
+		l.add(dir, Item{Name: "current.img", Kind: ItemBlock, Point: v.Current()})
+		for _, p := range points[v] {
+			l.add(dir, Item{Name: fmt.Sprintf("vss%d.img", p.Snapshot.Index), Kind: ItemBlock, Point: p, Time: p.Created()})
 		}
 	}
+}
+
+func (l *Layout) addVolume(root *Item, v *Volume, name string, points []*Point, view View) error {
+	dir := l.add(root, Item{Name: name, Kind: ItemDir, Volume: v})
+	l.roots[v.Current()] = l.add(dir, Item{Name: "current", Kind: ItemPoint, Point: v.Current()})
+	snaps := l.add(dir, Item{Name: "snapshots", Kind: ItemDir})
+	for _, p := range points {
+		name, err := view.pointName(p)
+		if err != nil {
+			return err
+		}
+		l.roots[p] = l.add(snaps, Item{Name: snaps.free(name), Kind: ItemPoint, Point: p, Time: p.Created()})
+	}
+	if p := firstShown(slices.Backward(points)); p != nil {
+		l.add(snaps, Item{Name: snaps.free("latest"), Kind: ItemLink, Target: l.roots[p].Name})
+		l.add(snaps, Item{Name: snaps.free("oldest"), Kind: ItemLink, Target: l.roots[firstShown(slices.All(points))].Name})
+	}
+	for _, p := range points {
+		l.add(dir, Item{Name: fmt.Sprintf("vss%d", p.Snapshot.Index), Kind: ItemLink, Target: "snapshots/" + l.roots[p].Name})
+	}
+	ids := l.add(dir, Item{Name: "ids", Kind: ItemDir})
+	for _, p := range points {
+		id := p.Snapshot.CopyID
+		if !id.IsZero() && ids.Child(id.String()) == nil {
+			l.add(ids, Item{Name: id.String(), Kind: ItemLink, Target: "../snapshots/" + l.roots[p].Name})
+		}
+	}
+	return nil
 }
 
 // addSets groups the points that were taken together on several volumes, under the time of the first.
-func (l *Layout) addSets(root *Item, s *Set) {
+func (l *Layout) addSets(root *Item, s *Set, names map[*Volume]string) {
 	var sets *Item
 	for _, group := range s.CopySets() {
+		group = slices.DeleteFunc(group, func(p *Point) bool { return l.roots[p] == nil })
 		if group = shared(group); group == nil {
 			continue
 		}
 		if sets == nil {
-			sets = l.add(root, Item{Name: "sets", Kind: ItemDir})
+			sets = l.add(root, Item{Name: root.free("sets"), Kind: ItemDir})
 		}
-		name, n := group[0].Created().UTC().Format("2006-01-02T150405Z"), 1
-		for base := name; sets.Child(name) != nil; {
-			n++
-			name = fmt.Sprintf("%s-%d", base, n)
-		}
+		name := sets.free(group[0].Created().UTC().Format("2006-01-02T150405Z"))
 		dir := l.add(sets, Item{Name: name, Kind: ItemDir, Time: group[0].Created()})
 		for _, p := range group {
-			if dir.Child(p.Volume.Name) == nil {
-				l.add(dir, Item{Name: p.Volume.Name, Kind: ItemLink, Target: "../../" + p.Volume.Name + "/snapshots/" + p.Name})
+			if name := names[p.Volume]; dir.Child(name) == nil {
+				l.add(dir, Item{Name: name, Kind: ItemLink, Target: "../../" + name + "/snapshots/" + l.roots[p].Name})
 			}
 		}
 	}

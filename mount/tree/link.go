@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
 
@@ -97,29 +98,40 @@ func parentDirs(n *ntfs.Node) (string, error) {
 	}
 	dir := ""
 	for range 1024 { // Windows paths hold 32,767 characters at most; a loop ends here
-		names, err := n.Names()
+		own, err := longName(n)
 		if err != nil {
 			return "", err
 		}
-		if len(names) == 0 {
-			return "", fmt.Errorf("record %v has no name", n.Ref)
-		}
-		parent, err := n.Tree().Node(names[0].Parent)
+		parent, err := n.Tree().Node(own.Parent)
 		if err != nil {
 			return "", err
 		}
 		if parent.Ref == root.Ref {
 			return dir, nil
 		}
-		up, err := parent.Names()
+		up, err := longName(parent)
 		if err != nil {
 			return "", err
 		}
-		if len(up) == 0 {
-			return "", fmt.Errorf("record %v has no name", parent.Ref)
-		}
-		dir = path.Join(EscapeName(up[0].Name), dir)
+		dir = path.Join(EscapeName(up.Name), dir)
 		n = parent
 	}
 	return "", fmt.Errorf("record %v: directories nest without end", n.Ref)
+}
+
+// longName returns the first name of n that is no 8.3 name beside one.
+func longName(n *ntfs.Node) (ntfs.Name, error) {
+	names, err := n.Names()
+	if err != nil {
+		return ntfs.Name{}, err
+	}
+	for _, x := range names {
+		if x.Namespace != ntfs.NamespaceDOS {
+			return x, nil
+		}
+	}
+	if len(names) > 0 {
+		return names[0], nil
+	}
+	return ntfs.Name{}, fmt.Errorf("record %v has no name: %w", n.Ref, layer.ErrCorrupt)
 }

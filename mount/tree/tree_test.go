@@ -141,7 +141,11 @@ func TestDemoHoldsWhatWasWritten(t *testing.T) {
 func TestLayout(t *testing.T) {
 	s := open(t, demo(t))
 	var lines []string
-	for _, i := range s.Layout(time.Unix(0, 0)).Items() {
+	layout, err := s.Layout(time.Unix(0, 0), tree.View{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range layout.Items() {
 		path := i.Name
 		for p := i; p.Parent != p; p = p.Parent {
 			path = p.Parent.Name + "/" + path

@@ -1,0 +1,155 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// View says which points a Layout shows, and how it names them. The zero value shows all, named as DESIGN has it.
+type View struct {
+	// Points selects snapshots: "all", or a list of numbers, ranges (3..5) and what PointNamed takes, with commas. The
+	// current state is always shown.
+	Points string
+	// Time is the name of a snapshot's directory, with %Y %m %d %H %M %S of its creation in UTC, %n for its number, %i for
+	// its id and %% for a per cent sign; "" is %Y-%m-%dT%H%M%SZ with what tells equal ones apart.
+	Time string
+	// Volume is the name of a volume's directory, with %p for the number of the partition, %d for that of the image and %l
+	// for the label; "" is Volume.Name.
+	Volume string
+}
+
+// selected returns the snapshots of each volume that the view shows. Each word must find one on some volume.
+func (w View) selected(volumes []*Volume) (map[*Volume][]*Point, error) {
+	out := map[*Volume][]*Point{}
+	if w.Points == "" || w.Points == "all" {
+		for _, v := range volumes {
+			out[v] = v.Snapshots()
+		}
+		return out, nil
+	}
+	chosen := map[*Point]bool{}
+	for word := range strings.SplitSeq(w.Points, ",") {
+		found, reason := false, fmt.Errorf("%q: %w", word, ErrNoPoint)
+		for _, v := range volumes {
+			points, err := v.matching(word)
+			for _, p := range points {
+				chosen[p], found = true, true
+			}
+			if err != nil {
+				reason = fmt.Errorf("%s: %q: %w", v.Name, word, err)
+			}
+		}
+		if !found {
+			return nil, reason
+		}
+	}
+	for _, v := range volumes {
+		out[v] = slices.DeleteFunc(slices.Clone(v.Snapshots()), func(p *Point) bool { return !chosen[p] })
+	}
+	return out, nil
+}
+
+// matching returns the snapshots that one word of a selection names.
+func (v *Volume) matching(word string) ([]*Point, error) {
+	if word == "" {
+		return nil, ErrNoPoint
+	}
+	from, to, err := numbers(word)
+	if err != nil {
+		p, err := v.PointNamed(word)
+		if err != nil {
+			return nil, err
+		}
+		return []*Point{p}, nil
+	}
+	return slices.DeleteFunc(slices.Clone(v.Snapshots()), func(p *Point) bool { return p.Snapshot.Index < from || p.Snapshot.Index > to }), nil
+}
+
+// numbers reads "3" or "3..5".
+func numbers(word string) (from, to int, err error) {
+	a, b, isRange := strings.Cut(word, "..")
+	if from, err = strconv.Atoi(a); err != nil || len(a) > 3 { // longer ones start an id
+		return 0, 0, fmt.Errorf("%q is no number", a)
+	}
+	if to = from; isRange {
+		if to, err = strconv.Atoi(b); err != nil || to < from {
+			return 0, 0, fmt.Errorf("%q is no range", word)
+		}
+	}
+	return from, to, nil
+}
+
+// pointName names the directory of a snapshot.
+func (w View) pointName(p *Point) (string, error) {
+	if w.Time == "" {
+		return p.Name, nil
+	}
+	t := p.Created().UTC()
+	return expand(w.Time, func(c byte) (string, bool) {
+		if layout, ok := map[byte]string{'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05"}[c]; ok {
+			return t.Format(layout), true
+		}
+		switch c {
+		case 'n':
+			return strconv.Itoa(p.Snapshot.Index), true
+		case 'i':
+			return p.Snapshot.CopyID.String(), true
+		}
+		return "", false
+	})
+}
+
+// volumeName names the directory of a volume; image counts from 1.
+func (w View) volumeName(v *Volume, image int) (string, error) {
+	if w.Volume == "" {
+		return v.Name, nil
+	}
+	return expand(w.Volume, func(c byte) (string, bool) {
+		switch c {
+		case 'p':
+			return strconv.Itoa(v.Partition.Number), true
+		case 'd':
+			return strconv.Itoa(image), true
+		case 'l':
+			return plainName(v.Label), true
+		}
+		return "", false
+	})
+}
+
+// expand replaces each %c by what value has for c. The result is usable as a file name.
+func expand(format string, value func(c byte) (string, bool)) (string, error) {
+	var out strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' || i+1 == len(format) {
+			out.WriteByte(format[i])
+			continue
+		}
+		i++
+		if format[i] == '%' {
+			out.WriteByte('%')
+			continue
+		}
+		text, ok := value(format[i])
+		if !ok {
+			return "", fmt.Errorf("template %q: %%%c is not known", format, format[i])
+		}
+		out.WriteString(text)
+	}
+	name := out.String()
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 200 {
+		return "", fmt.Errorf("template %q: %q is no name for a directory", format, name)
+	}
+	return name, nil
+}
+
+// free returns name, with a number behind it where dir already has it.
+func (i *Item) free(name string) string {
+	for n, base := 1, name; i.Child(name) != nil; {
+		n++
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	return name
+}
