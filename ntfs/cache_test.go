@@ -73,7 +73,7 @@ func TestSharedCache(t *testing.T) {
 	own := uint64(recFile) / 4
 	for k := range uint64(tinyRecords / 4) {
 		a, b := trees[0].chunk(k, 4), trees[1].chunk(k, 4)
-		if (a == b) != (k != own) {
+		if (a == b) != (k != own && k != 0) { // records 0 to 3 may be mended by a mirror that is not the same
 			t.Errorf("records from %d: shared %v", 4*k, a == b)
 		}
 	}

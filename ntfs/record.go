@@ -94,7 +94,12 @@ func (c *chunk) record(t *Tree, number, at uint64) (fileRecord, error) {
 	return decodeRecord(c.data[at*size:][:size], number, int64(number*size))
 }
 
-func (t *Tree) chunkKey(k, size int64) key { return place(keptRecords, t.mft, k*size, size, k, t) }
+func (t *Tree) chunkKey(k, size int64) key {
+	if k*size < mirrored*int64(t.geo.record) { // what $MFTMirr may have helped with is of this tree alone
+		return key{kind: keptRecords, base: t, off: k * size, n: size}
+	}
+	return place(keptRecords, t.mft, k*size, size, k, t)
+}
 
 // chunk returns chunk k, from the cache or read, and reads those after it too when the one before it is there.
 func (t *Tree) chunk(k, perChunk uint64) *chunk {
