@@ -91,7 +91,7 @@ func (s *Set) Layout(at time.Time, view View) (*Layout, error) {
 		l.counts[img] = i + 1
 	}
 	root := l.add(nil, Item{Kind: ItemDir, Time: at})
-	l.add(root, Item{Name: "README.txt", Kind: ItemText, Text: s.Readme()})
+	readme := l.add(root, Item{Name: "README.txt", Kind: ItemText})
 	raw := l.add(root, Item{Name: "raw", Kind: ItemDir})
 	points, err := view.selected(s.Volumes)
 	if err != nil {
@@ -112,6 +112,7 @@ func (s *Set) Layout(at time.Time, view View) (*Layout, error) {
 	}
 	l.addImages(raw, s, points, names)
 	l.addSets(root, s, names)
+	readme.Text = l.readme(s, names, points)
 	return l, nil
 }
 

@@ -7,31 +7,38 @@ import (
 	"snapmount/imagefmt/wintype"
 )
 
-// Readme is the text of README.txt at the top of the mount.
-func (s *Set) Readme() string {
+// readme is the text of README.txt at the top of the mount, with the names that the layout gives.
+func (l *Layout) readme(s *Set, names map[*Volume]string, points map[*Volume][]*Point) string {
 	var b strings.Builder
 	b.WriteString("This is a read-only view of a Windows disk image at every point in time that it keeps.\n" +
 		"Copy from it what you need; nothing here can be changed, and nothing in the image is.\n\n" +
 		"  VOLUME/current              the volume as imaged\n" +
 		"  VOLUME/snapshots/TIME       the volume at that time (UTC); latest and oldest are links\n" +
 		"  VOLUME/vssN, VOLUME/ids/ID  the same snapshots by number (1 = oldest) and by shadow copy id\n" +
-		"  raw/VOLUME/*.img            the same as block images, for other tools\n\n" +
+		"  raw/VOLUME/*.img            the same as block images, for other tools\n" +
+		"  any directory/.snapshots    the same directory at the other times; not listed, but there\n\n" +
 		"Unmount with: snapmount umount DIRECTORY\n")
 	for _, img := range s.Images {
 		fmt.Fprintf(&b, "\nImage %s (%s, %d bytes)\n", img.Path, img.Disk.Format(), img.Disk.Size())
 	}
 	for _, v := range s.Volumes {
-		fmt.Fprintf(&b, "\nVolume %s: %s, %d bytes at %d\n", v.Name, orUnknown(v.Filesystem), v.Partition.Len, v.Partition.Off)
-		for _, p := range v.Snapshots() {
-			snap := p.Snapshot
-			fmt.Fprintf(&b, "  vss%-3d %-28s taken %s, shadow copy {%s}\n", snap.Index, p.Name,
+		fmt.Fprintf(&b, "\nVolume %s: %s, %d bytes at %d\n", names[v], orUnknown(v.Filesystem), v.Partition.Len, v.Partition.Off)
+		for _, p := range points[v] {
+			snap, name := p.Snapshot, p.Name
+			if root := l.RootOf(p); root != nil {
+				name = root.Name
+			}
+			fmt.Fprintf(&b, "  vss%-3d %-28s taken %s, shadow copy {%s}\n", snap.Index, name,
 				snap.Created.UTC().Format(wintype.Layout7), snap.CopyID)
 			if snap.Damage != nil {
 				fmt.Fprintf(&b, "         DAMAGED: %v\n", snap.Damage)
 			}
 		}
-		if len(v.Snapshots()) == 0 {
+		switch hidden := len(v.Snapshots()) - len(points[v]); {
+		case len(v.Snapshots()) == 0:
 			b.WriteString("  no snapshots\n")
+		case hidden > 0:
+			fmt.Fprintf(&b, "  %d more snapshots were not asked for\n", hidden)
 		}
 	}
 	if w := s.Warnings(); len(w) > 0 {
