@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"diffstore/vsstest":        {"diffstore", "imagefmt/layer", "imagefmt/wintype"},
 	"ntfs":                     {"imagefmt/layer", "imagefmt/wintype", "ntfs/codec"},
 	"ntfs/codec":               {"imagefmt/layer"},
+	"ntfs/ntfstest":            {"imagefmt/layer/layertest"},
 	"ntfs/usn":                 {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
 	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 func BenchmarkTree(b *testing.B) {
-	tree := openTree(b, layertest.Open(b, files.build(b)))
+	tree := openTree(b, layertest.Open(b, ntfstest.Files200K.Build(b)))
 	flat, err := tree.Lookup("flat")
 	if err != nil {
 		b.Fatal(err)
@@ -91,7 +93,7 @@ func BenchmarkTree(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	tree := openTree(b, layertest.Open(b, frag.build(b)))
+	tree := openTree(b, layertest.Open(b, ntfstest.Frag.Build(b)))
 	for _, path := range []string{"frag4k.bin", "frag64k.bin"} {
 		n, err := tree.Lookup(path)
 		if err != nil {
@@ -130,4 +132,10 @@ func BenchmarkRead(b *testing.B) {
 			})
 		}
 	}
+}
+
+// ratio reports how many times as long the peer took for each of its n rounds.
+func ratio(b *testing.B, peer time.Duration, n int) {
+	b.ReportMetric(float64(peer)/float64(n)/(float64(b.Elapsed())/float64(b.N)), "ratio")
+	b.ReportMetric(float64(peer.Nanoseconds())/float64(n), "peer-ns/op")
 }

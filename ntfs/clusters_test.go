@@ -9,6 +9,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // TestClusters reads a VSS catalog file, of which nothing is initialized, on a real volume.
@@ -65,7 +66,7 @@ func (u unkept) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 
 // TestUnkept takes away the cluster that holds the middle of a file, plain and compressed.
 func TestUnkept(t *testing.T) {
-	image := layertest.Open(t, feat4K.build(t))
+	image := layertest.Open(t, ntfstest.Feat.Build(t))
 	for path, unit := range map[string]int64{"sizes/s65537.bin": 4096, "comp/text.txt": 64 << 10} {
 		whole, err := openTree(t, image).Lookup(path)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // deleted returns the deleted nodes of a volume, by record.
@@ -45,8 +46,8 @@ func TestDeletedSleuthkit(t *testing.T) {
 		image func() string
 		least int // deleted files
 	}{
-		"feat":       {func() string { return feat4K.build(t) }, 3000},
-		"feat64k":    {func() string { return feat64K.build(t) }, 2900},
+		"feat":       {func() string { return ntfstest.Feat.Build(t) }, 3000},
+		"feat64k":    {func() string { return ntfstest.Feat64K.Build(t) }, 2900},
 		"windows":    {func() string { return realVolume(t, "windows_volume.qcow2") }, 0},
 		"vsstest":    {func() string { return realVolume(t, "vsstest.qcow2") }, 0},
 		"ntfs10":     {func() string { return realVolume(t, "ntfs-ramslack.raw.gz") }, 0},
@@ -198,7 +199,7 @@ func compareReuse(t *testing.T, n *ntfs.Node, r ntfs.Recovery, s layer.Mapper, u
 // TestSlackSleuthkit looks for what fls lists in a directory that was shrunk: it takes blocks that are not in use for
 // part of it.
 func TestSlackSleuthkit(t *testing.T) {
-	image := feat4K.build(t)
+	image := ntfstest.Feat.Build(t)
 	fls := layertest.Peer(t, "fls")
 	tree := openTree(t, layertest.Open(t, image))
 	dir, err := tree.Lookup("shrunk")
@@ -243,7 +244,7 @@ func TestSlackSleuthkit(t *testing.T) {
 
 // TestPaths holds the way up against the way down, for every name of a volume.
 func TestPaths(t *testing.T) {
-	for name, image := range map[string]string{"feat": feat4K.build(t), "vsstest": realVolume(t, "vsstest.qcow2")} {
+	for name, image := range map[string]string{"feat": ntfstest.Feat.Build(t), "vsstest": realVolume(t, "vsstest.qcow2")} {
 		tree := openTree(t, layertest.Open(t, image))
 		up := map[uint64][]ntfs.Path{}
 		all := paths(t, tree)

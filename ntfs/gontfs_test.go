@@ -2,22 +2,26 @@ package ntfs_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 
 	"www.velocidex.com/golang/go-ntfs/parser"
 
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // The tag is for builds whose go.sum has the modules that go-ntfs needs: go get www.velocidex.com/golang/go-ntfs/parser
 
 // TestGoNTFS compares with go-ntfs what that gets right: plain, sparse and resident streams, names, times after 1677.
 func TestGoNTFS(t *testing.T) {
-	image := layertest.Open(t, feat4K.build(t))
+	image := layertest.Open(t, ntfstest.Feat.Build(t))
 	tree := openTree(t, image)
 	theirs, err := parser.GetNTFSContext(image, 0)
 	if err != nil {
@@ -90,4 +94,103 @@ func compareGoNTFS(t *testing.T, theirs *parser.NTFSContext, e ntfs.Entry, compa
 	if strings.HasPrefix(e.Name, "\ufeff") { // go-ntfs takes it for a byte order mark
 		compared["names"]++
 	}
+}
+
+// BenchmarkGoNTFS compares reading tables with go-ntfs in the same run: for each how many times as long that took.
+func BenchmarkGoNTFS(b *testing.B) {
+	image := layertest.Open(b, ntfstest.Files200K.Build(b))
+	tree := openTree(b, image)
+	theirs, err := parser.GetNTFSContext(image, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	flat, err := tree.Lookup("flat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	entry, err := theirs.GetMFT(int64(flat.Ref.Record))
+	if err != nil {
+		b.Fatal(err)
+	}
+	mft := wholeMFT(b, tree)
+	for _, c := range []struct {
+		name  string
+		names func(*ntfs.Node) (int, error)
+	}{
+		{"whole MFT", func(n *ntfs.Node) (int, error) { return n.Links, nil }},
+		{"whole MFT with names", func(n *ntfs.Node) (int, error) { list, err := n.Names(); return len(list), err }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			start, theirs, ours := time.Now(), 0, 0
+			for range parser.ParseMFTFile(b.Context(), bytes.NewReader(mft), int64(len(mft)), int64(tree.ClusterSize()), 1024) {
+				theirs++
+			}
+			peer := time.Since(start)
+			for b.Loop() {
+				ours = 0
+				for n, err := range tree.Nodes() {
+					names, err2 := c.names(n)
+					if err := errors.Join(err, err2); err != nil {
+						b.Fatal(err)
+					}
+					ours += names
+				}
+			}
+			if ours < 201000 || theirs < ours {
+				b.Errorf("go-ntfs found %d names, we %d", theirs, ours)
+			}
+			ratio(b, peer, 1)
+		})
+	}
+	b.Run("list 100000", func(b *testing.B) {
+		start := time.Now()
+		if list := entry.Dir(theirs); len(list) != 100000 {
+			b.Fatal(len(list))
+		}
+		peer := time.Since(start)
+		for b.Loop() {
+			if list, err := flat.Children(); err != nil || len(list) != 100000 {
+				b.Fatal(len(list), err)
+			}
+		}
+		ratio(b, peer, 1)
+	})
+	b.Run("lookup in 100000", func(b *testing.B) {
+		list, err := flat.Children()
+		if err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		const n = 3 // it lists the directory each time
+		for _, e := range list[:n] {
+			if _, err := entry.Open(theirs, e.Name); err != nil {
+				b.Fatal(err)
+			}
+		}
+		peer := time.Since(start)
+		for i := 0; b.Loop(); i++ {
+			if _, err := flat.Child(list[i*7919%len(list)].Name); err != nil {
+				b.Fatal(err)
+			}
+		}
+		ratio(b, peer, n)
+	})
+}
+
+// wholeMFT reads the $MFT to memory.
+func wholeMFT(b *testing.B, tree *ntfs.Tree) []byte {
+	b.Helper()
+	n, err := tree.Node(ntfs.Ref{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := n.Stream("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	mft := make([]byte, s.Size())
+	if err := layer.ReadFull(s, mft, 0); err != nil {
+		b.Fatal(err)
+	}
+	return mft
 }

@@ -1,21 +1,22 @@
 package ntfs_test
 
 import (
-	"bufio"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // openTree opens a volume that must give no warnings.
@@ -34,108 +35,125 @@ func sum(s layer.Source) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// claim is a line of a builder's manifest: what was written.
-type claim struct {
-	Path, Type, SHA256 string
-	Size               int64
-	Compressed         bool
-	Count              int
-	Tag                uint32
-	Attrib             uint32
-	Times              []wintype.Filetime
-	DataExtents        [][2]int64 `json:"data_extents"`
-}
-
-func manifest(t testing.TB, image string) []claim {
-	t.Helper()
-	f, err := os.Open(image + ".manifest.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var list []claim
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var c claim
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, c)
-	}
-	return list
-}
-
 func TestManifest(t *testing.T) {
-	for _, v := range []volume{feat4K, feat512, feat64K, feat4Kn, frag, big, files} {
-		t.Run(v.name, func(t *testing.T) {
-			image := v.build(t)
+	for _, v := range ntfstest.Volumes() {
+		t.Run(v.Name, func(t *testing.T) {
+			image := v.Build(t)
 			tree := openTree(t, layertest.Open(t, image))
 			counts := map[string]int{}
-			claims := manifest(t, image)
-			for _, c := range claims {
-				what, err := c.check(tree)
-				if err != nil {
+			for _, c := range ntfstest.Manifest(t, image) {
+				if err := check(tree, c); err != nil {
 					t.Errorf("%s %s: %v", c.Type, c.Path, err)
 				}
-				counts[what]++
+				counts[c.Type]++
 			}
 			t.Log(counts)
-			if counts["content"] < 3 {
+			if counts["file"] < 3 {
 				t.Error("the manifest lists next to nothing")
 			}
 		})
 	}
 }
 
-// check compares the tree with a claim and tells what it compared.
-func (c claim) check(tree *ntfs.Tree) (string, error) {
+// check compares the tree with a claim.
+func check(tree *ntfs.Tree, c ntfstest.Claim) error {
 	path, stream := c.Path, ""
 	if c.Type == "stream" {
 		path, stream, _ = strings.Cut(path, ":")
 	}
 	n, err := tree.Lookup(path)
 	if err != nil {
-		return "lookup", err
+		return err
 	}
 	switch c.Type {
 	case "file", "stream", "wof":
 		s, err := n.Stream(stream)
 		if err != nil {
-			return "content", err
+			return err
 		}
-		return "content", c.checkContent(n, s)
-	case "dircount":
+		return checkContent(n, s, c)
+	case "dir", "dircount":
 		list, err := n.Children()
-		if err == nil && len(list) != c.Count {
+		if err == nil && c.Type == "dircount" && len(list) != c.Count {
 			err = fmt.Errorf("%d entries, want %d", len(list), c.Count)
 		}
-		return "count", err
+		return err
+	case "symlink": // ntfs-3g makes an Interix link, which is a system file to Windows
+		b, err := fs.ReadFile(tree.FS(), strings.TrimPrefix(path, "/"))
+		if want := "IntxLNK\x01" + utf16le("../sizes/s100.bin"); err != nil || string(b) != want || n.Attr&ntfs.AttrSystem == 0 {
+			return fmt.Errorf("%v %q, want %q, %w", n.Attr, b, want, err)
+		}
 	case "reparse":
 		r, err := n.Reparse()
-		if err == nil && (r.Tag != c.Tag || n.ReparseTag != c.Tag || n.Kind != ntfs.KindSymlink || !strings.Contains(r.Target, "sizes")) {
+		if err == nil && (r.Tag != c.Tag || n.ReparseTag != c.Tag || n.Kind != ntfs.KindSymlink || r.Target != targets[path]) {
 			err = fmt.Errorf("%+v, kind %d", r, n.Kind)
 		}
-		return "reparse", err
+		return err
 	case "attrib":
 		if uint32(n.Attr)&c.Attrib != c.Attrib {
-			return "attrib", fmt.Errorf("attributes %v, want 0x%x", n.Attr, c.Attrib)
+			return fmt.Errorf("attributes %v, want 0x%x", n.Attr, c.Attrib)
 		}
-		return "attrib", nil
 	case "times":
-		if got := []wintype.Filetime{n.Times.Created, n.Times.Modified, n.Times.Accessed}; fmt.Sprint(got) != fmt.Sprint(c.Times) {
-			return "times", fmt.Errorf("times %v, want %v", got, c.Times)
+		if got := []int64{int64(n.Times.Created), int64(n.Times.Modified), int64(n.Times.Accessed)}; !slices.Equal(got, c.Times) {
+			return fmt.Errorf("times %v, want %v", got, c.Times)
 		}
-		return "times", nil
+	case "acl":
+		b, err := n.Security()
+		if err == nil && hex.EncodeToString(b) != c.ACL {
+			err = fmt.Errorf("%x, want %s", b, c.ACL)
+		}
+		return err
+	case "objid":
+		o, err := n.ObjectID()
+		if err == nil && hex.EncodeToString(o.Raw[:16]) != c.ID {
+			err = fmt.Errorf("%x, want %s", o.Raw, c.ID)
+		}
+		return err
+	default:
+		return errors.New("what is this?")
 	}
-	return "other", nil
+	return nil
 }
 
-func (c claim) checkContent(n *ntfs.Node, s layer.Mapper) error {
+// targets are what the reparse points of the feature volumes were made with.
+var targets = map[string]string{
+	"/reparse/junction": `\??\C:\sizes`, "/reparse/winsymlink": `..\sizes\s100.bin`, "/reparse/winsymlinkd": `..\sizes`, "/reparse/lxsymlink": "../sizes/s1.bin",
+}
+
+func utf16le(s string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+func checkContent(n *ntfs.Node, s layer.Mapper, c ntfstest.Claim) error {
 	if s.Size() != c.Size || (c.Type == "file" && n.Size != c.Size) {
 		return fmt.Errorf("size %d, node says %d, want %d", s.Size(), n.Size, c.Size)
+	}
+	if c.DataExtents != nil {
+		if got, want := dataOf(s), c.Data(int64(n.Tree().ClusterSize())); !slices.Equal(got, want) {
+			return fmt.Errorf("data at %v, want %v", got, want)
+		}
 	}
 	got, err := sum(s)
 	if err == nil && got != c.SHA256 {
 		err = errors.New("wrong content")
 	}
 	return err
+}
+
+// dataOf gives the offsets and lengths of what is no hole.
+func dataOf(s layer.Mapper) (out [][2]int64) {
+	for e, err := range layer.Resolve(s, 0, s.Size()) {
+		switch last := len(out) - 1; {
+		case err == nil && e.Kind == layer.Zero:
+		case last >= 0 && out[last][0]+out[last][1] == e.Off:
+			out[last][1] += e.Len
+		default:
+			out = append(out, [2]int64{e.Off, e.Len})
+		}
+	}
+	return out
 }

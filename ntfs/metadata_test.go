@@ -17,6 +17,7 @@ import (
 
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/security"
 )
 
@@ -43,9 +44,9 @@ func TestNTFS3GMetadata(t *testing.T) {
 		f.Close()
 	}
 	images := map[string]func(t *testing.T) string{
-		"feat":    func(t *testing.T) string { return feat4K.build(t) },
-		"feat64k": func(t *testing.T) string { return feat64K.build(t) },
-		"feat4kn": func(t *testing.T) string { return feat4Kn.build(t) },
+		"feat":    func(t *testing.T) string { return ntfstest.Feat.Build(t) },
+		"feat64k": func(t *testing.T) string { return ntfstest.Feat64K.Build(t) },
+		"feat4kn": func(t *testing.T) string { return ntfstest.Feat4Kn.Build(t) },
 	}
 	for _, name := range realVolumes {
 		images[name] = func(t *testing.T) string { return realVolume(t, name) }

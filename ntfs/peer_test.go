@@ -8,12 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -22,6 +19,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // realVolume unpacks a volume that Windows (or mkntfs) made to a raw file of its own, once per user.
@@ -203,72 +201,6 @@ func streamName(stream string) string {
 	return stream
 }
 
-// TestNTFS3G compares the whole of each volume with ntfs-3g's read-only mount of it.
-func TestNTFS3G(t *testing.T) {
-	mount := layertest.Peer(t, "ntfs-3g")
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		t.Skipf("SKIPPED: no /dev/fuse: %v", err)
-	} else {
-		f.Close()
-	}
-	for _, name := range realVolumes {
-		t.Run(name, func(t *testing.T) {
-			raw := realVolume(t, name)
-			dir := t.TempDir()
-			layertest.Run(t, mount, raw, dir, "-o", "ro,show_sys_files,streams_interface=windows")
-			defer func() {
-				if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-					t.Errorf("umount: %v\n%s", err, out)
-				}
-			}()
-			tree := openTree(t, layertest.Open(t, raw))
-			ours := paths(t, tree)
-			hashed := 0
-			for path, n := range ours {
-				hashed += compareMounted(t, filepath.Join(dir, path), path, n)
-			}
-			theirs := map[string]bool{}
-			err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-				if rel, _ := filepath.Rel(dir, path); rel != "." {
-					theirs[rel] = true
-				}
-				return err
-			})
-			if err != nil {
-				t.Error(err)
-			}
-			for _, path := range slices.Sorted(maps.Keys(theirs)) {
-				if ours[path] == nil {
-					t.Errorf("%s: only ntfs-3g has it", path)
-				}
-			}
-			free, err := tree.FreeClusters()
-			out := layertest.Run(t, "stat", "-f", "-c", "%f", dir)
-			if want := strings.TrimSpace(string(out)); err != nil || fmt.Sprint(free) != want {
-				t.Errorf("%d free clusters, %v, statfs says %s", free, err, want)
-			}
-			t.Logf("%d names, %d contents", len(ours), hashed)
-		})
-	}
-}
-
-func compareMounted(t *testing.T, mounted, path string, n *ntfs.Node) int {
-	_, stream, _ := strings.Cut(path, ":")
-	s, err := n.Stream(stream)
-	if err != nil || s.Size() > 64<<20 {
-		return 0
-	}
-	ours, err := sum(s)
-	if err != nil {
-		t.Errorf("%s: %v", path, err)
-	}
-	b, err := os.ReadFile(mounted)
-	if theirs := sha256.Sum256(b); err != nil || hex.EncodeToString(theirs[:]) != ours {
-		t.Errorf("%s: not what ntfs-3g gives (%d bytes, %v)", path, len(b), err)
-	}
-	return 1
-}
-
 // TestThreeTimes holds the three sets of times of a prepared file apart.
 func TestThreeTimes(t *testing.T) {
 	tree := openTree(t, layertest.Open(t, realVolume(t, "ntfs-si-vs-fn.raw.gz")))
@@ -299,7 +231,7 @@ func TestThreeTimes(t *testing.T) {
 }
 
 func TestFS(t *testing.T) {
-	tree := openTree(t, layertest.Open(t, feat4K.build(t)))
+	tree := openTree(t, layertest.Open(t, ntfstest.Feat.Build(t)))
 	for _, c := range []struct{ dir, file string }{{"case", "fIlE.tXt"}, {"times", "y1601.txt"}, {"dos", "Another one.text"}} {
 		sub, err := fs.Sub(tree.FS(), c.dir)
 		if err != nil {
@@ -313,7 +245,7 @@ func TestFS(t *testing.T) {
 
 // TestEntries walks all of a volume: what the indexes say must be what the records say.
 func TestEntries(t *testing.T) {
-	all := paths(t, openTree(t, layertest.Open(t, feat4K.build(t))))
+	all := paths(t, openTree(t, layertest.Open(t, ntfstest.Feat.Build(t))))
 	if len(all) < 14000 {
 		t.Errorf("%d paths", len(all))
 	}
@@ -330,7 +262,7 @@ func TestEntries(t *testing.T) {
 
 // TestContract holds streams of every kind to the contract of a Source.
 func TestContract(t *testing.T) {
-	tree := openTree(t, layertest.Open(t, feat4K.build(t)))
+	tree := openTree(t, layertest.Open(t, ntfstest.Feat.Build(t)))
 	for _, path := range []string{"sizes/s500.bin", "sizes/s65537.bin", "sizes/s0.bin", "sparse/odd.bin", "sparse/allhole.bin", "init/half.bin", "frag/f1.bin",
 		"comp/one_cu_plus1.txt", "comp/frag/scatter_mixed.bin"} {
 		n, err := tree.Lookup(path)

@@ -15,6 +15,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // mounted mounts a volume with ntfs-3g, so that nothing of it is in the kernel's cache, until the end of the benchmark.
@@ -26,15 +27,9 @@ func mounted(b *testing.B, image string) string {
 	return dir
 }
 
-// ratio reports how many times as long the peer took for each of its n rounds.
-func ratio(b *testing.B, peer time.Duration, n int) {
-	b.ReportMetric(float64(peer)/float64(n)/(float64(b.Elapsed())/float64(b.N)), "ratio")
-	b.ReportMetric(float64(peer.Nanoseconds())/float64(n), "peer-ns/op")
-}
-
 // BenchmarkNTFS3G does what a program does through a mount of ntfs-3g: there by the system's calls, here in process.
 func BenchmarkNTFS3G(b *testing.B) {
-	image := files.build(b)
+	image := ntfstest.Files200K.Build(b)
 	tree := openTree(b, layertest.Open(b, image))
 	flat, err := tree.Lookup("flat")
 	if err != nil {
@@ -95,7 +90,7 @@ func BenchmarkNTFS3G(b *testing.B) {
 
 // BenchmarkLZNT1 reads a compressed file of 192 MiB.
 func BenchmarkLZNT1(b *testing.B) {
-	image := big.build(b)
+	image := ntfstest.Big.Build(b)
 	const path = "comp/text.bin"
 	for _, size := range []int64{4 << 10, 128 << 10, 1 << 20} {
 		b.Run(fmt.Sprintf("%d KiB in a row", size>>10), func(b *testing.B) {

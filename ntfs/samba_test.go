@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/security"
 )
 
@@ -93,7 +94,7 @@ func samba(t *testing.T, descriptors []string) []sambaDecode {
 func TestSamba(t *testing.T) {
 	var descriptors []string
 	seen := map[string]bool{}
-	images := []string{feat4K.build(t)}
+	images := []string{ntfstest.Feat.Build(t)}
 	for _, name := range realVolumes {
 		images = append(images, realVolume(t, name))
 	}

@@ -8,16 +8,15 @@ import (
 
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/usn"
 
 	"www.velocidex.com/golang/go-ntfs/parser"
 )
 
-var journalVolume = volume{"usn", "build_usn.py", nil, nil}
-
 // TestUSN decodes 200 records, of which every fourth is of version 3, behind a hole of 1 MiB.
 func TestUSN(t *testing.T) {
-	image := layertest.Open(t, journalVolume.build(t))
+	image := layertest.Open(t, ntfstest.Journal.Build(t))
 	tree := openTree(t, image)
 	n, err := tree.Lookup("usn.bin")
 	if err != nil {

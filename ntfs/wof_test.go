@@ -6,10 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +17,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
 )
 
 // originals are contents of many kinds.
@@ -43,7 +44,7 @@ func originals(t testing.TB) map[string][]byte {
 		t.Fatal(err)
 	}
 	out := map[string][]byte{
-		"code":  code[:min(len(code), 6<<20)],
+		"code":  code[:min(len(code), 3<<20)],
 		"text":  text.Bytes(),
 		"zeros": make([]byte, 300_001),
 		"mixed": append(append(bytes.Clone(text.Bytes()[:100_000]), random(70_000)...), text.Bytes()[:50_000]...),
@@ -69,43 +70,31 @@ func resource(t testing.TB, wim []byte, content []byte) (b []byte, compressed bo
 	return nil, false
 }
 
-// TestWOF puts chunks that wimlib compressed into files of a volume that ntfs-3g writes.
-func TestWOF(t *testing.T) {
-	wimlib, mkntfs, driver := layertest.Peer(t, "wimlib-imagex"), layertest.Peer(t, "mkntfs"), layertest.Peer(t, "ntfs-3g")
+// wofFormats are how wimlib makes the chunks of each format.
+var wofFormats = []struct {
+	compress, chunk string
+	format          byte
+}{{"xpress", "4096", 0}, {"lzx", "32768", 1}, {"xpress", "8192", 2}, {"xpress", "16384", 3}}
+
+// wofVolume puts chunks that wimlib compressed into files, name.format, of a volume that ntfs-3g writes. It returns its
+// image, and how many bytes the chunks take.
+func wofVolume(t testing.TB, contents map[string][]byte) (image string, packed int) {
+	wimlib, mkntfs := layertest.Peer(t, "wimlib-imagex"), layertest.Peer(t, "mkntfs")
 	layertest.Peer(t, "setfattr")
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		t.Skipf("SKIPPED: no /dev/fuse: %v", err)
-	} else {
-		f.Close()
-	}
 	dir := t.TempDir()
-	contents := originals(t)
 	source := filepath.Join(dir, "source")
 	for name, b := range contents {
 		if err := errors.Join(os.MkdirAll(source, 0o700), os.WriteFile(filepath.Join(source, name), b, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	image, mnt := filepath.Join(dir, "wof.img"), filepath.Join(dir, "mnt")
-	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 256<<20), os.Mkdir(mnt, 0o700)); err != nil {
+	image = filepath.Join(dir, "wof.img")
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 512<<20)); err != nil {
 		t.Fatal(err)
 	}
 	layertest.Run(t, mkntfs, "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
-	layertest.Run(t, driver, image, mnt, "-o", "streams_interface=windows")
-	mounted := true
-	unmount := func() {
-		if out, err := exec.Command("umount", mnt).CombinedOutput(); mounted && err != nil {
-			t.Errorf("umount: %v\n%s", err, out)
-		}
-		mounted = false
-	}
-	defer unmount()
-	formats := []struct {
-		compress, chunk string
-		format          byte
-	}{{"xpress", "4096", 0}, {"lzx", "32768", 1}, {"xpress", "8192", 2}, {"xpress", "16384", 3}}
-	packed := 0
-	for _, f := range formats {
+	mnt, unmount := ntfstest.MountNTFS3G(t, image, "streams_interface=windows,big_writes")
+	for _, f := range wofFormats {
 		path := filepath.Join(dir, f.chunk+".wim")
 		layertest.Run(t, wimlib, "capture", source, path, "--compress="+f.compress, "--chunk-size="+f.chunk, "--no-acls")
 		wim, err := os.ReadFile(path)
@@ -130,16 +119,22 @@ func TestWOF(t *testing.T) {
 		}
 	}
 	unmount()
-	layertest.Run(t, "sh", "-c", "while fuser -s '"+image+"'; do sleep 0.05; done")
+	return image, packed
+}
+
+// TestWOF reads chunks that wimlib compressed.
+func TestWOF(t *testing.T) {
+	contents := originals(t)
+	image, packed := wofVolume(t, contents)
 	tree := openTree(t, layertest.Open(t, image))
 	total := 0
-	for _, f := range formats {
+	for _, f := range wofFormats {
 		for name, content := range contents {
 			checkWOF(t, tree, fmt.Sprintf("%s.%d", name, f.format), content)
 			total += len(content)
 		}
 	}
-	t.Logf("%d files, %d bytes from %d", len(formats)*len(contents), total, packed)
+	t.Logf("%d files, %d bytes from %d", len(wofFormats)*len(contents), total, packed)
 	damageWOF(t, tree, contents["text"])
 }
 
@@ -153,7 +148,12 @@ func checkWOF(t *testing.T, tree *ntfs.Tree, path string, content []byte) {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	layertest.Contract(t, s, content)
+	if len(content) <= 100_000 { // else the contract's reads decompress the same for seconds
+		layertest.Contract(t, s, content)
+	}
+	if b, err := io.ReadAll(io.NewSectionReader(s, 0, s.Size())); err != nil || !bytes.Equal(b, content) {
+		t.Errorf("%s: %d bytes, not those that were compressed, %v", path, len(b), err)
+	}
 	for e, err := range ntfs.Unkept(s) {
 		t.Errorf("%s: %+v is not kept: %v", path, e, err)
 	}
