@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"ntfs/usn":                 {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
 	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},
-	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs"},
+	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
 	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
 	"cmd/snapmount":            {"cmd"},
 	"testdata/make":            {"diffstore/vsstest", "imagefmt", "imagefmt/layer", "imagefmt/partition", "imagefmt/raw", "imagefmt/wintype", "ntfs"},

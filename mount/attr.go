@@ -15,6 +15,9 @@ import (
 // forever is how long the kernel may keep what never changes.
 const forever = 365 * 24 * time.Hour
 
+// dirLinks is how many links a directory has: 2 would tell tools that it has no subdirectories, and 1 tells nothing.
+const dirLinks = 1
+
 // attr is what stat shows of a node, before it takes the form of one of FUSE's answers.
 type attr struct {
 	ino, size, blocks          uint64
@@ -38,7 +41,10 @@ func (f *fileSystem) attr(n node) (attr, error) {
 	case x.Damage != nil && x.Kind == ntfs.KindFile && !x.HasData:
 		return a, x.Damage // its size is not known
 	case x.Kind == ntfs.KindDir:
-		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, 2
+		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, dirLinks
+		if n, err := x.IndexAllocated(); err == nil { // else listing it gives the error
+			a.blocks = blocks(n)
+		}
 	case x.Kind == ntfs.KindSymlink:
 		a.mode = syscall.S_IFLNK | 0o777
 		target, err := n.point.LinkTarget(x)
@@ -75,7 +81,7 @@ func itemAttr(i *tree.Item) attr {
 	a := attr{ino: itemID(i), links: 1, mtime: i.Time, atime: i.Time, ctime: i.Time, btime: i.Time}
 	switch i.Kind {
 	case tree.ItemDir, tree.ItemPoint:
-		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, 2
+		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, dirLinks
 	case tree.ItemLink:
 		a.mode, a.size = syscall.S_IFLNK|0o777, uint64(len(i.Target))
 	case tree.ItemText:

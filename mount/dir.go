@@ -29,7 +29,7 @@ type link struct {
 
 // An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
 type entry struct {
-	name string
+	name string // as shown
 	ref  ntfs.Ref
 	kind ntfs.Kind
 }
@@ -76,7 +76,7 @@ func (f *fileSystem) list(n node) (*listing, error) {
 		}
 		some = true
 		if e.Ref.Record != dir.Ref.Record && (f.opts.System || !e.Metafile()) { // the root lists itself as "."
-			l.entries = append(l.entries, entry{e.Name, e.Ref, e.Kind})
+			l.entries = append(l.entries, entry{tree.ShownName(dir, e.Name), e.Ref, e.Kind})
 		}
 	}
 	if !some {
@@ -103,7 +103,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	case ntfs.KindSymlink:
 		mode = syscall.S_IFLNK
 	}
-	return fuse.DirEntry{Name: tree.EscapeName(e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
+	return fuse.DirEntry{Name: e.name, Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
 }
 
 // dots are the two entries before all others.

@@ -23,6 +23,8 @@ type Options struct {
 	View       tree.View // which points are shown, and under which names
 	AllowOther bool      // let other users of this computer in
 	System     bool      // list NTFS metafiles such as $MFT
+	Owner      Owner     // of all files; zero is the caller
+	FUSE       []string  // more options, as after -o of mount(8)
 }
 
 // CheckPoint says whether dir can be mounted on: an empty directory, or a name that does not exist yet, which holds

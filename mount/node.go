@@ -158,7 +158,7 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 	if err != nil {
 		return node{}, err
 	}
-	c, err := dir.Child(tree.UnescapeName(name))
+	c, err := tree.Child(dir, name)
 	if err == nil {
 		return wrap(n.point, c)
 	}
@@ -174,7 +174,7 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 }
 
 func (f *fileSystem) namedStream(p *tree.Point, dir *ntfs.Node, file, stream string) (node, error) {
-	c, err := dir.Child(tree.UnescapeName(file))
+	c, err := tree.Child(dir, file)
 	if err != nil {
 		return node{}, err
 	}

@@ -34,6 +34,10 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	if err := errors.Join(checkSystem(), CheckPoint(dir, s)); err != nil {
 		return nil, err
 	}
+	fuseOpts, err := mountOptions(s, opts)
+	if err != nil {
+		return nil, err
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
@@ -49,7 +53,7 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 		}
 		m.created = true
 	}
-	if m.fuse, err = fuse.NewServer(newFileSystem(s, layout, opts), abs, mountOptions(s, opts)); err != nil {
+	if m.fuse, err = fuse.NewServer(newFileSystem(s, layout, opts), abs, fuseOpts); err != nil {
 		text := strings.TrimSpace(errors.Join(err, m.cleanUp()).Error())
 		return nil, fmt.Errorf("%w: %s: %s (%s)", ErrRefused, dir, text, withoutFUSE)
 	}
@@ -66,16 +70,16 @@ func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
 		set:           s,
 		layout:        layout,
 		opts:          opts,
-		owner:         fuse.Owner{Uid: uint32(os.Geteuid()), Gid: uint32(os.Getegid())},
+		owner:         opts.Owner.fuse(),
 	}
 }
 
-func mountOptions(s *tree.Set, opts Options) *fuse.MountOptions {
+func mountOptions(s *tree.Set, opts Options) (*fuse.MountOptions, error) {
 	o := &fuse.MountOptions{
 		FsName:                   strings.ReplaceAll(s.Images[0].Path, ",", "_"), // a comma would end the option
 		Name:                     "snapmount",
 		AllowOther:               opts.AllowOther,
-		Options:                  []string{"ro", "noexec"},
+		Options:                  []string{"ro", "nosuid", "nodev", "noexec"},
 		DirectMount:              runtime.GOOS == "linux" && os.Geteuid() == 0,
 		MaxWrite:                 1 << 20,
 		MaxBackground:            64,
@@ -84,7 +88,7 @@ func mountOptions(s *tree.Set, opts Options) *fuse.MountOptions {
 		ExplicitDataCacheControl: true,
 		Logger:                   log.New(os.Stderr, "snapmount: ", 0),
 	}
-	return o
+	return o, applyFUSE(o, opts.FUSE)
 }
 
 const withoutFUSE = "info, ls, stat and cat work without FUSE"

@@ -242,6 +242,10 @@ func exercise(t *testing.T, v []byte, upper *upcase) {
 		n.Security()
 		n.ObjectID()
 		n.LX()
+		n.Metadata()
+		n.RawReparse()
+		n.DOSName()
+		n.IndexAllocated()
 		list, _ := n.Streams()
 		for _, info := range list[:min(len(list), 5)] {
 			s, err := n.Stream(info.Name)

@@ -4,11 +4,14 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc"
+peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools"
 missing() {
-	for p in $peers; do
-		PATH="$PATH:/usr/sbin:/sbin" command -v "${p%%:*}" >/dev/null 2>&1 || echo "${p##*:}"
-	done | sort -u | tr '\n' ' '
+	{
+		for p in $peers; do
+			PATH="$PATH:/usr/sbin:/sbin" command -v "${p%%:*}" >/dev/null 2>&1 || echo "${p##*:}"
+		done
+		python3 -c 'import samba' 2>/dev/null || echo python3-samba
+	} | sort -u | tr '\n' ' '
 }
 want=$(missing)
 if [ -n "$want" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

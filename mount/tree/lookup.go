@@ -91,7 +91,7 @@ func (p *Point) walk(name string, follow bool) (*ntfs.Node, error) {
 	for err == nil && len(rest) > 0 {
 		word := rest[0]
 		rest = rest[1:]
-		if n, err = n.Child(UnescapeName(word)); err != nil {
+		if n, err = Child(n, word); err != nil {
 			break
 		}
 		if n.Kind != ntfs.KindSymlink || len(rest) == 0 && !follow {

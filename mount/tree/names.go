@@ -1,6 +1,15 @@
 package tree
 
-import "strings"
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
+
+	"snapmount/ntfs"
+)
 
 // A Windows name in the POSIX namespace may hold what no POSIX directory entry can: a slash, a NUL, or be "." or
 // "..". Such characters are shown percent-escaped; a percent sign that could be mistaken for an escape is escaped too,
@@ -30,4 +39,65 @@ func UnescapeName(shown string) string {
 		return shown
 	}
 	return unescaper.Replace(shown)
+}
+
+// A name of up to 255 UTF-16 units may take 765 bytes, and a directory entry has 255 at most. A longer name is shown as
+// its start, "~", 20 hexadecimal digits that depend on all of it, and its extension where that is short. The same name
+// is shown so in every directory and at every point, unless an entry really has that name: then with other digits.
+const (
+	maxShown     = 255
+	maxExtension = 16
+)
+
+// ShownName gives the directory entry under which an entry of dir is shown.
+func ShownName(dir *ntfs.Node, name string) string {
+	shown := EscapeName(name)
+	if len(shown) <= maxShown {
+		return shown
+	}
+	for try := 0; ; try++ {
+		short := shorten(shown, try)
+		if _, err := dir.Child(UnescapeName(short)); err != nil {
+			return short
+		}
+	}
+}
+
+// Child finds the entry of dir that is shown under a name. It wraps fs.ErrNotExist when there is none.
+func Child(dir *ntfs.Node, shown string) (*ntfs.Node, error) {
+	n, err := dir.Child(UnescapeName(shown))
+	start, _, cut := cutLast(shown, "~")
+	if !errors.Is(err, fs.ErrNotExist) || !cut || len(shown) <= maxShown-utf8.UTFMax {
+		return n, err
+	}
+	for e, damage := range dir.Entries() {
+		if damage != nil {
+			return nil, damage
+		}
+		if len(EscapeName(e.Name)) > maxShown && strings.HasPrefix(EscapeName(e.Name), start) && ShownName(dir, e.Name) == shown {
+			return e.Node()
+		}
+	}
+	return n, err
+}
+
+// shorten makes a directory entry of a name that is too long for one.
+func shorten(name string, try int) string {
+	end := fmt.Sprintf("~%.10x", sha256.Sum256(fmt.Append(nil, name, "/", try)))
+	if _, extension, ok := cutLast(name, "."); ok && len(extension) < maxExtension && !strings.Contains(extension, "~") {
+		end += "." + extension
+	}
+	cut := maxShown - len(end)
+	for !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return name[:cut] + end
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }

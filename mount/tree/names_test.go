@@ -3,6 +3,7 @@ package tree
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestEscapeNameIsReversible(t *testing.T) {
@@ -79,5 +80,27 @@ func TestPlainName(t *testing.T) {
 		if got := plainName(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	seen := map[string]string{}
+	for _, start := range []string{strings.Repeat("a", 256), strings.Repeat("é", 128), "x" + strings.Repeat("中", 200), strings.Repeat("😀", 120), strings.Repeat("\xed\xa0\x80", 255)} {
+		for _, end := range []string{"", "b", "c", ".txt", ".extension of 15", ".extension of 16b", ".~", "."} {
+			for try := range 3 {
+				name := start + end
+				s := shorten(name, try)
+				if len(s) > maxShown || len(s) <= maxShown-utf8.UTFMax || seen[s] != "" {
+					t.Errorf("%q is shown as %q, of %d bytes, as %q is", name, s, len(s), seen[s])
+				}
+				if head, tail, ok := cutLast(s, "~"); !ok || !strings.HasPrefix(name, head) || !utf8.RuneStart(name[len(head)]) || strings.HasSuffix(end, "txt") != strings.HasSuffix(tail, ".txt") {
+					t.Errorf("%q is shown as %q", name, s)
+				}
+				seen[s] = name
+			}
+		}
+	}
+	if s, want := shorten(strings.Repeat("a", 300)+".jpeg", 0), strings.Repeat("a", 229)+"~"; !strings.HasPrefix(s, want) || len(s) != 255 || !strings.HasSuffix(s, ".jpeg") {
+		t.Errorf("%s", s)
 	}
 }

@@ -1,0 +1,4 @@
+package mount
+
+// macOS has no namespaces of extended attributes.
+const systemPrefix, userPrefix = "", ""

@@ -1,0 +1,5 @@
+//go:build linux || freebsd
+
+package mount
+
+const systemPrefix, userPrefix = "system.", "user."
