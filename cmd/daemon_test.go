@@ -5,6 +5,7 @@ package cmd
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"snapmount/mount"
 )
 
 func needFUSE(t *testing.T) {
@@ -51,12 +54,12 @@ func gone(path string) bool { _, err := os.Lstat(path); return os.IsNotExist(err
 
 func TestDaemon(t *testing.T) {
 	needFUSE(t)
-	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
-	out, err := exec.Command(binary, "--daemon=1", demo(t), dir).CombinedOutput() // hangs if the daemon keeps our pipe open
+	binary, dir, log := build(t), filepath.Join(t.TempDir(), "mnt"), filepath.Join(t.TempDir(), "log")
+	out, err := exec.Command(binary, "--daemon=1", "--log", log, demo(t), dir).CombinedOutput() // hangs if the daemon keeps our pipe open
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	defer exec.Command(binary, "umount", "--lazy", dir).Run()
+	t.Cleanup(func() { _ = mount.Unmount(dir, true) }) // most often it is gone
 	if b, err := os.ReadFile(filepath.Join(dir, "p1-Documents/vss1/Letters/thanks.txt")); err != nil || len(b) == 0 {
 		t.Errorf("%q, %v", b, err)
 	}
@@ -64,7 +67,7 @@ func TestDaemon(t *testing.T) {
 	if m == nil || !bytes.Contains(out, []byte("current and 3 snapshots")) {
 		t.Fatalf("output %s", out)
 	}
-	if out, err := exec.Command(binary, "-d", demo(t), dir).CombinedOutput(); exitOf(err) != exitRefused || !bytes.Contains(out, []byte("busy")) {
+	if out, err := exec.Command(binary, "-d", "--log", log, demo(t), dir).CombinedOutput(); exitOf(err) != exitRefused || !bytes.Contains(out, []byte("busy")) {
 		t.Errorf("a second mount: %v, %s", err, out)
 	}
 	link := filepath.Join(t.TempDir(), "link")
@@ -75,7 +78,14 @@ func TestDaemon(t *testing.T) {
 		t.Errorf("umount through a link: %v, %s", err, out)
 	}
 	pid, _ := strconv.Atoi(string(m[1]))
-	eventually(t, "the daemon ends and removes the mount point", func() bool { return gone(dir) && !alive(pid) })
+	if !gone(dir) {
+		t.Error("umount came back before the mount point was removed")
+	}
+	eventually(t, "the daemon ends", func() bool { return !alive(pid) })
+	info, err := os.Stat(log)
+	if b, _ := os.ReadFile(log); err != nil || info.Mode().Perm() != 0o600 || !bytes.Contains(b, []byte("msg=mounted")) || !bytes.Contains(b, []byte("msg=ended")) {
+		t.Errorf("the log: %v, %s", err, b)
+	}
 	if out, err := exec.Command(binary, "umount", filepath.Dir(dir)).CombinedOutput(); err == nil || !bytes.Contains(out, []byte("nothing is mounted")) {
 		t.Errorf("umount of nothing: %v, %s", err, out)
 	}
@@ -98,9 +108,9 @@ func exitOf(err error) int {
 }
 
 // start mounts in the foreground and returns when that answers.
-func start(t *testing.T, binary, dir string) *exec.Cmd {
+func start(t *testing.T, binary, dir string, flags ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.Command(binary, demo(t), dir)
+	c := exec.Command(binary, append(flags, demo(t), dir)...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +118,10 @@ func start(t *testing.T, binary, dir string) *exec.Cmd {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		_ = c.Process.Kill() // most have ended
+		_ = mount.Unmount(dir, true)
+	})
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "mounted on ") {
 			return c
@@ -135,7 +149,8 @@ func TestSignalsUnmount(t *testing.T) {
 func TestSignalsWhileInUse(t *testing.T) {
 	needFUSE(t)
 	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
-	c := start(t, binary, dir)
+	log := filepath.Join(t.TempDir(), "log")
+	c := start(t, binary, dir, "--log", log)
 	f, err := os.Open(filepath.Join(dir, "README.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -144,9 +159,13 @@ func TestSignalsWhileInUse(t *testing.T) {
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond)
+	want := fmt.Sprintf("(%d)", os.Getpid())
+	eventually(t, "the log names who uses it", func() bool { b, _ := os.ReadFile(log); return bytes.Contains(b, []byte(want)) })
 	if !isMounted(t, dir) {
 		t.Error("the first Ctrl-C took the mount from under its user")
+	}
+	if out, err := exec.Command(binary, "umount", dir).CombinedOutput(); exitOf(err) != exitError || !bytes.Contains(out, []byte(want)) {
+		t.Errorf("umount while in use: %v, %s, want %s", err, out, want)
 	}
 	if err := c.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -156,17 +175,34 @@ func TestSignalsWhileInUse(t *testing.T) {
 	}
 }
 
-// TestKilled leaves a stale mount behind, which the next start must name and umount must end.
+// TestKilled leaves a stale mount behind, which umount ends and the next start mends.
 func TestKilled(t *testing.T) {
 	needFUSE(t)
 	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
-	c := start(t, binary, dir)
-	if err := c.Process.Kill(); err != nil {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(dir), link); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait() // killed
-	if out, err := exec.Command(binary, demo(t), dir).CombinedOutput(); exitOf(err) != exitRefused || !bytes.Contains(out, []byte("snapmount umount "+dir)) {
+	kill := func(c *exec.Cmd) {
+		if err := c.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Wait() // killed
+		if _, err := os.Stat(dir); !errors.Is(err, syscall.ENOTCONN) {
+			t.Fatalf("a stale mount gives %v", err)
+		}
+	}
+	kill(start(t, binary, dir))
+	if out, err := exec.Command(binary, "umount", filepath.Join(link, "mnt")).CombinedOutput(); err != nil || isMounted(t, dir) {
+		t.Errorf("umount: %v, %s", err, out)
+	}
+	kill(start(t, binary, dir))
+	out, err := exec.Command(binary, "-d", "--log", os.DevNull, demo(t), dir).CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("is unmounted now")) {
 		t.Errorf("mounting over a stale mount: %v, %s", err, out)
+	}
+	if table, err := os.ReadFile("/proc/self/mounts"); err != nil || strings.Count(string(table), " "+dir+" ") != 1 {
+		t.Errorf("the stale mount is still below, %v", err)
 	}
 	if out, err := exec.Command(binary, "umount", dir).CombinedOutput(); err != nil || isMounted(t, dir) {
 		t.Errorf("umount: %v, %s", err, out)

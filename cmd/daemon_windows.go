@@ -7,8 +7,8 @@ import (
 	"snapmount/mount"
 )
 
-func startDaemon(_ io.Writer) error {
+func startDaemon(_, _ io.Writer, _ func(string, int, int)) error {
 	return fmt.Errorf("%w: there is no FUSE on Windows", mount.ErrRefused)
 }
 
-func (m *mountFlags) serveChild(_ []string) error { return startDaemon(nil) }
+func (m *mountFlags) serveChild(_ []string) error { return startDaemon(nil, nil, nil) }

@@ -3,9 +3,12 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,19 +17,27 @@ import (
 )
 
 type mountFlags struct {
-	open   *openFlags
-	daemon bool
-	mount  mount.Options
+	open    *openFlags
+	daemon  bool
+	options []string
+	owner   string
+	log     logFlags
+	mount   mount.Options
 }
 
 func (m *mountFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVarP(&m.daemon, "daemon", "d", false, "return when the mount answers, and go on serving it")
 	f.BoolVar(&m.mount.AllowOther, "allow-other", false, "let other users of this computer in")
+	f.StringVar(&m.owner, "owner", "caller", "whom the files belong to: caller, root or UID:GID")
 	f.StringVar(&m.mount.View.Points, "points", "all", "snapshots to show: all, or numbers, ranges (3..5), ids and times, with commas")
 	f.StringVar(&m.mount.View.Time, "time-format", "", "names of snapshots: %Y %m %d %H %M %S of their time in UTC, %n number, %i id")
 	f.StringVar(&m.mount.View.Volume, "volume-name", "", "names of volumes: %p partition, %d image, %l label")
 	f.BoolVar(&m.mount.System, "system", false, "list NTFS metafiles such as $MFT")
+	f.BoolVar(&m.mount.NonEmpty, "nonempty", false, "mount over what the directory holds")
+	f.StringArrayVarP(&m.options, "options", "o", nil, "mount options, as in fstab: the flags here by name (allow_other,cache=64M)")
+	f.StringVar(&m.log.file, "log", "", "log to this file (default: standard error; with --daemon a file in the state directory)")
+	f.StringVar(&m.log.level, "log-level", "", "log error, warn, info or debug (default info in a file, warn on standard error)")
 }
 
 // childVariable tells the process that --daemon starts what it is.
@@ -45,25 +56,67 @@ func newMount(o *openFlags) *cobra.Command {
 }
 
 func (m *mountFlags) run(c *cobra.Command, args []string) error {
-	if args[len(args)-1] == "" {
+	fuse, helped, err := setOptions(c.Flags(), m.options)
+	var ownerErr error
+	m.mount.FUSE = fuse
+	m.mount.Owner, ownerErr = mount.ParseOwner(m.owner)
+	switch dir := args[len(args)-1]; {
+	case err != nil:
+		return err
+	case ownerErr != nil:
+		return usageError{ownerErr}
+	case dir == "":
 		return usageError{errors.New("the mount point is an empty word")}
-	}
-	switch {
 	case os.Getenv(childVariable) != "":
 		return m.serveChild(args)
-	case m.daemon:
-		return startDaemon(c.OutOrStdout())
+	case m.daemon, helped && !c.Flags().Changed("daemon"): // mount(8) waits for its helper
+		out := c.OutOrStdout()
+		if helped {
+			out = io.Discard
+		}
+		return startDaemon(out, c.ErrOrStderr(), m.open.progress)
 	}
-	return m.serve(c, args, func(s *tree.Set, dir string) {
+	v := service{mountFlags: m, stderr: c.ErrOrStderr(), signals: []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}}
+	if err := v.openLog(args, false); err != nil {
+		return err
+	}
+	return v.serve(args, func(s *tree.Set, dir string) {
 		printFound(c.OutOrStdout(), s)
 		fmt.Fprintf(c.OutOrStdout(), "mounted on %s; Ctrl-C or \"snapmount umount %s\" ends it\n", dir, dir)
 	})
 }
 
+// service is a mount that is served in this process.
+type service struct {
+	*mountFlags
+	log     *eventLog
+	stderr  io.Writer
+	signals []os.Signal // that end it
+	ready   atomic.Bool // what happened before, the caller was told
+}
+
+// openLog opens the log, and says why there is none.
+func (v *service) openLog(args []string, daemon bool) (err error) {
+	v.log, err = v.mountFlags.log.open(args[len(args)-1], daemon, v.stderr)
+	if v.log != nil && err != nil {
+		fmt.Fprintf(v.stderr, "snapmount: %s\n", oneLine(err))
+		return nil
+	}
+	return err
+}
+
 // serve mounts, calls ready, and serves until the mount is gone.
-func (m *mountFlags) serve(c *cobra.Command, args []string, ready func(*tree.Set, string)) error {
+func (v *service) serve(args []string, ready func(*tree.Set, string)) error {
 	images, dir := args[:len(args)-1], args[len(args)-1]
-	s, err := m.open.open(images)
+	defer v.log.close()
+	signal.Ignore(syscall.SIGPIPE) // a reader of our output who goes away is no reason to end
+	v.open.warn = func(line string) {
+		if v.ready.Load() || v.log.place != "" {
+			v.log.Warn(line)
+		}
+	}
+	v.mount.Warn = v.warn
+	s, err := v.open.open(images)
 	if err != nil {
 		return err
 	}
@@ -71,32 +124,73 @@ func (m *mountFlags) serve(c *cobra.Command, args []string, ready func(*tree.Set
 	if _, err := s.NTFS(); err != nil {
 		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
 	}
+	// From now on points are opened when they are entered.
+	v.open.progress = (&progress{out: v.log.queue, first: time.Second, every: 10 * time.Second}).report
 	stop := make(chan os.Signal, 2)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	srv, err := mount.Mount(dir, s, m.mount)
+	signal.Notify(stop, v.signals...)
+	srv, err := mount.Mount(dir, s, v.mount)
 	if err != nil {
 		return err
 	}
+	v.ready.Store(true)
 	ready(s, dir)
+	v.log.Info("mounted", "mountpoint", dir, "images", images, "pid", os.Getpid(), "version", buildVersion())
+	if err := notifyReady(); err != nil {
+		v.log.Warn(oneLine(err))
+	}
+	err = v.untilGone(srv, stop)
+	v.log.Info("ended", "mountpoint", dir, "error", err)
+	return err
+}
+
+// warn takes what the mount warns of: before it answers that is something for the caller, after it a failed read.
+func (v *service) warn(err error) {
+	if v.ready.Load() {
+		v.log.failedRead(err)
+	} else {
+		v.say(oneLine(err))
+	}
+}
+
+// untilGone waits for the end of the mount, and brings it about at a signal. While it is in use, Ctrl-C wants to be
+// pressed twice; other signals detach it, so that nobody new comes in, and a second one leaves its users alone.
+func (v *service) untilGone(srv *mount.Server, stop <-chan os.Signal) error {
 	gone := make(chan error, 1)
 	go func() { gone <- srv.Wait() }()
-	asked := false
+	asked, detached := false, false
 	for {
 		select {
 		case err := <-gone:
 			return err
 		case sig := <-stop:
+			if detached {
+				return nil
+			}
 			err := srv.Unmount()
-			if err == nil {
+			switch {
+			case err == nil:
 				continue
+			case sig == os.Interrupt && asked:
+				return srv.Detach()
+			case sig == os.Interrupt:
+				v.say(oneLine(err) + ": leave it, or press Ctrl-C again to end it")
+			default:
+				v.say(oneLine(err) + ": detached, and served until they leave it or another signal comes")
+				if err := srv.Detach(); err != nil {
+					return err
+				}
+				detached = true
 			}
-			if sig == os.Interrupt && !asked {
-				asked = true
-				fmt.Fprintf(c.ErrOrStderr(), "snapmount: %s is in use: leave it, or press Ctrl-C again to detach it\n", dir)
-				continue
-			}
-			return srv.Detach()
+			asked = true
 		}
+	}
+}
+
+// say tells who started the mount, and the log.
+func (v *service) say(line string) {
+	fmt.Fprintf(v.stderr, "snapmount: %s\n", line)
+	if v.log.place != "" {
+		v.log.Warn(line)
 	}
 }
 

@@ -21,6 +21,8 @@ type openFlags struct {
 	unknown   string
 	encrypted string
 	cache     byteSize
+	warn      func(string) // told warnings as they come, or nil
+	progress  func(what string, done, total int)
 }
 
 func (o *openFlags) add(c *cobra.Command) {
@@ -47,7 +49,11 @@ func (o *openFlags) open(images []string) (*tree.Set, error) {
 	if o.encrypted != "error" && o.encrypted != "raw" {
 		return nil, usageError{fmt.Errorf("--encrypted %q: want error or raw", o.encrypted)}
 	}
-	return tree.Open(append(images, o.with...), opts)
+	opts.Warn = o.warn
+	opts.Progress = func(what string, done, total int) { o.progress(what, done, total) } // it changes when a mount answers
+	s, err := tree.Open(append(images, o.with...), opts)
+	o.progress("", 0, 0) // an error comes in the midst of something
+	return s, err
 }
 
 // locate opens the image of a location and resolves the rest. The caller closes the set.

@@ -50,16 +50,17 @@ func newRoot() *cobra.Command {
 			"  snapmount disk.vhd /mnt/snap            mount all points in time\n" +
 			"  snapmount ls disk.vhd@latest:/Users     list a directory as it was\n" +
 			"  snapmount cat disk.vhd@vss1:/boot.ini   print a file as it was",
-		Args:          cobra.ArbitraryArgs,
-		SilenceUsage:  true,
-		SilenceErrors: true,
+		Args:             cobra.ArbitraryArgs,
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRun: func(c *cobra.Command, _ []string) { o.progress = newProgress(c.ErrOrStderr()).report },
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
 				return c.Help()
 			case m.daemon && len(args) == 1:
 				return usageError{errors.New("--daemon: want a mount point after the image")}
-			case len(args) == 1 || isFile(args[len(args)-1]):
+			case len(args) == 1, isFile(args[len(args)-1]) && !m.daemon && len(m.options) == 0:
 				return runInfo(c, o, args, false, false, true)
 			}
 			return m.run(c, args)

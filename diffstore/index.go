@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
 )
@@ -44,10 +45,18 @@ func (v *Volume) build() *index {
 	loads := make([]*loader, len(v.snapshots))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, min(runtime.GOMAXPROCS(0), 8))
+	var done atomic.Int64
+	told := func(n int64) {
+		if v.progress != nil {
+			v.progress(int(n), len(loads))
+		}
+	}
+	told(0)
 	for i, s := range v.snapshots {
 		slots <- struct{}{}
 		wg.Go(func() {
 			loads[i] = s.load()
+			told(done.Add(1))
 			<-slots
 		})
 	}

@@ -24,6 +24,8 @@ type Options struct {
 	Files []File
 	// Warn is told repair choices and oddities, from any goroutine; nil drops them.
 	Warn func(error)
+	// Progress is told how many block lists of how many are read, from any goroutine; nil drops it.
+	Progress func(done, total int)
 }
 
 // Volume is a volume with its stack of snapshots.
@@ -37,6 +39,7 @@ type Volume struct {
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
 	warn      func(error)
+	progress  func(done, total int) // or nil
 	index     func() *index
 }
 
@@ -64,7 +67,7 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if err := h.oddities(); err != nil && h != (Header{}) {
 		warn(err)
 	}
-	v := &Volume{base: base, header: h, warn: warn}
+	v := &Volume{base: base, header: h, warn: warn, progress: opts.Progress}
 	var own catalog
 	if h.Catalog != 0 {
 		own, v.damage = readCatalog(area{src: base}, h.Catalog, warn)
@@ -104,7 +107,7 @@ func (v *Volume) Damage() error { return v.damage }
 
 // beside returns a new stack of the same volume.
 func (v *Volume) beside() *Volume {
-	o := &Volume{base: v.base, header: v.header, warn: v.warn, first: len(v.Snapshots())}
+	o := &Volume{base: v.base, header: v.header, warn: v.warn, progress: v.progress, first: len(v.Snapshots())}
 	v.others = append(v.others, o)
 	return o
 }

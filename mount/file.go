@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -105,9 +106,21 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	}
 	n, err := readAll(h.data, buf, int64(in.Offset))
 	if err != nil {
+		f.failed(in.NodeId, int64(in.Offset), err)
 		return nil, status(err)
 	}
 	return fuse.ReadResultData(buf[:n]), fuse.OK
+}
+
+// failed tells why bytes cannot be read, which the kernel passes on as a number only.
+func (f *fileSystem) failed(id uint64, off int64, err error) {
+	what := fmt.Sprintf("node 0x%x", id)
+	if n, err := f.node(id); err == nil && n.file != nil {
+		what = fmt.Sprintf("%s@%s: MFT record 0x%x", n.point.Volume.Name, n.point.Name, n.file.Ref.Record)
+	} else if err == nil && n.item != nil {
+		what = n.item.Name
+	}
+	f.opts.warn(fmt.Errorf("%s: read at 0x%x: %w", what, off, err))
 }
 
 // onePiece reports where the bytes lie when one file holds them all, unaltered.

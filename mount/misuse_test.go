@@ -5,9 +5,11 @@ package mount_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -110,6 +112,98 @@ func TestImageCutWhileMounted(t *testing.T) {
 		if n, err := f.ReadAt(got[:64<<10], off); !errors.Is(err, syscall.EIO) {
 			t.Errorf("at %d, past the cut: %d bytes, %v, want EIO", off, n, err)
 		}
+	}
+}
+
+// TestImageGoneWhileMounted removes the image's name, then all its bytes: what needs them fails and is told, the mount
+// goes on and ends as ever.
+func TestImageGoneWhileMounted(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := filepath.Join(t.TempDir(), "gone.qcow2")
+	if err := os.WriteFile(image, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 100)
+	dir := mountedWith(t, openSet(t, image), mount.Options{Warn: func(err error) { told <- err }})
+	held, err := os.OpenFile(image, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "p1-Documents/current/Projects/plan.txt")); err != nil || len(b) != 111000 {
+		t.Errorf("after the image was removed: %d bytes, %v", len(b), err)
+	}
+	if err := held.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "raw/p2-Archive/current.img")); !errors.Is(err, syscall.EIO) {
+		t.Errorf("without bytes: %d of them, %v, want EIO", len(b), err)
+	}
+	if err := <-told; !strings.Contains(err.Error(), "current.img: read at 0x0") {
+		t.Errorf("told: %v", err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "README.txt")); err != nil || len(b) == 0 {
+		t.Errorf("README.txt: %d bytes, %v", len(b), err)
+	}
+}
+
+func TestNonEmptyMountPoint(t *testing.T) {
+	s, dir := openDemo(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "below"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := mount.Mount(dir, s, mount.Options{NonEmpty: true})
+	if err != nil {
+		t.Skipf("SKIPPED: mounts do not work here: %v", err)
+	}
+	_, hidden := os.Stat(filepath.Join(dir, "below"))
+	if err := errors.Join(m.Unmount(), m.Wait()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "below")); err != nil || !errors.Is(hidden, fs.ErrNotExist) {
+		t.Errorf("while mounted %v, after it %v", hidden, err)
+	}
+}
+
+// TestBusyNamesUsers compares who is named with fuser, for a working directory, an open file and one that is mapped.
+func TestBusyNamesUsers(t *testing.T) {
+	fuser := layertest.Peer(t, "fuser")
+	dir := mounted(t, openDemo(t))
+	letter := filepath.Join(dir, "p1-Documents/current/Letters/offer.txt")
+	python := layertest.Peer(t, "python3")
+	for _, args := range [][]string{
+		{"sh", "-c", "cd " + filepath.Dir(letter) + " && echo && read x"},
+		{"sh", "-c", "exec 5<" + letter + "; echo; read x"},
+		{python, "-c", "import mmap,sys; f=open('" + letter + "','rb'); m=mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ); f.close(); print(flush=True); sys.stdin.read(1)"},
+	} {
+		c := exec.Command(args[0], args[1:]...)
+		in, _ := c.StdinPipe()
+		out, err := c.StdoutPipe()
+		if err == nil {
+			err = c.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Read(make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		pid := fmt.Sprint(c.Process.Pid)
+		peer, _ := exec.Command(fuser, "-m", dir).Output() // the letters behind the numbers go elsewhere
+		if err := mount.Unmount(dir, false); err == nil || !strings.Contains(err.Error(), "("+pid+")") || strings.Count(err.Error(), "(") != 1 {
+			t.Errorf("%q: %v, want %s", args, err, pid)
+		}
+		if got := strings.Fields(string(peer)); len(got) != 1 || got[0] != pid {
+			t.Errorf("%q: fuser names %s, want %s", args, peer, pid)
+		}
+		in.Close()
+		_ = c.Wait() // its read ended
 	}
 }
 

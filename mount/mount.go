@@ -25,11 +25,20 @@ type Options struct {
 	System     bool      // list NTFS metafiles such as $MFT
 	Owner      Owner     // of all files; zero is the caller
 	FUSE       []string  // more options, as after -o of mount(8)
+	NonEmpty   bool      // hide what the mount point holds already
+	// Warn is told why a read failed and what was mended, from any goroutine; nil drops it.
+	Warn func(error)
 }
 
-// CheckPoint says whether dir can be mounted on: an empty directory, or a name that does not exist yet, which holds
-// no image of s. Serving an image from below its own mount would block for ever.
-func CheckPoint(dir string, s *tree.Set) error {
+func (o *Options) warn(err error) {
+	if o.Warn != nil {
+		o.Warn(err)
+	}
+}
+
+// CheckPoint says whether dir can be mounted on: an empty directory, unless Options.NonEmpty, or a name that does not
+// exist yet, which holds no image of s. Serving an image from below its own mount would block for ever.
+func CheckPoint(dir string, s *tree.Set, opts Options) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -44,13 +53,13 @@ func CheckPoint(dir string, s *tree.Set) error {
 	case !info.IsDir():
 		return fmt.Errorf("%w: %s is not a directory", ErrRefused, dir)
 	}
-	if err := checkFree(dir, info); err != nil {
+	if err := checkFree(dir, info, opts); err != nil {
 		return err
 	}
 	return checkImages(dir, s)
 }
 
-func checkFree(dir string, info fs.FileInfo) error {
+func checkFree(dir string, info fs.FileInfo, opts Options) error {
 	if up, err := os.Stat(filepath.Join(dir, "..")); err == nil && isMountPoint(info, up) {
 		return fmt.Errorf("%w: %s is busy: something is mounted there", ErrRefused, dir)
 	}
@@ -58,8 +67,8 @@ func checkFree(dir string, info fs.FileInfo) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if len(entries) > 0 {
-		return fmt.Errorf("%w: %s is not empty: give an empty directory, or a new name", ErrRefused, dir)
+	if len(entries) > 0 && !opts.NonEmpty {
+		return fmt.Errorf("%w: %s is not empty: give an empty directory, a new name, or --nonempty", ErrRefused, dir)
 	}
 	return nil
 }

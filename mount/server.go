@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,13 +26,16 @@ const errStale = syscall.ENOTCONN
 // Server is a running mount.
 type Server struct {
 	dir     string
-	created bool // the mount point was made here, and goes again
 	fuse    *fuse.Server
+	lock    *os.File      // of the mount point, for as long as the mount is served
+	created bool          // the mount point was made here, and goes again
+	cleanUp func() error  // gives both back
+	done    chan struct{} // closed when the mount is gone
 }
 
 // Mount serves s at dir and returns when the mount answers. A missing dir is created, and removed after unmounting.
 func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
-	if err := errors.Join(checkSystem(), CheckPoint(dir, s)); err != nil {
+	if err := checkSystem(); err != nil {
 		return nil, err
 	}
 	fuseOpts, err := mountOptions(s, opts)
@@ -46,18 +50,20 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Server{dir: abs}
-	if _, err := os.Stat(abs); err != nil {
-		if err := os.Mkdir(abs, 0o755); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrRefused, err)
-		}
-		m.created = true
+	m := &Server{dir: abs, done: make(chan struct{})}
+	m.cleanUp = sync.OnceValue(m.release)
+	if err := m.claim(dir, s, opts); err != nil {
+		return nil, errors.Join(err, m.cleanUp())
 	}
 	if m.fuse, err = fuse.NewServer(newFileSystem(s, layout, opts), abs, fuseOpts); err != nil {
 		text := strings.TrimSpace(errors.Join(err, m.cleanUp()).Error())
 		return nil, fmt.Errorf("%w: %s: %s (%s)", ErrRefused, dir, text, withoutFUSE)
 	}
-	go m.fuse.Serve()
+	go func() {
+		m.fuse.Serve()
+		_ = m.cleanUp() // Wait tells
+		close(m.done)
+	}()
 	if err := m.fuse.WaitMount(); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrRefused, dir, errors.Join(err, m.Unmount()))
 	}
@@ -109,30 +115,20 @@ func checkSystem() error {
 
 // Wait returns when the mount is gone, by whatever way, and removes the mount point if Mount made it.
 func (m *Server) Wait() error {
-	m.fuse.Wait()
+	<-m.done
 	return m.cleanUp()
 }
 
 // Unmount ends the mount; an error says that something still uses it.
 func (m *Server) Unmount() error {
 	if err := m.fuse.Unmount(); err != nil {
-		return fmt.Errorf("unmount %s: %w", m.dir, err)
+		return busyOr(m.dir, fmt.Errorf("unmount %s: %w", m.dir, err))
 	}
 	return nil
 }
 
 // Detach takes the mount out of the directory tree although it is in use; its users can go on while this process lives.
 func (m *Server) Detach() error { return errors.Join(Unmount(m.dir, true), m.cleanUp()) }
-
-func (m *Server) cleanUp() error {
-	if !m.created {
-		return nil
-	}
-	if err := os.Remove(m.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
 
 // isMountPoint tells from a directory and its parent: they are on different devices, or one and the same.
 func isMountPoint(dir, parent os.FileInfo) bool {

@@ -15,7 +15,15 @@ func Unmount(dir string, lazy bool) error {
 		args = []string{"-f", dir}
 	}
 	if out, err := exec.Command("umount", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %s", dir, strings.TrimSpace(string(out)))
+		return busyOr(dir, fmt.Errorf("%s: %s", dir, strings.TrimSpace(string(out))))
 	}
-	return nil
+	if lazy {
+		return nil
+	}
+	return waitEnded(dir)
+}
+
+// busyOr adds to an error of unmounting who may be its cause: this system tells only through another program.
+func busyOr(dir string, err error) error {
+	return fmt.Errorf("%w: lsof %q tells who uses it; --lazy unmounts it all the same", err, dir)
 }

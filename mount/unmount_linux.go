@@ -12,14 +12,35 @@ import (
 )
 
 // Unmount unmounts a snapmount directory from outside its server. With lazy it is detached at once and ends when the
-// last user leaves it.
+// last user leaves it; else Unmount returns when its program has ended too.
 func Unmount(dir string, lazy bool) error {
-	if real, err := filepath.EvalSymlinks(dir); err == nil { // it fails on a mount whose server is gone, which is no link
-		dir = real
+	dir, err := realPoint(dir)
+	if err != nil {
+		return err
 	}
 	if err := checkOurs(dir); err != nil {
 		return err
 	}
+	if err := unmount(dir, lazy); err != nil || lazy {
+		return err
+	}
+	return waitEnded(dir)
+}
+
+// realPoint resolves links. A mount whose server is gone cannot be looked at, and is no link: only what is above it is.
+func realPoint(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	up, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	return filepath.Join(up, filepath.Base(abs)), err
+}
+
+func unmount(dir string, lazy bool) error {
 	flags, args := 0, []string{"-u"}
 	if lazy {
 		flags, args = unix.MNT_DETACH, []string{"-u", "-z"}
@@ -30,7 +51,7 @@ func Unmount(dir string, lazy bool) error {
 		case errors.Is(err, unix.EINVAL):
 			return fmt.Errorf("%s: nothing is mounted there", dir)
 		case errors.Is(err, unix.EBUSY):
-			return fmt.Errorf("%s: busy: close the files and leave the directories in it, or use --lazy", dir)
+			return busy(dir)
 		case err != nil:
 			return fmt.Errorf("%s: %w", dir, err)
 		}
@@ -40,6 +61,9 @@ func Unmount(dir string, lazy bool) error {
 		out, err := exec.Command(helper, append(args, "--", dir)...).CombinedOutput()
 		if errors.Is(err, exec.ErrNotFound) {
 			continue
+		}
+		if err != nil && strings.Contains(string(out), "busy") {
+			return busy(dir)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %s", dir, strings.TrimSpace(string(out)))
@@ -51,17 +75,13 @@ func Unmount(dir string, lazy bool) error {
 
 // checkOurs makes sure that the mount on dir is one of this program. Without /proc it cannot tell, and allows it.
 func checkOurs(dir string) error {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
 	table, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return nil
 	}
 	kind := ""
 	for _, line := range strings.Split(string(table), "\n") {
-		if f := strings.Fields(line); len(f) > 2 && unescapeMount.Replace(f[1]) == abs {
+		if f := strings.Fields(line); len(f) > 2 && unescapeMount.Replace(f[1]) == dir {
 			kind = f[2] // the last one is on top
 		}
 	}

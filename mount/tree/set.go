@@ -38,6 +38,10 @@ type Options struct {
 	DiffArea []string
 	// CacheBytes bounds what all file systems of the Set keep in memory of what they read; 0 is ntfs.DefaultCache.
 	CacheBytes int64
+	// Warn is told each line of Warnings when it is found, from any goroutine; nil drops them.
+	Warn func(string)
+	// Progress is told how much of something that can be slow is done, from any goroutine; nil drops it.
+	Progress func(what string, done, total int)
 }
 
 // Set is all that was found in the images given.
@@ -70,7 +74,8 @@ func Open(paths []string, opts Options) (*Set, error) {
 	if err := s.openStoreFiles(opts.DiffArea); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	for _, path := range paths {
+	for i, path := range paths {
+		s.progress("opening images", i, len(paths))
 		img, err := s.openImage(path)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -94,10 +99,18 @@ func Open(paths []string, opts Options) (*Set, error) {
 			s.Volumes = append(s.Volumes, v)
 		}
 	}
-	for _, v := range s.Volumes {
+	for i, v := range s.Volumes {
+		s.progress("looking for points in time: volume", i, len(s.Volumes))
 		v.findPoints(s)
 	}
+	s.progress("looking for points in time: volume", len(s.Volumes), len(s.Volumes))
 	return s, nil
+}
+
+func (s *Set) progress(what string, done, total int) {
+	if s.opts.Progress != nil {
+		s.opts.Progress(what, done, total)
+	}
 }
 
 func (s *Set) openImage(path string) (*Image, error) {
@@ -137,13 +150,21 @@ func (s *Set) Warnings() []string {
 }
 
 func (s *Set) warn(err error) {
-	line := oneLine(err)
+	if line := oneLine(err); s.addWarning(line) && s.opts.Warn != nil {
+		s.opts.Warn(line)
+	}
+}
+
+// addWarning reports whether the line is a new one.
+func (s *Set) addWarning(line string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const most = 1000 // a damaged image can have more to say than anyone reads
-	if len(s.warnings) < most && !slices.Contains(s.warnings, line) {
-		s.warnings = append(s.warnings, line)
+	if len(s.warnings) >= most || slices.Contains(s.warnings, line) {
+		return false
 	}
+	s.warnings = append(s.warnings, line)
+	return true
 }
 
 // Point returns the point in time that has this Number.

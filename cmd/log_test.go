@@ -1,0 +1,141 @@
+package cmd
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowDisk takes a line when it gets its turn, or refuses it with the error it gets.
+type slowDisk struct {
+	turn chan error
+	text bytes.Buffer
+}
+
+func (d *slowDisk) Write(p []byte) (int, error) {
+	if err := <-d.turn; err != nil {
+		return 0, err
+	}
+	return d.text.Write(p)
+}
+
+func TestLogCountsWhatIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &slowDisk{turn: make(chan error)}
+		q := newLineQueue(d)
+		for range 2 {
+			fmt.Fprintln(q, "refused")
+			d.turn <- errors.New("no space left on device")
+		}
+		for range 1000 { // the disk hangs: nobody may wait for it
+			fmt.Fprintln(q, "more")
+			synctest.Wait()
+		}
+		close(d.turn)
+		synctest.Wait()
+		fmt.Fprintln(q, "last")
+		q.close()
+		text := d.text.String()
+		if !strings.HasPrefix(text, "2 lines are missing here") || !strings.Contains(text, "743 lines are missing here") ||
+			strings.Count(text, "more\n") != 257 || !strings.HasSuffix(text, "last\n") {
+			t.Errorf("%d lines: %.300s", strings.Count(text, "\n"), text)
+		}
+		fmt.Fprintln(q, "after the end")
+	})
+}
+
+func TestLogLevels(t *testing.T) {
+	place := filepath.Join(t.TempDir(), "log")
+	for _, c := range []struct {
+		log    logFlags
+		daemon bool
+		want   string // of D, I, W, E
+	}{
+		{logFlags{}, false, "WE"}, {logFlags{level: "info"}, false, "IWE"}, {logFlags{file: place}, false, "IWE"},
+		{logFlags{file: place, level: "error"}, true, "E"}, {logFlags{file: place, level: "debug"}, true, "DIWE"},
+	} {
+		os.Remove(place)
+		var out bytes.Buffer
+		e, err := c.log.open("mnt", c.daemon, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Debug("D")
+		e.Info("I")
+		e.Warn("W")
+		e.Error("E")
+		e.close()
+		b := out.Bytes()
+		if c.log.file != "" {
+			b, _ = os.ReadFile(place)
+		}
+		got := ""
+		for _, level := range []string{"D", "I", "W", "E"} {
+			if bytes.Contains(b, []byte("msg="+level)) {
+				got += level
+			}
+		}
+		if got != c.want || e.place != c.log.file {
+			t.Errorf("%+v: levels %s, want %s, place %q", c.log, got, c.want, e.place)
+		}
+	}
+	for _, level := range []string{"loud", "warn+3"} {
+		var usage usageError
+		if _, err := (&logFlags{level: level}).open("mnt", false, io.Discard); !errors.As(err, &usage) {
+			t.Errorf("%s: %v", level, err)
+		}
+	}
+}
+
+func TestLargeLogIsPutAside(t *testing.T) {
+	place := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(place, make([]byte, 5<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openLog(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	old, err2 := os.Stat(place + ".old")
+	if err != nil || err2 != nil || info.Size() != 0 || old.Size() != 5<<20 {
+		t.Errorf("%v %v %v %v", info, old, err, err2)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		p    *progress
+		step time.Duration
+		want string
+	}{
+		{"fast", &progress{tty: true, first: time.Second, every: time.Second}, 10 * time.Millisecond, ""},
+		{"terminal", &progress{tty: true, first: time.Second, every: time.Second}, 700 * time.Millisecond,
+			"\rlists: 1 of 4\x1b[K\rlists: 2 of 4\x1b[K\r\x1b[K"},
+		{"pipe", &progress{first: 2 * time.Second, every: 10 * time.Second}, time.Second, "snapmount: lists: 2 of 4\n"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			c.p.out = &out
+			for i := range 5 {
+				c.p.report("lists", i, 4)
+				time.Sleep(c.step - time.Millisecond)
+				synctest.Wait()
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if out.String() != c.want {
+				t.Errorf("%s: %q, want %q", c.name, out.String(), c.want)
+			}
+		})
+	}
+}
