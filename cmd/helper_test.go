@@ -187,7 +187,7 @@ func TestTellsSystemd(t *testing.T) {
 
 func TestSystemdUnit(t *testing.T) {
 	verify := layertest.Peer(t, "systemd-analyze")
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "contrib", "systemd", "snapmount@.service"))
+	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "cmd", "snapmount", "snapmount@.service"))
 	if err != nil {
 		t.Fatal(err)
 	}

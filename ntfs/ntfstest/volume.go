@@ -43,14 +43,14 @@ type Claim struct {
 	Path        string     `json:"path"` // absolute; of a stream, file:stream
 	Type        string     `json:"type"` // file, stream, wof, dir, dircount, symlink, reparse, attrib, times, acl, objid
 	Size        int64      `json:"size"`
-	SHA256      string     `json:"sha256"`                 // of all of the content, in hexadecimal
+	SHA256      string     `json:"sha256"`                // of all of the content, in hexadecimal
 	DataExtents [][2]int64 `json:"data_extents,omitzero"` // offsets and lengths of what was written, nil when not told; all else is holes
-	Count       int        `json:"count,omitempty"`        // entries of a directory
+	Count       int        `json:"count,omitempty"`       // entries of a directory
 	Tag         uint32     `json:"tag,omitempty"`
 	Attrib      uint32     `json:"attrib,omitempty"`
 	Times       []int64    `json:"times,omitempty"` // FILETIMEs of creation, modification, access
-	ACL         string     `json:"acl,omitempty"`  // security descriptor, in hexadecimal
-	ID          string     `json:"id,omitempty"`   // object id, in hexadecimal
+	ACL         string     `json:"acl,omitempty"`   // security descriptor, in hexadecimal
+	ID          string     `json:"id,omitempty"`    // object id, in hexadecimal
 }
 
 // Manifest reads what was written to a volume.
