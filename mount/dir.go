@@ -15,7 +15,7 @@ import (
 type listing struct {
 	self    uint64
 	point   *tree.Point
-	files   *ntfs.Tree
+	dir     *ntfs.Node
 	items   []*tree.Item
 	links   []link // of .snapshots
 	entries []entry
@@ -29,7 +29,8 @@ type link struct {
 
 // An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
 type entry struct {
-	name string // as shown
+	name string // WTF-8
+	show string // the name as it is shown; often the same string
 	ref  ntfs.Ref
 	kind ntfs.Kind
 }
@@ -67,7 +68,7 @@ func (f *fileSystem) list(n node) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.files = dir.Tree()
+	l.dir = dir
 	some := false
 	for e, err := range dir.Entries() {
 		if err != nil {
@@ -76,7 +77,7 @@ func (f *fileSystem) list(n node) (*listing, error) {
 		}
 		some = true
 		if e.Ref.Record != dir.Ref.Record && (f.opts.System || !e.Metafile()) { // the root lists itself as "."
-			l.entries = append(l.entries, entry{tree.ShownName(dir, e.Name), e.Ref, e.Kind})
+			l.entries = append(l.entries, entry{e.Name, tree.ShownName(dir, e.Name), e.Ref, e.Kind})
 		}
 	}
 	if !some {
@@ -103,7 +104,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	case ntfs.KindSymlink:
 		mode = syscall.S_IFLNK
 	}
-	return fuse.DirEntry{Name: e.name, Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
+	return fuse.DirEntry{Name: e.show, Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
 }
 
 // dots are the two entries before all others.
@@ -167,7 +168,8 @@ func (l *listing) open(i int) (node, error) {
 	if i -= len(l.items); i < len(l.links) {
 		return l.links[i].node, nil
 	}
-	n, err := l.files.Node(l.entries[i-len(l.links)].ref)
+	e := l.entries[i-len(l.links)]
+	n, err := l.dir.Tree().NodeIn(l.dir.Ref, e.name, e.ref)
 	if err != nil {
 		return node{}, err
 	}

@@ -145,6 +145,9 @@ func onePiece(s layer.Source, off, n int64) (*os.File, int64, int64, bool) {
 // Release closes a file.
 func (f *fileSystem) Release(_ <-chan struct{}, in *fuse.ReleaseIn) { f.handles.drop(in.Fh) }
 
+// maxSeekSteps is how many pieces are looked at for a hole: a damaged file can have billions.
+const maxSeekSteps = 1 << 16
+
 // Lseek finds data and holes. A range that cannot be read counts as data, so that readers meet its error.
 func (f *fileSystem) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
 	const seekData, seekHole = 3, 4 // SEEK_DATA and SEEK_HOLE of the FUSE protocol, Linux's numbers
@@ -156,7 +159,11 @@ func (f *fileSystem) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekO
 	if off < 0 || off >= size {
 		return fuse.Status(syscall.ENXIO)
 	}
+	steps := 0
 	for e, err := range layer.Resolve(h.data, off, size-off) {
+		if steps++; steps > maxSeekSteps && in.Whence == seekHole {
+			break // that no hole was found is always a right answer
+		}
 		if isHole := err == nil && e.Kind == layer.Zero; isHole == (in.Whence == seekHole) {
 			out.Offset = uint64(e.Off)
 			return fuse.OK

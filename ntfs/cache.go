@@ -38,7 +38,8 @@ type itemKind uint8
 const (
 	keptRecords itemKind = iota
 	keptBlock
-	keptUnit
+	keptLZNT1
+	keptWOF
 	keptDirectory
 	keptDescriptor
 )
@@ -80,19 +81,28 @@ func (c *Cache) store(k key, v item) {
 }
 
 // place is the key of what is decoded from [off, off+n) of m. Bytes in one piece are found by every tree that maps
-// to them; others by owner only, for which off has to be enough of a name.
-func place(kind itemKind, m layer.Source, off, n, number int64, owner any) key {
-	if e, err := layer.Leaf(m, off, n); err == nil && e.Len == n && e.Kind == layer.Data {
+// to them; others by this tree only, which knows them as own.
+func (t *Tree) place(kind itemKind, m layer.Source, off, n, number, own int64) key {
+	if e, err := layer.Leaf(m, off, n); err == nil && e.Len == n && e.Kind == layer.Data && lasting(e.Base) {
 		return key{kind, e.Base, e.BaseOff, n, number}
 	}
-	return key{kind, owner, off, n, number}
+	return key{kind, t, off, n, own}
+}
+
+// lasting reports whether a leaf is the same for all who come to it: those that a stream makes of itself are not.
+func lasting(s layer.Source) bool {
+	switch s.(type) {
+	case packed, *residentValue:
+		return false
+	}
+	return true
 }
 
 // extents returns where [off, off+n) of m lies, and whether all of it is Data.
 func extents(m layer.Source, off, n int64) ([]layer.Extent, bool) {
 	var list []layer.Extent
 	for e, err := range layer.Resolve(m, off, n) {
-		if err != nil || e.Kind != layer.Data {
+		if err != nil || e.Kind != layer.Data || !lasting(e.Base) {
 			return nil, false
 		}
 		e.Off -= off
@@ -123,14 +133,16 @@ type scattered struct {
 }
 
 // unitAt returns what decode makes of [off, off+n) of m, from the cache where the very same bytes of the image were
-// decoded before. Bytes that are not all Data are not kept.
-func unitAt[T item](t *Tree, m layer.Source, off, n, number int64, decode func(raw []byte) (T, error)) (T, error) {
+// decoded before. kind and number say how. Bytes that are not all Data are not kept.
+func unitAt[T item](t *Tree, kind itemKind, m layer.Source, off, n, number int64, decode func(raw []byte) (T, error)) (T, error) {
 	where, whole := extents(m, off, n)
 	var k key
 	if whole {
-		k = key{keptUnit, where[0].Base, where[0].BaseOff, n, number}
+		k = key{kind, where[0].Base, where[0].BaseOff, n, number}
 		if s, ok := load[scattered](t.cache, k); ok && slices.Equal(s.where, where) {
-			return s.item.(T), nil
+			if v, ok := s.item.(T); ok {
+				return v, nil
+			}
 		}
 	}
 	raw := make([]byte, n)

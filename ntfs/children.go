@@ -22,6 +22,7 @@ type Entry struct {
 	Times Times
 	Err   error // why Node cannot work, where that is known already
 	tree  *Tree
+	dir   Ref
 }
 
 // Node returns the node that the entry names.
@@ -29,11 +30,7 @@ func (e Entry) Node() (*Node, error) {
 	if e.Err != nil {
 		return nil, fmt.Errorf("%q: %w", e.Name, e.Err)
 	}
-	n, err := e.tree.Node(e.Ref)
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", e.Name, err)
-	}
-	return n, nil
+	return e.tree.NodeIn(e.dir, e.Name, e.Ref)
 }
 
 // Metafile reports whether the entry is of a system file, such as $MFT, or is in $Extend.
@@ -79,6 +76,9 @@ func (d *directory) list() iter.Seq2[*Entry, error] {
 		l := &listing{d: d, yield: yield, seen: make([]uint64, d.limit/64+1)}
 		l.note(d.damage)
 		l.walk(d.root, 0)
+		if l.problems == 0 {
+			l.note(l.unreached())
+		}
 		if l.problems > 0 {
 			l.sweep()
 		}

@@ -138,7 +138,7 @@ func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 		kept, err := u.s.kept(u.index)
 		var l *lznt1Unit
 		if err == nil {
-			l, err = unitAt(u.s.raw.t, u.s.raw, u.index*u.s.unit, kept, u.s.unit, func(raw []byte) (*lznt1Unit, error) {
+			l, err = unitAt(u.s.raw.t, keptLZNT1, u.s.raw, u.index*u.s.unit, kept, u.s.unit, func(raw []byte) (*lznt1Unit, error) {
 				return newLZNT1(raw, u.s.unit), nil
 			})
 		}

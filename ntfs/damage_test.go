@@ -156,6 +156,23 @@ func damages(t testing.TB) []damage {
 		{"extension with another sequence", func(v []byte) { v[recordAt(recExtension)+16]++ }, []string{"listed"}, nil, false, false},
 		{"stale index entry", func(v []byte) { v[recordAt(recBig)+16]++ }, []string{"big"}, nil, false, false},
 		{"deleted file", func(v []byte) { v[recordAt(recBig)+22] = 0 }, []string{"big"}, nil, false, false},
+		{"an entry that says it is the last", func(v []byte) {
+			v[find(t, v, (tinyIndex+1)*tinyCluster, 4096, utf16le("file.txt")...)-66-4] |= entryLast
+		}, nil, nil, false, true},
+		{"an entry that hides its child", func(v []byte) {
+			v[find(t, v, recordAt(5), 1024, utf16le("dir")...)-66-4] &^= entryHasChild
+		}, nil, nil, false, true},
+		{"an entry of another file", func(v []byte) {
+			at := find(t, v, tinyIndex*tinyCluster, 4096, utf16le("big")...) - 66 - 16
+			le.PutUint64(v[at:], tinyRef(recListed))
+		}, []string{"big"}, nil, false, false},
+		{"an entry without a name", func(v []byte) {
+			v[find(t, v, tinyIndex*tinyCluster, 4096, utf16le("big")...)-2] = 0
+		}, []string{"big"}, []string{"big"}, false, false},
+		{"a hole in a stream that is not sparse", func(v []byte) {
+			at := find(t, v, recordAt(recBig), 1024, 0, 0x80, 2, 0)
+			le.PutUint16(v[at:], 0)
+		}, []string{"big"}, nil, false, false},
 		{"entry with a child at VCN -1", func(v []byte) {
 			copy(v[tinyIndex*tinyCluster:], indexBlock(0, encodeEntry(recBig, encodeName(5, "big", 0, 0), 1<<63-1), encodeEntry(0, nil, -1)))
 			v[find(t, v, tinyIndex*tinyCluster, 4096, 255, 255, 255, 255, 255, 255, 255, 127)+7] = 255

@@ -1,10 +1,12 @@
 package ntfs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -72,6 +74,55 @@ type Name struct {
 	Name      string // WTF-8
 	Namespace uint8
 	Times     Times // as of when the name was given, mostly
+}
+
+// NodeIn returns the node that an entry of directory dir names: r, as Node does, and of that very name, WTF-8, in dir. It
+// wraps layer.ErrCorrupt when the file has no such name there: the entry then leads to another file.
+func (t *Tree) NodeIn(dir Ref, name string, r Ref) (*Node, error) {
+	n, err := t.Node(r)
+	if err == nil {
+		units := wintype.EncodeUTF16(name)
+		b := make([]byte, 0, 2*len(units))
+		for _, c := range units {
+			b = binary.LittleEndian.AppendUint16(b, c)
+		}
+		err = n.mustBe(b, dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", name, err)
+	}
+	return n, nil
+}
+
+// mustBe is an error when the node has no such name in that directory: its index entry then leads to another file. What
+// damage hides of the node's names is not held against it.
+func (n *Node) mustBe(name []byte, dir Ref) error {
+	list, damage := n.list, n.Damage
+	if list == nil {
+		r, err := n.tree.record(n.Ref.Record)
+		if err != nil {
+			return err
+		}
+		for c := r.cursor(); c.next(); {
+			if c.typ == typeFileName && isNameIn(c.value, name, dir) {
+				return nil
+			}
+		}
+	}
+	for i := range list {
+		if list[i].typ == typeFileName && isNameIn(list[i].value, name, dir) {
+			return nil
+		}
+	}
+	if damage != nil {
+		return nil
+	}
+	return fmt.Errorf("%v: the file record has no such name in directory %v: %w", n.Ref, dir, layer.ErrCorrupt)
+}
+
+func isNameIn(value, name []byte, dir Ref) bool {
+	f, ok := decodeFileName(value)
+	return ok && f.parent.Record == dir.Record && bytes.Equal(f.name, name)
 }
 
 // Names lists every $FILE_NAME of the node, 8.3 names included. With an error, what could be read is there too.

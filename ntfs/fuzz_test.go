@@ -108,7 +108,7 @@ func FuzzIndex(f *testing.F) {
 		tree.upcase = func() *upcase { return upper }
 		tree.cache = NewCache(1 << 20)
 		tree.mft = &stream{t: tree, label: func() string { return "" }}
-		d := &directory{t: tree, blockSize: 4096, vcnSize: 4096, limit: clusters, root: parseNode(encodeNode(16, encodeEntry(0, nil, 0))[16:])}
+		d := &directory{t: tree, blockSize: 4096, vcnSize: 4096, limit: clusters, root: parseNode(encodeNode(16, encodeEntry(0, nil, 0))[16:], true)}
 		d.alloc = &stream{t: tree, label: tree.mft.label, size: clusters * tinyCluster, initialized: clusters * tinyCluster}
 		d.alloc.runs.add(clusters, 0)
 		if int64(len(bitmap)) >= (clusters+7)/8 {
@@ -149,7 +149,7 @@ func FuzzNames(f *testing.F) {
 		for i, k := range keys {
 			entries = append(entries, encodeEntry(100+i, k, -1))
 		}
-		node := parseNode(slices.Concat(append(entries, encodeEntry(0, nil, -1))...))
+		node := parseNode(slices.Concat(append(entries, encodeEntry(0, nil, -1))...), false)
 		if node.err != nil || len(node.starts) != len(keys)+1 || !node.sorted(u) {
 			t.Fatalf("%d of %d entries, %v", len(node.starts), len(keys), node.err)
 		}

@@ -81,8 +81,9 @@ func (d *directory) openRoot(list []attribute) {
 	entries, err := indexEntries(b[16:])
 	if err != nil {
 		d.fail(fmt.Errorf("$INDEX_ROOT: %w", err))
+		return
 	}
-	d.root = parseNode(bytes.Clone(entries))
+	d.root = parseNode(bytes.Clone(entries), isLarge(b[16:]))
 }
 
 // maxIndexBlocks bounds the memory that a directory may ask for: a sparse image can claim any size for a few bytes. So
@@ -162,7 +163,7 @@ func (d *directory) blockOf(vcn int64) (int64, error) {
 
 func (d *directory) blockKey(block int64) key {
 	off := block * d.blockSize
-	return place(keptBlock, d.alloc, off, d.blockSize, off/d.vcnSize, d)
+	return d.t.place(keptBlock, d.alloc, off, d.blockSize, off/d.vcnSize, int64(d.ref.Record))
 }
 
 // block returns an index block, from the cache or read.
@@ -184,7 +185,7 @@ func (d *directory) keep(k key, b []byte, block int64) (*indexNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := parseNode(entries)
+	x := parseNode(entries, isLarge(b[24:]))
 	d.t.cache.store(k, x)
 	return x, nil
 }
@@ -204,6 +205,9 @@ func (d *directory) decodeBlock(b []byte, block int64) ([]byte, error) {
 	}
 	return entries, nil
 }
+
+// isLarge reports the flag of an index header for a node that has nodes below it.
+func isLarge(b []byte) bool { return b[12]&1 != 0 }
 
 // indexEntries returns the entries that follow the index header at the start of b.
 func indexEntries(b []byte) ([]byte, error) {

@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
@@ -20,7 +21,7 @@ type indexNode struct {
 	starts []uint16 // of the entries in b; the last one has no key
 	inner  bool     // entries lead to other nodes
 	err    error    // why entries may be missing: the chain breaks off before the last one
-	order  atomic.Uint32
+	order  atomic.Pointer[nodeOrder]
 	shown  atomic.Pointer[shownNames]
 }
 
@@ -34,28 +35,44 @@ type shownNames struct {
 
 const noName = 1 << 31
 
-// What order says of the names of a node, once it was looked at.
-const (
-	orderRight = 1 + iota
-	orderWrong
-)
+// nodeOrder says whether the names of a node are in the order of a table. Trees that share the node may have others.
+type nodeOrder struct {
+	table *upcase
+	right bool
+}
 
 // cost counts the shown names as if they were there.
 func (x *indexNode) cost() int { return cap(x.b) + 6*cap(x.starts) + len(x.b)/3 }
 
-// parseNode finds the entries in b, which is not longer than an index block.
-func parseNode(b []byte) *indexNode {
+// parseNode finds the entries of a node, of which b is a copy to keep: what follows an index header. large is that
+// header's flag for a node whose entries lead to others. An entry that contradicts the rest of the node is told in err,
+// and those after it are found all the same where their places are known.
+func parseNode(b []byte, large bool) *indexNode {
 	x := &indexNode{b: b, starts: make([]uint16, 0, len(b)/96+2)}
 	var e indexEntry
-	for at := b; !e.last; {
+	for at := b; ; {
 		rest, err := e.decode(at)
-		if err != nil {
-			x.err = err
+		if err == nil && e.last && len(rest) > 0 { // a name may be hidden by the flag
+			err = fmt.Errorf("index entries go on for 0x%x bytes after the last one: %w", len(rest), layer.ErrCorrupt)
+			at[12] &^= entryLast
+			if _, err2 := e.decode(at); err2 != nil {
+				at[12] |= entryLast
+			}
+		}
+		if err == nil && large != (e.child >= 0) {
+			err = fmt.Errorf("index entry with a child %v in a node with children %v: %w", e.child >= 0, large, layer.ErrCorrupt)
+		}
+		x.err = cmp.Or(x.err, err)
+		if rest == nil {
 			break
 		}
-		x.starts = append(x.starts, uint16(len(b)-len(at)))
-		x.inner = x.inner || e.child >= 0
-		at = rest
+		if e.valid {
+			x.starts = append(x.starts, uint16(len(b)-len(at)))
+			x.inner = x.inner || e.child >= 0
+		}
+		if at = rest; len(at) == 0 && e.last {
+			break
+		}
 	}
 	return x
 }
@@ -68,19 +85,19 @@ func (x *indexNode) entry(i int) (e indexEntry) {
 
 // sorted reports whether the names are in the order that a search relies on.
 func (x *indexNode) sorted(u *upcase) bool {
-	if o := x.order.Load(); o != 0 {
-		return o == orderRight
+	if o := x.order.Load(); o != nil && o.table == u {
+		return o.right
 	}
-	order := uint32(orderRight)
+	right := true
 	var prev, e indexEntry
 	for i := range x.starts {
 		if e = x.entry(i); i > 0 && !e.last && u.compare(prev.name(), e.name()) > 0 {
-			order = orderWrong
+			right = false
 		}
 		prev = e
 	}
-	x.order.Store(order)
-	return order == orderRight
+	x.order.Store(&nodeOrder{u, right})
+	return right
 }
 
 // names returns what a listing shows: no 8.3 names, and not the root in itself.
@@ -119,15 +136,17 @@ type indexEntry struct {
 	key   []byte // $FILE_NAME
 	child int64  // VCN of the node whose keys are smaller; -1 when there is none
 	last  bool
+	valid bool // it was decoded
 }
 
 // name is the entry's name, UTF-16LE.
 func (e *indexEntry) name() []byte { return e.key[fileNameLen:][:2*int(e.key[64])] }
 
-// decode checks and decodes the first entry of b and returns what follows it.
+// decode checks and decodes the first entry of b and returns what follows it, with an error too where that is known: nil
+// when not.
 func (e *indexEntry) decode(b []byte) ([]byte, error) {
 	le := binary.LittleEndian
-	if len(b) < 16 {
+	if e.valid = false; len(b) < 16 {
 		return nil, fmt.Errorf("index entries end without a last one: %w", layer.ErrCorrupt)
 	}
 	n, keyLen, flags := int(le.Uint16(b[8:])), int(le.Uint16(b[10:])), le.Uint16(b[12:])
@@ -135,16 +154,19 @@ func (e *indexEntry) decode(b []byte) ([]byte, error) {
 	if flags&entryHasChild != 0 {
 		room -= 8
 	}
-	if last {
-		keyLen = 0
+	if room < 0 || n > len(b) || n%8 != 0 {
+		return nil, fmt.Errorf("index entry of 0x%x bytes, 0x%x left: %w", n, len(b), layer.ErrCorrupt)
 	}
-	if n > len(b) || room < keyLen || (!last && keyLen < fileNameLen) {
-		return nil, fmt.Errorf("index entry of 0x%x bytes with a key of 0x%x, 0x%x left: %w", n, keyLen, len(b), layer.ErrCorrupt)
+	if !last && (keyLen < fileNameLen || room < keyLen) {
+		return b[n:], fmt.Errorf("index entry of 0x%x bytes with a key of 0x%x: %w", n, keyLen, layer.ErrCorrupt)
 	}
-	if chars := int(b[min(16+64, len(b)-1)]); !last && keyLen < fileNameLen+2*chars {
-		return nil, fmt.Errorf("index entry of %d characters in a key of 0x%x bytes: %w", chars, keyLen, layer.ErrCorrupt)
+	if !last {
+		if chars := int(b[16+64]); chars == 0 || keyLen != fileNameLen+2*chars {
+			return b[n:], fmt.Errorf("index entry of %d characters with a key of 0x%x bytes: %w", chars, keyLen, layer.ErrCorrupt)
+		}
 	}
 	e.take(b)
+	e.valid = true
 	return b[n:], nil
 }
 

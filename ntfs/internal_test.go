@@ -123,7 +123,7 @@ func TestRunList(t *testing.T) {
 		{"ends early", []attribute{extent(0, 5, 0x11, 2, 10, 0)}, []run{{0, 2, 10}, {2, 4, bad}}},
 		{"missing record", []attribute{extent(0, 1, 0x11, 2, 10, 0), {low: 2, err: layer.ErrCorrupt}, extent(4, 5, 0x11, 2, 10, 0)}, []run{{0, 2, 10}, {2, 2, bad}, {4, 2, 10}}},
 	} {
-		var l runList
+		l := runList{holes: true}
 		for i := range c.extents {
 			l.extend(&c.extents[i], 100)
 		}

@@ -117,7 +117,7 @@ func (l *listing) give(ref Ref, b []byte, name string) {
 	attr, out := le.Uint32(b[56:]), &l.entry
 	out.Name, out.Ref, out.Times, out.Size = name, ref, decodeTimes(b[8:]), int64(min(le.Uint64(b[48:]), 1<<63-1))
 	out.Attr, out.Kind, out.Err = FileAttr(attr&^(attrIndexed|attrViews)), KindFile, nil
-	out.meta, out.tree = isMetafile(ref.Record, le.Uint64(b)&recordMask), l.d.t
+	out.meta, out.tree, out.dir = isMetafile(ref.Record, le.Uint64(b)&recordMask), l.d.t, l.d.ref
 	if attr&attrIndexed != 0 {
 		out.Kind = KindDir
 		out.Attr |= AttrDirectory
@@ -159,16 +159,27 @@ func (l *listing) descend(vcn int64, x *indexNode, depth int) {
 
 // sweep lists the blocks in use that the damaged tree did not lead to.
 func (l *listing) sweep() {
-	for block := range l.d.limit {
-		if l.done || l.d.alloc == nil || l.d.bitmap == nil || !l.d.inUse(block) || l.seen[block/64]>>(block%64)&1 != 0 {
-			continue
+	for block, x := range l.d.blocks() {
+		if l.done {
+			return
 		}
-		x, err := l.d.block(block)
-		if err != nil {
-			continue // the walk told of it, or of what leads to it
+		if l.seen[block/64]>>(block%64)&1 == 0 {
+			l.walk(x, alone)
 		}
-		l.walk(x, alone)
 	}
+}
+
+// unreached is an error when a block is in use that the tree did not lead to, although it looked sound.
+func (l *listing) unreached() error {
+	for block := range l.d.limit {
+		if l.d.bitmap == nil || l.done {
+			return nil
+		}
+		if l.d.inUse(block) && l.seen[block/64]>>(block%64)&1 == 0 {
+			return fmt.Errorf("index block %d: in use by $BITMAP, and nothing leads to it: %w", block, layer.ErrCorrupt)
+		}
+	}
+	return nil
 }
 
 // unpaired lists the 8.3 names that have no long name beside them: else their files would not be seen.

@@ -3,6 +3,7 @@ package ntfs
 import (
 	"fmt"
 	"io/fs"
+	"iter"
 	"sort"
 
 	"snapmount/imagefmt/layer"
@@ -28,6 +29,9 @@ func (n *Node) Child(name string) (*Node, error) {
 	switch {
 	case s.rank > 0:
 		child, err := n.tree.Node(s.ref)
+		if err == nil {
+			err = child.mustBe(s.name, n.Ref)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", name, err)
 		}
@@ -50,6 +54,7 @@ type search struct {
 	d     *directory
 	key   folded
 	ref   Ref
+	name  []byte // of ref in the index, UTF-16LE
 	rank  int
 	steps int
 	err   error
@@ -75,7 +80,7 @@ func (s *search) take(e *indexEntry) {
 		rank = rankSame
 	}
 	if rank > s.rank {
-		s.rank, s.ref = rank, e.ref
+		s.rank, s.ref, s.name = rank, e.ref, f.name
 	}
 }
 
@@ -91,6 +96,7 @@ func (s *search) order(x *indexNode, i int) int {
 // node searches a node and the children that may hold the name. Names that differ in case only stand side by side, so
 // those are the child before the first larger name, and the children before names that match.
 func (s *search) node(x *indexNode, depth int) {
+	s.fail(x.err) // entries are missing, perhaps that of the name
 	if !x.sorted(s.key.table) {
 		s.fail(fmt.Errorf("names of an index node out of order: %w", layer.ErrCorrupt))
 		return
@@ -111,7 +117,6 @@ func (s *search) node(x *indexNode, depth int) {
 			return
 		}
 	}
-	s.fail(x.err)
 }
 
 func (s *search) child(vcn int64, depth int) {
@@ -144,13 +149,34 @@ func (s *search) sweep() {
 // all calls f for the entries of the root and of all index blocks in use that are sound, in no order, until it
 // reports false.
 func (d *directory) all(f func(*indexEntry) bool) {
-	more := eachEntry(d.root, f)
-	for block := int64(0); more && d.bitmap != nil && block < d.limit; block++ {
-		if !d.inUse(block) {
-			continue
+	if !eachEntry(d.root, f) {
+		return
+	}
+	for _, x := range d.blocks() {
+		if !eachEntry(x, f) {
+			return
 		}
-		if node, err := d.block(block); err == nil {
-			more = eachEntry(node, f)
+	}
+}
+
+// maxFruitless is how many blocks in a row are read in vain by a search of all blocks: the size of an index is a claim.
+const maxFruitless = 4096
+
+// blocks yields the index blocks in use that are sound, by their number, until too many were not.
+func (d *directory) blocks() iter.Seq2[int64, *indexNode] {
+	return func(yield func(int64, *indexNode) bool) {
+		fruitless := 0
+		for block := int64(0); d.bitmap != nil && block < d.limit && fruitless < maxFruitless; block++ {
+			if !d.inUse(block) {
+				continue
+			}
+			x, err := d.block(block)
+			if fruitless++; err != nil {
+				continue // what leads to it is told
+			}
+			if fruitless = 0; !yield(block, x) {
+				return
+			}
 		}
 	}
 }

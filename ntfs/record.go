@@ -95,10 +95,12 @@ func (c *chunk) record(t *Tree, number, at uint64) (fileRecord, error) {
 }
 
 func (t *Tree) chunkKey(k, size int64) key {
-	if k*size < mirrored*int64(t.geo.record) { // what $MFTMirr may have helped with is of this tree alone
-		return key{kind: keptRecords, base: t, off: k * size, n: size}
+	off, record := k*size, int64(t.geo.record)
+	n := layer.Clip(int64(t.records)*record, off, size)
+	if off < mirrored*record { // what $MFTMirr may have helped with is of this tree alone
+		return key{kind: keptRecords, base: t, off: off, n: n}
 	}
-	return place(keptRecords, t.mft, k*size, size, k, t)
+	return t.place(keptRecords, t.mft, off, n, off+record, 0) // records of that size, from that one on
 }
 
 // chunk returns chunk k, from the cache or read, and reads those after it too when the one before it is there.

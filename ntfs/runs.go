@@ -18,8 +18,9 @@ type run struct{ vcn, n, lcn int64 }
 
 // A runList maps a stream from VCN 0 on: its runs are consecutive and merged. What is wrong is a run of its own.
 type runList struct {
-	runs []run
-	errs []error
+	runs  []run
+	errs  []error
+	holes bool // runs may have no clusters: the stream is sparse or compressed, or $BadClus:$Bad
 }
 
 // end is the first VCN that is not described.
@@ -106,6 +107,9 @@ func (l *runList) extend(a *attribute, clusters int64) {
 	high := int64(a.high + 1)
 	for n, lcn := range pairs(a.pairs, high-low) {
 		err := checkRun(lcn, n, clusters)
+		if lcn == hole && !l.holes {
+			err = fmt.Errorf("hole in a stream that is neither sparse nor compressed: %w", layer.ErrCorrupt)
+		}
 		skip := min(overlap, n)
 		overlap -= skip
 		switch {

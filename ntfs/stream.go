@@ -39,6 +39,9 @@ func (s *bytesSource) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// A residentValue is the leaf that a resident stream is; each opening makes another.
+type residentValue struct{ bytesSource }
+
 // A stream is the content of a non-resident attribute. It implements layer.Mapper.
 type stream struct {
 	t                 *Tree
@@ -50,7 +53,7 @@ type stream struct {
 
 // resident returns a resident value as a Mapper of its own copy.
 func resident(value []byte) layer.Mapper {
-	s, _ := layer.Section(&bytesSource{append([]byte(nil), value...)}, 0, int64(len(value)))
+	s, _ := layer.Section(&residentValue{bytesSource{append([]byte(nil), value...)}}, 0, int64(len(value)))
 	return s
 }
 
@@ -80,6 +83,7 @@ func (t *Tree) startStream(a *attribute, label func() string) (*stream, error) {
 		return nil, fmt.Errorf("%s: size 0x%x, at most 0x%x can be: %w", label(), a.size, limit, layer.ErrCorrupt)
 	}
 	s := &stream{t: t, label: label, size: int64(a.size), initialized: int64(min(a.initialized, a.size))}
+	s.runs.holes = a.flags&(flagCompressed|flagSparse) != 0 || a.is(typeData, "$Bad")
 	s.runs.extend(a, t.geo.clusters)
 	return s, nil
 }

@@ -153,6 +153,9 @@ func encodeNode(first int, entries ...[]byte) []byte {
 	le.PutUint32(b[0:], uint32(first))
 	le.PutUint32(b[4:], uint32(first+len(all)))
 	le.PutUint32(b[8:], uint32(first+len(all)))
+	for _, e := range entries {
+		b[12] |= e[12] & entryHasChild
+	}
 	return append(b, all...)
 }
 
@@ -213,7 +216,8 @@ func tinyVolume() []byte {
 		attr{typ: typeIndexAllocation, name: "$I30", mapped: true, high: 1, size: 8192, init: 8192, pairs: []byte{0x11, 2, tinyIndex, 0}},
 		attr{typ: typeBitmap, name: "$I30", value: []byte{3, 0, 0, 0, 0, 0, 0, 0}}), 5)
 	put(encodeRecord(6, file, 0, standard(), attr{typ: typeData, value: []byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0}}), 6)
-	put(encodeRecord(recFile, file, 0, standard(), named(5, "file.txt", 0), attr{typ: typeData, value: []byte("hello")},
+	put(encodeRecord(recFile, file, 0, standard(), named(5, "file.txt", 0),
+		attr{typ: typeFileName, value: encodeName(5, "FILE~1.TXT", 0, NamespaceDOS)}, attr{typ: typeData, value: []byte("hello")},
 		attr{typ: typeData, name: "s", value: []byte("stream")}), recFile)
 	put(encodeRecord(recBig, file, 0, standard(), named(5, "big", 0), attr{typ: typeData, mapped: true, flags: flagSparse, high: 5,
 		size: 6*tinyCluster - 9, init: 4*tinyCluster + 5, pairs: []byte{0x11, 1, tinyData, 0x01, 1, 0x11, 4, 1, 0}}), recBig)

@@ -113,6 +113,9 @@ func (t *Tree) openMFT() error {
 	if err != nil {
 		return err
 	}
+	if number := binary.LittleEndian.Uint32(b[44:]); r.first >= 48 && number != recordMFT { // since NTFS 3.1
+		return layer.Corrupt("file record", off, "number %d, want that of $MFT", number)
+	}
 	list, damage := r.attributes()
 	extents := extentsOf(list, typeData, func(a *attribute) bool { return len(a.name) == 0 })
 	if len(extents) == 0 {

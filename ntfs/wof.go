@@ -89,7 +89,7 @@ func (w *wof) bounds(i, n int64) ([]int64, error) {
 		if w.entry == 8 {
 			v = binary.LittleEndian.Uint64(b)
 		}
-		out = append(out, w.table+int64(min(v, uint64(w.kept.Size()-w.table))))
+		out = append(out, w.table+int64(min(v, 1<<60))) // what is past the end makes no chunk of a possible size
 	}
 	if i+n > last {
 		out = append(out, w.kept.Size())
@@ -155,7 +155,7 @@ func (c wofChunk) ReadAt(p []byte, off int64) (int, error) {
 	bounds, err := w.bounds(c.index, 1)
 	var u *unpacked
 	if err == nil {
-		u, err = unitAt(w.t, w.kept, bounds[0], bounds[1]-bounds[0], int64(w.format)<<32|c.Size(), c.unpack)
+		u, err = unitAt(w.t, keptWOF, w.kept, bounds[0], bounds[1]-bounds[0], int64(w.format)<<32|c.Size(), c.unpack)
 	}
 	if err != nil {
 		return 0, w.fail(c.index, err)

@@ -55,6 +55,7 @@ func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, erro
 	if err2 != nil {
 		return nil, "", err
 	}
+	err = fmt.Errorf("no stream %q: %w", stream, fs.ErrNotExist)
 	streams, err2 := n.Streams()
 	if err2 != nil {
 		return nil, "", err2
