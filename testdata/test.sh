@@ -10,7 +10,7 @@ missing() {
 		for p in $peers; do
 			PATH="$PATH:/usr/sbin:/sbin" command -v "${p%%:*}" >/dev/null 2>&1 || echo "${p##*:}"
 		done
-		python3 -c 'import samba' 2>/dev/null || echo python3-samba
+		{ python3 -c 'import samba' || /usr/bin/python3 -c 'import samba'; } 2>/dev/null || echo python3-samba
 	} | sort -u | tr '\n' ' '
 }
 want=$(missing)
