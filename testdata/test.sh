@@ -26,7 +26,7 @@ fi
 
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
-PATH="$PATH:/usr/sbin:/sbin" go test -v "$@" ./... >"$log" 2>&1
+PATH="$PATH:/usr/sbin:/sbin" go test -v -timeout 40m "$@" ./... >"$log" 2>&1
 code=$?
 if [ "$code" != 0 ]; then
 	grep -vE '^(=== |[[:space:]]*--- (PASS|SKIP))' "$log" | tail -n 400
