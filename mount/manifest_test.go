@@ -27,6 +27,7 @@ import (
 func TestManifest(t *testing.T) {
 	for _, v := range ntfstest.Volumes() {
 		t.Run(v.Name, func(t *testing.T) {
+			v.SkipManyUnderRace(t)
 			image := v.Build(t)
 			s := openSet(t, image)
 			dir := filepath.Join(mounted(t, s), s.Volumes[0].Name, "current")

@@ -56,6 +56,7 @@ func NewCache(bytes int64) *Cache {
 		held: otter.Must(&otter.Options[key, item]{
 			MaximumWeight: uint64(bytes),
 			Weigher:       func(_ key, v item) uint32 { return uint32(min(v.cost()+perItem, 1<<31)) },
+			Executor:      func(f func()) { f() }, // a goroutine for each bit of upkeep costs more than the upkeep
 		}),
 		upcases: map[[sha256.Size]byte]*upcase{},
 	}

@@ -65,6 +65,7 @@ func TestSleuthkitBuilt(t *testing.T) {
 	icat := layertest.Peer(t, "icat")
 	for _, v := range []ntfstest.Volume{ntfstest.Feat, ntfstest.Feat512, ntfstest.Feat64K, ntfstest.Feat4Kn, ntfstest.Frag} {
 		t.Run(v.Name, func(t *testing.T) {
+			v.SkipManyUnderRace(t)
 			t.Parallel()
 			image := v.Build(t)
 			tree := openTree(t, layertest.Open(t, image))

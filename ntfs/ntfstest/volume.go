@@ -38,6 +38,14 @@ func Volumes() []Volume {
 	return []Volume{Feat, Feat512, Feat64K, Feat4Kn, Frag, Big, Files200K, Big2M}
 }
 
+// SkipManyUnderRace skips the test, loudly, on the volumes of over 100,000 names when the race detector is on: it takes
+// minutes for what is done one after the other.
+func (v Volume) SkipManyUnderRace(t testing.TB) {
+	if Race && (v.Name == Files200K.Name || v.Name == Frag.Name) {
+		t.Skipf("SKIPPED: %s takes minutes under the race detector", v.Name)
+	}
+}
+
 // A Claim is a line of a volume's manifest: what was written. Which fields count depends on the type.
 type Claim struct {
 	Path        string     `json:"path"` // absolute; of a stream, file:stream
