@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"slices"
 	"syscall"
 
 	"snapmount/mount/tree"
@@ -28,18 +29,18 @@ func snapshots(p *tree.Point, dir *ntfs.Node) node {
 	return node{id: nodeID(kindSnapshots, p.Number, dir.Ref.Record), point: p, file: dir, part: partSnapshots}
 }
 
-// others lists the points that .snapshots has links to: those that have the directory, whatever it was called.
+// others lists the points that .snapshots has links to.
 func (f *fileSystem) others(n node) []*tree.Point {
-	var out []*tree.Point
-	for _, p := range n.point.Volume.Points {
-		if p == n.point || f.layout.RootOf(p) == nil {
-			continue
-		}
-		if _, err := n.point.Same(n.file, p); err == nil || toErrno(err) != syscall.ENOENT { // damage is seen through the link
-			out = append(out, p)
-		}
+	return slices.DeleteFunc(slices.Clone(n.point.Volume.Points), func(p *tree.Point) bool { return !f.leadsTo(n, p) })
+}
+
+// leadsTo reports whether another point has the directory, whatever it was called. Damage is seen through the link.
+func (f *fileSystem) leadsTo(n node, p *tree.Point) bool {
+	if p == n.point || f.layout.RootOf(p) == nil {
+		return false
 	}
-	return out
+	_, err := n.point.Same(n.file, p)
+	return err == nil || toErrno(err) != syscall.ENOENT
 }
 
 // same is the link in .snapshots that leads to point p.
@@ -50,8 +51,8 @@ func (f *fileSystem) same(n node, p *tree.Point) node {
 
 // sameNamed finds a link in .snapshots.
 func (f *fileSystem) sameNamed(n node, name string) (node, error) {
-	for _, p := range f.others(n) {
-		if f.layout.RootOf(p).Name == name {
+	for _, p := range n.point.Volume.Points { // only the point asked for is opened
+		if root := f.layout.RootOf(p); root != nil && root.Name == name && f.leadsTo(n, p) {
 			return f.same(n, p), nil
 		}
 	}
