@@ -76,7 +76,9 @@ func TestDeleted(t *testing.T) {
 					got[n.Ref.Record] = string(b)
 				}
 			}
-			if names, err := n.Names(); len(names) != 1 || (err != nil) != (n.Damage != nil) {
+			names, err := n.Names()
+			long := slices.DeleteFunc(slices.Clone(names), func(n Name) bool { return n.Namespace == NamespaceDOS })
+			if len(long) != 1 || (err != nil) != (n.Damage != nil) {
 				t.Errorf("%s: %v, %v", test.name, names, err)
 			}
 		}
