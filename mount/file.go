@@ -4,7 +4,6 @@ package mount
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -91,7 +90,7 @@ func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	return fuse.OK
 }
 
-// Read gives bytes: by splice from the image when they lie there in one piece, else through buf. A read that meets
+// Read gives bytes: by splice from the image when they lie there in few pieces, else through buf. A read that meets
 // damage fails as a whole: the kernel then asks again page by page, so the healthy pages around it stay readable.
 func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	h := f.handles.get(in.Fh)
@@ -99,17 +98,15 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 		return nil, fuse.EBADF
 	}
 	buf = buf[:min(uint32(len(buf)), in.Size)]
-	if file, off, n, ok := onePiece(h.data, int64(in.Offset), int64(len(buf))); ok {
-		if r, ok := spliced(file, off, n); ok {
-			return r, fuse.OK
-		}
+	if r, ok := spliced(h.data, int64(in.Offset), int64(len(buf))); ok {
+		return r, fuse.OK
 	}
 	n, err := readAll(h.data, buf, int64(in.Offset))
 	if err != nil {
 		f.failed(in.NodeId, int64(in.Offset), err)
 		return nil, status(err)
 	}
-	return fuse.ReadResultData(buf[:n]), fuse.OK
+	return fuse.ReadResultVector([][]byte{buf[:n]}), fuse.OK // other kinds go through a pipe
 }
 
 // failed tells why bytes cannot be read, which the kernel passes on as a number only.
@@ -121,25 +118,6 @@ func (f *fileSystem) failed(id uint64, off int64, err error) {
 		what = n.item.Name
 	}
 	f.opts.warn(fmt.Errorf("%s: read at 0x%x: %w", what, off, err))
-}
-
-// onePiece reports where the bytes lie when one file holds them all, unaltered.
-func onePiece(s layer.Source, off, n int64) (*os.File, int64, int64, bool) {
-	m, ok := s.(layer.Mapper)
-	if !ok {
-		return nil, 0, 0, false
-	}
-	n = layer.Clip(m.Size(), off, n)
-	for e, err := range layer.Resolve(m, off, n) {
-		if err != nil || e.Len < n || e.Kind != layer.Data {
-			break
-		}
-		if leaf, ok := e.Base.(interface{ File() *os.File }); ok {
-			return leaf.File(), e.BaseOff, n, true
-		}
-		break
-	}
-	return nil, 0, 0, false
 }
 
 // Release closes a file.

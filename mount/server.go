@@ -67,6 +67,7 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	if err := m.fuse.WaitMount(); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrRefused, dir, errors.Join(err, m.Unmount()))
 	}
+	raiseReadAhead(abs)
 	return m, nil
 }
 

@@ -3,9 +3,10 @@
 package mount
 
 import (
-	"os"
-
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"snapmount/imagefmt/layer"
 )
 
-func spliced(_ *os.File, _, _ int64) (fuse.ReadResult, bool) { return nil, false }
+// spliced is for systems whose FUSE has no splice.
+func spliced(layer.Source, int64, int64) (fuse.ReadResult, bool) { return nil, false }
