@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"sync"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -27,6 +28,36 @@ type link struct {
 	node
 }
 
+// listings numbers the open directories.
+type listings struct {
+	mu   sync.RWMutex
+	open map[uint64]*listing
+	last uint64
+}
+
+func (t *listings) add(l *listing) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open == nil {
+		t.open = map[uint64]*listing{}
+	}
+	t.last++
+	t.open[t.last] = l
+	return t.last
+}
+
+func (t *listings) get(fh uint64) *listing {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.open[fh]
+}
+
+func (t *listings) drop(fh uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.open, fh)
+}
+
 // An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
 type entry struct {
 	name string // WTF-8
@@ -47,7 +78,7 @@ func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenO
 	if err != nil {
 		return status(err)
 	}
-	out.Fh = f.handles.add(&handle{list: l})
+	out.Fh = f.listings.add(l)
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_CACHE_DIR
 	return fuse.OK
 }
@@ -137,11 +168,10 @@ func (f *fileSystem) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.D
 }
 
 func (f *fileSystem) readDir(in *fuse.ReadIn, add func(fuse.DirEntry, func() (node, error)) bool) fuse.Status {
-	h := f.handles.get(in.Fh)
-	if h == nil || h.list == nil {
+	l, off := f.listings.get(in.Fh), in.Offset
+	if l == nil {
 		return fuse.EBADF
 	}
-	l, off := h.list, in.Offset
 	for ; off < 2; off++ {
 		if !add(l.dots(off), nil) {
 			return fuse.OK
@@ -177,4 +207,4 @@ func (l *listing) open(i int) (node, error) {
 }
 
 // ReleaseDir closes a directory.
-func (f *fileSystem) ReleaseDir(in *fuse.ReleaseIn) { f.handles.drop(in.Fh) }
+func (f *fileSystem) ReleaseDir(in *fuse.ReleaseIn) { f.listings.drop(in.Fh) }

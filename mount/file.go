@@ -5,7 +5,6 @@ package mount
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -14,42 +13,6 @@ import (
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
-
-// handle is an open file or directory; one of its fields is set.
-type handle struct {
-	data layer.Source
-	list *listing
-}
-
-// handleTable numbers what is open.
-type handleTable struct {
-	mu   sync.RWMutex
-	open map[uint64]*handle
-	last uint64
-}
-
-func (t *handleTable) add(h *handle) uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.open == nil {
-		t.open = map[uint64]*handle{}
-	}
-	t.last++
-	t.open[t.last] = h
-	return t.last
-}
-
-func (t *handleTable) get(fh uint64) *handle {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.open[fh]
-}
-
-func (t *handleTable) drop(fh uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.open, fh)
-}
 
 // source opens the content of a node.
 func (n node) source() (layer.Source, error) {
@@ -72,36 +35,55 @@ func (n node) source() (layer.Source, error) {
 	return nil, syscall.EISDIR
 }
 
-// Open opens a file for reading; its pages stay in the kernel's cache over all opens.
+// contents is how many files are kept ready to be read: more than the kernel has requests under way.
+const contents = 64
+
+// content returns the bytes of a node. Who has it open does not matter, so those read last are kept.
+func (f *fileSystem) content(id uint64) (layer.Source, error) {
+	if s, ok := f.contents.Get(id); ok {
+		return s, nil
+	}
+	n, err := f.node(id)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.source()
+	if err == nil {
+		f.contents.Add(id, s)
+	}
+	return s, err
+}
+
+// Open lets the kernel open files by itself where it can, which saves two of three requests for a small file: nothing is
+// to be remembered of an open file, and a mount that is read-only lets nobody write. Pages stay cached over all opens.
 func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	if f.openless {
+		return fuse.ENOSYS
+	}
 	if in.Flags&syscall.O_ACCMODE != syscall.O_RDONLY {
 		return fuse.EROFS
 	}
-	n, err := f.node(in.NodeId)
-	if err != nil {
-		return status(err)
-	}
-	src, err := n.source()
-	if err != nil {
-		return status(err)
-	}
-	out.Fh = f.handles.add(&handle{data: src})
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
-	return fuse.OK
+	_, err := f.content(in.NodeId)
+	return status(err)
 }
+
+// Flush is of no use to a reader: the kernel asks only once.
+func (f *fileSystem) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
 // Read gives bytes: by splice from the image when they lie there in few pieces, else through buf. A read that meets
 // damage fails as a whole: the kernel then asks again page by page, so the healthy pages around it stay readable.
 func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
-	h := f.handles.get(in.Fh)
-	if h == nil || h.data == nil {
-		return nil, fuse.EBADF
+	src, err := f.content(in.NodeId)
+	if err != nil {
+		f.failed(in.NodeId, int64(in.Offset), err)
+		return nil, status(err)
 	}
 	buf = buf[:min(uint32(len(buf)), in.Size)]
-	if r, ok := spliced(h.data, int64(in.Offset), int64(len(buf))); ok {
+	if r, ok := spliced(src, int64(in.Offset), int64(len(buf))); ok {
 		return r, fuse.OK
 	}
-	n, err := readAll(h.data, buf, int64(in.Offset))
+	n, err := readAll(src, buf, int64(in.Offset))
 	if err != nil {
 		f.failed(in.NodeId, int64(in.Offset), err)
 		return nil, status(err)
@@ -120,25 +102,25 @@ func (f *fileSystem) failed(id uint64, off int64, err error) {
 	f.opts.warn(fmt.Errorf("%s: read at 0x%x: %w", what, off, err))
 }
 
-// Release closes a file.
-func (f *fileSystem) Release(_ <-chan struct{}, in *fuse.ReleaseIn) { f.handles.drop(in.Fh) }
-
 // maxSeekSteps is how many pieces are looked at for a hole: a damaged file can have billions.
 const maxSeekSteps = 1 << 16
 
 // Lseek finds data and holes. A range that cannot be read counts as data, so that readers meet its error.
 func (f *fileSystem) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
 	const seekData, seekHole = 3, 4 // SEEK_DATA and SEEK_HOLE of the FUSE protocol, Linux's numbers
-	h := f.handles.get(in.Fh)
-	if h == nil || h.data == nil || (in.Whence != seekData && in.Whence != seekHole) {
+	if in.Whence != seekData && in.Whence != seekHole {
 		return fuse.EINVAL
 	}
-	off, size := int64(in.Offset), h.data.Size()
+	src, err := f.content(in.NodeId)
+	if err != nil {
+		return status(err)
+	}
+	off, size := int64(in.Offset), src.Size()
 	if off < 0 || off >= size {
 		return fuse.Status(syscall.ENXIO)
 	}
 	steps := 0
-	for e, err := range layer.Resolve(h.data, off, size-off) {
+	for e, err := range layer.Resolve(src, off, size-off) {
 		if steps++; steps > maxSeekSteps && in.Whence == seekHole {
 			break // that no hole was found is always a right answer
 		}

@@ -4,10 +4,13 @@ package mount
 
 import (
 	"io"
+	"runtime"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	lru "github.com/hashicorp/golang-lru/v2"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/tree"
 )
 
@@ -21,8 +24,15 @@ type fileSystem struct {
 	layout             *tree.Layout
 	opts               Options
 	owner              fuse.Owner
-	handles            handleTable
+	listings           listings
 	table              table
+	contents           *lru.Cache[uint64, layer.Source] // by node id, what was read last
+	openless           bool                             // the kernel opens files without asking
+}
+
+// Init is the first call, when the kernel has told what it can do.
+func (f *fileSystem) Init(s *fuse.Server) {
+	f.openless = runtime.GOOS == "linux" && s.KernelSettings().Flags&fuse.CAP_NO_OPEN_SUPPORT != 0
 }
 
 func (f *fileSystem) String() string { return "snapmount" }

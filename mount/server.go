@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	lru "github.com/hashicorp/golang-lru/v2"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/tree"
 )
 
@@ -72,12 +74,14 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 }
 
 func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
+	kept, _ := lru.New[uint64, layer.Source](contents) // fails for a size of 0 only
 	return &fileSystem{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
 		set:           s,
 		layout:        layout,
 		opts:          opts,
 		owner:         opts.Owner.fuse(),
+		contents:      kept,
 	}
 }
 
