@@ -184,11 +184,14 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	kill := func(c *exec.Cmd) {
+		if list, err := os.ReadDir(dir); err != nil || len(list) == 0 { // the kernel remembers it
+			t.Fatalf("%v, %v", list, err)
+		}
 		if err := c.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = c.Wait() // killed
-		if _, err := os.Stat(dir); !errors.Is(err, syscall.ENOTCONN) {
+		if _, err := os.Stat(filepath.Join(dir, "never looked at")); !errors.Is(err, syscall.ENOTCONN) {
 			t.Fatalf("a stale mount gives %v", err)
 		}
 	}

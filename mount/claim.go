@@ -62,7 +62,8 @@ func tryLock(f *os.File) bool {
 func mend(dir string, opts Options) error {
 	const most = 8 // one on top of the other
 	for range most {
-		if _, err := os.Stat(dir); runtime.GOOS != "linux" || !errors.Is(err, errStale) {
+		var fs syscall.Statfs_t // the kernel asks for it each time, while it remembers what stat tells
+		if runtime.GOOS != "linux" || !errors.Is(syscall.Statfs(dir, &fs), errStale) {
 			return nil
 		}
 		if err := Unmount(dir, true); err != nil {

@@ -7,12 +7,13 @@ import (
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
 
-// listing is an open directory: its entries in a fixed order, so that an offset is an index.
+// listing is a directory as it is read: its entries in a fixed order, so that an offset is an index.
 type listing struct {
 	self    uint64
 	point   *tree.Point
@@ -28,34 +29,30 @@ type link struct {
 	node
 }
 
-// listings numbers the open directories.
+// keptEntries is how many entries of directories are kept for the kernel to come back to: some 20 MB of them.
+const keptEntries = 200_000
+
+// listings keeps the directories that were listed last, by node id.
 type listings struct {
-	mu   sync.RWMutex
-	open map[uint64]*listing
-	last uint64
+	mu      sync.Mutex
+	kept    *lru.Cache[uint64, *listing]
+	entries int
 }
 
-func (t *listings) add(l *listing) uint64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.open == nil {
-		t.open = map[uint64]*listing{}
+func newListings() *listings {
+	l := &listings{}
+	l.kept, _ = lru.NewWithEvict(keptEntries, func(_ uint64, old *listing) { l.entries -= old.len() + 1 })
+	return l
+}
+
+func (l *listings) add(id uint64, list *listing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept.Remove(id)
+	l.kept.Add(id, list)
+	for l.entries += list.len() + 1; l.entries > keptEntries && l.kept.Len() > 1; {
+		l.kept.RemoveOldest()
 	}
-	t.last++
-	t.open[t.last] = l
-	return t.last
-}
-
-func (t *listings) get(fh uint64) *listing {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.open[fh]
-}
-
-func (t *listings) drop(fh uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.open, fh)
 }
 
 // An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
@@ -68,19 +65,30 @@ type entry struct {
 
 func (l *listing) len() int { return len(l.items) + len(l.links) + len(l.entries) }
 
-// OpenDir lists a directory. One with damage gives its healthy entries first and its error after them.
+// OpenDir lets the kernel open directories by itself where it can, as Open does with files.
 func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	n, err := f.node(in.NodeId)
+	if f.openless {
+		return fuse.ENOSYS
+	}
+	out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_CACHE_DIR
+	_, err := f.listing(in.NodeId)
+	return status(err)
+}
+
+// listing lists a directory. One with damage gives its healthy entries first and its error after them.
+func (f *fileSystem) listing(id uint64) (*listing, error) {
+	if l, ok := f.listings.kept.Get(id); ok {
+		return l, nil
+	}
+	n, err := f.node(id)
 	if err != nil {
-		return status(err)
+		return nil, err
 	}
 	l, err := f.list(n)
-	if err != nil {
-		return status(err)
+	if err == nil {
+		f.listings.add(id, l)
 	}
-	out.Fh = f.listings.add(l)
-	out.OpenFlags = fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_CACHE_DIR
-	return fuse.OK
+	return l, err
 }
 
 func (f *fileSystem) list(n node) (*listing, error) {
@@ -168,10 +176,11 @@ func (f *fileSystem) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.D
 }
 
 func (f *fileSystem) readDir(in *fuse.ReadIn, add func(fuse.DirEntry, func() (node, error)) bool) fuse.Status {
-	l, off := f.listings.get(in.Fh), in.Offset
-	if l == nil {
-		return fuse.EBADF
+	l, err := f.listing(in.NodeId)
+	if err != nil {
+		return status(err)
 	}
+	off := in.Offset
 	for ; off < 2; off++ {
 		if !add(l.dots(off), nil) {
 			return fuse.OK
@@ -205,6 +214,3 @@ func (l *listing) open(i int) (node, error) {
 	}
 	return wrap(l.point, n)
 }
-
-// ReleaseDir closes a directory.
-func (f *fileSystem) ReleaseDir(in *fuse.ReleaseIn) { f.listings.drop(in.Fh) }

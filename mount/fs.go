@@ -24,15 +24,16 @@ type fileSystem struct {
 	layout             *tree.Layout
 	opts               Options
 	owner              fuse.Owner
-	listings           listings
+	listings           *listings
 	table              table
 	contents           *lru.Cache[uint64, layer.Source] // by node id, what was read last
-	openless           bool                             // the kernel opens files without asking
+	openless           bool                             // the kernel opens files and directories without asking
 }
 
 // Init is the first call, when the kernel has told what it can do.
 func (f *fileSystem) Init(s *fuse.Server) {
-	f.openless = runtime.GOOS == "linux" && s.KernelSettings().Flags&fuse.CAP_NO_OPEN_SUPPORT != 0
+	const both = fuse.CAP_NO_OPEN_SUPPORT | 1<<24 // FUSE_NO_OPENDIR_SUPPORT, Linux 5.1
+	f.openless = runtime.GOOS == "linux" && s.KernelSettings().Flags&both == both
 }
 
 func (f *fileSystem) String() string { return "snapmount" }

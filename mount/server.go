@@ -82,6 +82,7 @@ func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
 		opts:          opts,
 		owner:         opts.Owner.fuse(),
 		contents:      kept,
+		listings:      newListings(),
 	}
 }
 
