@@ -4,6 +4,11 @@
 //	go run ./testdata/make demo testdata/demo.qcow2
 //	go run ./testdata/make big /tmp/big.img      a sparse volume of 128 GiB with 6 local snapshots
 //	go run ./testdata/make small /tmp/small.img  the same, 256 MiB
+//	go run ./testdata/make eight /tmp/eight.img  8 snapshots of a file of 2 GiB and one of 1 GiB, overwritten in place
+//	go run ./testdata/make many /tmp/many.img    64 snapshots of 4,000 files of 1 MiB, overwritten in place
+//	go run ./testdata/make wide /tmp/wide.img    64 snapshots of 200,000 files of a few bytes
+//
+// Beside all but the demo it writes FILE.sha256: what each point must show.
 package main
 
 import (
@@ -33,9 +38,12 @@ func run(args []string) error {
 		"demo":  makeDemo,
 		"big":   func(work, out string) error { return makeLocal(work, out, 128<<30, 2000) },
 		"small": func(work, out string) error { return makeLocal(work, out, 256<<20, 200) },
+		"eight": makeEight,
+		"many":  makeMany,
+		"wide":  makeWide,
 	}
 	if len(args) != 2 || makers[args[0]] == nil {
-		return errors.New("usage: make demo|big|small FILE")
+		return errors.New("usage: make demo|big|small|eight|many|wide FILE")
 	}
 	work, err := os.MkdirTemp("", "snapmount-make")
 	if err != nil {
@@ -58,6 +66,7 @@ const clusterSize = 4096
 // volume is an NTFS volume in a file of its own, and what it was at each snapshot.
 type volume struct {
 	work, img string
+	dev       string // what ntfs-3g writes to: img, or a file that stands for it
 	name      string
 	states    []string            // copies, the oldest first
 	contents  []map[string]string // by path, the sha256 of what was written; the last is the current state
@@ -66,6 +75,7 @@ type volume struct {
 // newVolume formats a file and preallocates the files that VSS uses, so that its blocks belong to no other file.
 func newVolume(work, name string, size int64, area map[string]int64) (*volume, error) {
 	v := &volume{work: work, name: name, img: filepath.Join(work, name+".img")}
+	v.dev = v.img
 	f, err := os.Create(v.img)
 	if err != nil {
 		return nil, err
@@ -97,12 +107,12 @@ func (v *volume) edit(change func(dir string) error) error {
 	if err != nil {
 		return err
 	}
-	if err := command("ntfs-3g", v.img, dir); err != nil {
+	if err := command("ntfs-3g", "-o", "big_writes", v.dev, dir); err != nil {
 		return err
 	}
 	err = errors.Join(change(dir), command("umount", dir))
 	for range 100 { // ntfs-3g writes in the background until it lets go of the image
-		if exec.Command("fuser", "-s", v.img).Run() != nil {
+		if exec.Command("fuser", "-s", v.dev).Run() != nil {
 			break
 		}
 		time.Sleep(50 * time.Millisecond)
