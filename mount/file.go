@@ -79,16 +79,16 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 		f.failed(in.NodeId, int64(in.Offset), err)
 		return nil, status(err)
 	}
-	buf = buf[:min(uint32(len(buf)), in.Size)]
-	if r, ok := spliced(src, int64(in.Offset), int64(len(buf))); ok {
+	off := int64(in.Offset)
+	buf = buf[:layer.Clip(src.Size(), off, int64(min(uint32(len(buf)), in.Size)))]
+	if r, ok := spliced(src, off, int64(len(buf))); ok {
 		return r, fuse.OK
 	}
-	n, err := readAll(src, buf, int64(in.Offset))
-	if err != nil {
-		f.failed(in.NodeId, int64(in.Offset), err)
+	if err := layer.ReadFull(src, buf, off); err != nil {
+		f.failed(in.NodeId, off, err)
 		return nil, status(err)
 	}
-	return fuse.ReadResultVector([][]byte{buf[:n]}), fuse.OK // other kinds go through a pipe
+	return fuse.ReadResultVector([][]byte{buf}), fuse.OK // other kinds go through a pipe
 }
 
 // failed tells why bytes cannot be read, which the kernel passes on as a number only.

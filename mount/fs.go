@@ -3,7 +3,6 @@
 package mount
 
 import (
-	"io"
 	"runtime"
 	"syscall"
 
@@ -128,13 +127,4 @@ func (f *fileSystem) StatFs(_ <-chan struct{}, in *fuse.InHeader, out *fuse.Stat
 		}
 	}
 	return fuse.OK
-}
-
-// readAll fills buf from off as far as r goes.
-func readAll(r io.ReaderAt, buf []byte, off int64) (int, error) {
-	n, err := r.ReadAt(buf, off)
-	if err == io.EOF {
-		err = nil
-	}
-	return n, err
 }

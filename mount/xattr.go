@@ -11,6 +11,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
@@ -145,6 +146,6 @@ func streamValue(file *ntfs.Node, stream string) ([]byte, error) {
 		return nil, syscall.E2BIG
 	}
 	b := make([]byte, m.Size())
-	_, err = readAll(m, b, 0)
+	err = layer.ReadFull(m, b, 0)
 	return b, err
 }

@@ -70,9 +70,14 @@ func applyFixups(b []byte, magic, structure string, off int64) error {
 
 // A chunk is a part of the $MFT, 4 KiB or one record, with all fixups applied. errs is nil when every record is sound.
 type chunk struct {
-	data []byte
-	errs []error // by record of the chunk
+	number uint64 // it is the part of that number
+	data   []byte
+	errs   []error // by record of the chunk
 }
+
+// recentChunks is how many chunks a Tree has at hand: files that are used together have records together, and to find
+// what is shared by all trees takes longer than to decode a record.
+const recentChunks = 8
 
 func (c *chunk) cost() int { return len(c.data) }
 
@@ -82,7 +87,16 @@ func (t *Tree) record(number uint64) (fileRecord, error) {
 		return fileRecord{}, fmt.Errorf("record %d of %d: %w", number, t.records, ErrStale)
 	}
 	perChunk := max(4<<10/uint64(t.geo.record), 1)
-	return t.chunk(number/perChunk, perChunk).record(t, number, number%perChunk)
+	k := number / perChunk
+	slot := &t.recent[k%recentChunks]
+	c := slot.Load()
+	if c == nil || c.number != k {
+		c = t.chunk(k, perChunk)
+		if t.cache != nil {
+			slot.Store(c)
+		}
+	}
+	return c.record(t, number, number%perChunk)
 }
 
 // record checks record at of the chunk, the one of that number.
@@ -117,7 +131,7 @@ func (t *Tree) chunk(k, perChunk uint64) *chunk {
 		}
 	}
 	off := int64(k) * size
-	all := &chunk{data: make([]byte, layer.Clip(int64(t.records)*int64(t.geo.record), off, n))}
+	all := &chunk{number: k, data: make([]byte, layer.Clip(int64(t.records)*int64(t.geo.record), off, n))}
 	t.readRecords(all, off)
 	if n == size {
 		t.cache.store(at, all)
@@ -126,7 +140,7 @@ func (t *Tree) chunk(k, perChunk uint64) *chunk {
 	var first *chunk
 	for i := 0; len(all.data) > 0; i++ {
 		part := min(int(size), len(all.data))
-		c := &chunk{data: bytes.Clone(all.data[:part])} // each is kept and dropped by itself
+		c := &chunk{number: k + uint64(i), data: bytes.Clone(all.data[:part])} // each is kept and dropped by itself
 		all.data = all.data[part:]
 		if all.errs != nil {
 			records := part / t.geo.record

@@ -60,6 +60,7 @@ type Tree struct {
 	flags   uint16 // of $VOLUME_INFORMATION
 
 	cache  *Cache
+	recent [recentChunks]atomic.Pointer[chunk]
 	upcase func() *upcase
 	free   func() (int64, error)
 	secure atomic.Pointer[secureFile]
