@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -110,6 +111,9 @@ func (v *service) serve(args []string, ready func(*tree.Set, string)) error {
 	images, dir := args[:len(args)-1], args[len(args)-1]
 	defer v.log.close()
 	signal.Ignore(syscall.SIGPIPE) // a reader of our output who goes away is no reason to end
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // most of the heap is caches, which would cost their size once more
+	}
 	v.open.warn = func(line string) {
 		if v.ready.Load() || v.log.place != "" {
 			v.log.Warn(line)
