@@ -175,7 +175,8 @@ func TestSignalsWhileInUse(t *testing.T) {
 	}
 }
 
-// TestKilled leaves a stale mount behind, which umount ends and the next start mends.
+// TestKilled kills a server under eight readers. That leaves a stale mount behind, which umount ends and the next start
+// mends.
 func TestKilled(t *testing.T) {
 	needFUSE(t)
 	binary, dir := build(t), filepath.Join(t.TempDir(), "mnt")
@@ -187,10 +188,12 @@ func TestKilled(t *testing.T) {
 		if list, err := os.ReadDir(dir); err != nil || len(list) == 0 { // the kernel remembers it
 			t.Fatalf("%v, %v", list, err)
 		}
+		wait := readUntilGone(t, dir)
 		if err := c.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = c.Wait() // killed
+		wait()
 		if _, err := os.Stat(filepath.Join(dir, "never looked at")); !errors.Is(err, syscall.ENOTCONN) {
 			t.Fatalf("a stale mount gives %v", err)
 		}
@@ -207,6 +210,7 @@ func TestKilled(t *testing.T) {
 	if table, err := os.ReadFile("/proc/self/mounts"); err != nil || strings.Count(string(table), " "+dir+" ") != 1 {
 		t.Errorf("the stale mount is still below, %v", err)
 	}
+	checkDemo(t, dir)
 	if out, err := exec.Command(binary, "umount", dir).CombinedOutput(); err != nil || isMounted(t, dir) {
 		t.Errorf("umount: %v, %s", err, out)
 	}

@@ -73,15 +73,7 @@ func mountedWith(t *testing.T, s *tree.Set, opts mount.Options) string {
 }
 
 func TestMountShowsWhatWasWritten(t *testing.T) {
-	dir := mounted(t, openDemo(t))
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want map[string]map[string]map[string]string
-	if err := json.Unmarshal(b, &want); err != nil {
-		t.Fatal(err)
-	}
+	dir, want := mounted(t, openDemo(t)), demoFiles(t)
 	var wg sync.WaitGroup
 	for label, volume := range map[string]string{"Documents": "p1-Documents", "Archive": "p2-Archive"} {
 		for point, files := range want[label] {
@@ -89,6 +81,19 @@ func TestMountShowsWhatWasWritten(t *testing.T) {
 		}
 	}
 	wg.Wait()
+}
+
+// demoFiles returns the SHA-256 of each file of the demo image, or "link", by volume label, point and path.
+func demoFiles(t *testing.T) (files map[string]map[string]map[string]string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &files); err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 func compareTree(t *testing.T, root string, want map[string]string) {
@@ -216,14 +221,7 @@ func TestMountedBlockImages(t *testing.T) {
 			if i > 0 {
 				name = fmt.Sprintf("vss%d.img", i)
 			}
-			blocks, err := p.Blocks()
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := make([]byte, blocks.Size())
-			if err := layer.ReadFull(blocks, want, 0); err != nil {
-				t.Fatal(err)
-			}
+			blocks, want := blockBytes(t, p)
 			path := filepath.Join(dir, "raw", v.Name, name)
 			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s differs from the view, %v", path, err)
@@ -231,6 +229,20 @@ func TestMountedBlockImages(t *testing.T) {
 			seekData(t, path, blocks)
 		}
 	}
+}
+
+// blockBytes returns a point's block image, and its bytes.
+func blockBytes(t *testing.T, p *tree.Point) (layer.Source, []byte) {
+	t.Helper()
+	blocks, err := p.Blocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, blocks.Size())
+	if err := layer.ReadFull(blocks, b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return blocks, b
 }
 
 // seekData walks a file by SEEK_DATA and SEEK_HOLE and compares with the map of its content.

@@ -5,6 +5,7 @@ package mount
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,10 @@ func (o Owner) fuse() fuse.Owner {
 
 // applyFUSE takes options as they follow -o, each one word or several with commas between them.
 func applyFUSE(o *fuse.MountOptions, list []string) error {
+	want := fmt.Sprintf("allow_other, default_permissions, max_read=%d..%d or fsname=NAME", minRead, maxRead)
+	if runtime.GOOS == "darwin" {
+		want = "local, appledouble, volname=NAME, " + want
+	}
 	for option := range strings.SplitSeq(strings.Join(list, ","), ",") {
 		name, value, _ := strings.Cut(option, "=")
 		ok := true
@@ -41,11 +46,11 @@ func applyFUSE(o *fuse.MountOptions, list []string) error {
 		case "fsname":
 			ok, o.FsName = value != "", value
 		default:
-			ok = false
+			o.Options, ok = macOption(o.Options, option)
+			ok = ok && runtime.GOOS == "darwin"
 		}
 		if !ok {
-			return fmt.Errorf("%w: -o %s: want allow_other, default_permissions, max_read=%d..%d or fsname=NAME; ro, nosuid, nodev and noexec always hold",
-				ErrRefused, option, minRead, maxRead)
+			return fmt.Errorf("%w: -o %s: want %s; ro, nosuid, nodev and noexec always hold", ErrRefused, option, want)
 		}
 	}
 	return nil

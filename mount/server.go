@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,9 +22,6 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/tree"
 )
-
-// errStale is what the kernel answers for a mount whose server is gone.
-const errStale = syscall.ENOTCONN
 
 // Server is a running mount.
 type Server struct {
@@ -88,10 +86,10 @@ func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
 
 func mountOptions(s *tree.Set, opts Options) (*fuse.MountOptions, error) {
 	o := &fuse.MountOptions{
-		FsName:                   strings.ReplaceAll(s.Images[0].Path, ",", "_"), // a comma would end the option
+		FsName:                   plain(runtime.GOOS, s.Images[0].Path),
 		Name:                     "snapmount",
 		AllowOther:               opts.AllowOther,
-		Options:                  []string{"ro", "nosuid", "nodev", "noexec"},
+		Options:                  systemOptions(runtime.GOOS, s.Images[0].Path),
 		DirectMount:              runtime.GOOS == "linux" && os.Geteuid() == 0,
 		MaxWrite:                 1 << 20,
 		MaxBackground:            64,
@@ -100,7 +98,11 @@ func mountOptions(s *tree.Set, opts Options) (*fuse.MountOptions, error) {
 		ExplicitDataCacheControl: true,
 		Logger:                   log.New(os.Stderr, "snapmount: ", 0),
 	}
-	return o, applyFUSE(o, opts.FUSE)
+	err := applyFUSE(o, opts.FUSE)
+	if err == nil && slices.Contains(o.Options, hideApple) {
+		opts.warn(errors.New("macFUSE hides .DS_Store and names that start with ._, the image's own ones too: -o appledouble shows them"))
+	}
+	return o, err
 }
 
 const withoutFUSE = "info, ls, stat and cat work without FUSE"

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"syscall"
 )
+
+// errStale is what the kernels of macFUSE and FreeBSD answer for a mount whose server is gone.
+const errStale = syscall.ENXIO
 
 // Unmount unmounts a snapmount directory from outside its server. With lazy it is forced.
 func Unmount(dir string, lazy bool) error {

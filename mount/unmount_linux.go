@@ -11,6 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errStale is what the kernel answers for a mount whose server is gone.
+const errStale = unix.ENOTCONN
+
 // Unmount unmounts a snapmount directory from outside its server. With lazy it is detached at once and ends when the
 // last user leaves it; else Unmount returns when its program has ended too.
 func Unmount(dir string, lazy bool) error {

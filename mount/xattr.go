@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -16,11 +17,8 @@ import (
 	"snapmount/ntfs"
 )
 
-// maxXattr is the most bytes that Linux lets an extended attribute have, and maxXattrName its name.
-const (
-	maxXattr     = 64 << 10
-	maxXattrName = 255
-)
+// maxXattr is the most bytes that Linux lets an extended attribute have.
+const maxXattr = 64 << 10
 
 // errNoXattr says that a file has no attribute of that name.
 var errNoXattr = fmt.Errorf("extended attribute: %w", fs.ErrNotExist)
@@ -112,12 +110,17 @@ func (n node) xattrs() ([]string, error) {
 	streams, err := file.Streams()
 	for _, s := range streams {
 		name := userPrefix + s.Name
-		_, own := ownXattrs[name]
-		if s.Name != "" && !own && s.Size <= maxXattr && len(name) <= maxXattrName && !strings.Contains(name, "\x00") && !isPacked(file, s.Name) {
+		if s.Name != "" && !taken(name) && s.Size <= maxXattr && len(name) <= maxXattrName && !strings.Contains(name, "\x00") && !isPacked(file, s.Name) {
 			names = append(names, name)
 		}
 	}
 	return names, err
+}
+
+// taken reports whether a name is that of another attribute than a stream. Where names have no prefix any can be.
+func taken(name string) bool {
+	_, own := ownXattrs[name]
+	return own || slices.ContainsFunc(ntfsXattrs, func(x ntfsXattr) bool { return x.name == name })
 }
 
 // metadataOf returns the file or directory whose metadata the attributes of n are. It wraps fs.ErrNotExist when there

@@ -12,11 +12,7 @@ import (
 // ntfsXattrs are ntfs-3g's attributes, with its layouts (ntfs-3g(8), libntfs-3g/xattrs.c): values as they are on the
 // volume, and numbers in little-endian byte order, in the names that end in _be big-endian. Listed is what a copy to a
 // volume of ntfs-3g has to set, once, in the order of this table: times last, which setting others changes.
-var ntfsXattrs = []struct {
-	name   string
-	get    func(*ntfs.Node) ([]byte, error)
-	listed func(*ntfs.Node, ntfs.Metadata) bool
-}{
+var ntfsXattrs = []ntfsXattr{
 	{systemPrefix + "ntfs_acl", (*ntfs.Node).Security, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.Security }},
 	{systemPrefix + "ntfs_object_id", objectID, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.ObjectID }},
 	{systemPrefix + "ntfs_ea", (*ntfs.Node).RawEA, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.EA }},
@@ -29,6 +25,12 @@ var ntfsXattrs = []struct {
 	{systemPrefix + "ntfs_crtime_be", reversed(creation, 8), never},
 	{systemPrefix + "ntfs_times", times, always},
 	{systemPrefix + "ntfs_times_be", reversed(times, 8), never},
+}
+
+type ntfsXattr struct {
+	name   string
+	get    func(*ntfs.Node) ([]byte, error)
+	listed func(*ntfs.Node, ntfs.Metadata) bool
 }
 
 func always(*ntfs.Node, ntfs.Metadata) bool { return true }

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools"
+peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools strace:strace find:findutils"
 missing() {
 	{
 		for p in $peers; do
@@ -24,12 +24,30 @@ fi
 [ -w /dev/fuse ] || echo "NO FUSE (/dev/fuse cannot be opened): mount tests are skipped"
 [ -d "${SNAPMOUNT_SHARED:-../shared}" ] || echo "NO REAL IMAGES (set SNAPMOUNT_SHARED): tests on them are skipped"
 
+# The images that tests read must stay as they are: this tells of each its SHA-256, or its size and time where that would
+# take long (500 MB and more).
+images() {
+	{
+		find -L testdata -name '*.qcow2'
+		find -L "${SNAPMOUNT_SHARED:-../shared}/data" -type f
+	} 2>/dev/null | sort | while read -r f; do
+		if [ -n "$(find -L "$f" -size -1000000)" ]; then sha256sum "$f"; else ls -lnL "$f"; fi
+	done
+}
+
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
+before=$(images)
 PATH="$PATH:/usr/sbin:/sbin" go test -v -timeout 40m "$@" ./... >"$log" 2>&1
 code=$?
 if [ "$code" != 0 ]; then
 	grep -vE '^(=== |[[:space:]]*--- (PASS|SKIP))' "$log" | tail -n 400
+fi
+after=$(images)
+if [ -z "$before" ] || [ "$before" != "$after" ]; then
+	echo "FAIL: images are not as they were before the tests:"
+	printf '%s\n' "$before" "$after" | sort | uniq -u
+	code=1
 fi
 grep 'SKIPPED' "$log" | sed 's/^ *//' | sort | uniq -c | sed 's/^ */skipped /'
 grep -E '^(ok|FAIL|\?)[[:space:]]' "$log"
