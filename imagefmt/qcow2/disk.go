@@ -1,6 +1,5 @@
-// Package qcow2 reads the disk images of QEMU: versions 2 and 3, compressed and zero clusters, subclusters, and
-// backing files. The format is docs/interop/qcow2.txt of QEMU's sources. Internal snapshots are not looked at: the
-// active state is shown.
+// Package qcow2 reads the disk images of QEMU: versions 2 and 3, compressed and zero clusters, subclusters, backing
+// files, external data files and internal snapshots. The format is docs/interop/qcow2.txt of QEMU's sources.
 package qcow2
 
 import (
@@ -20,6 +19,11 @@ type Options struct {
 	// OpenBacking opens the backing file that the header names; format is "" when the header has none. It decides
 	// what names may reach. nil refuses every backing file.
 	OpenBacking func(name, format string) (layer.Source, error)
+	// OpenData opens the external data file of that name, which holds the clusters as they are. nil refuses it.
+	OpenData func(name string) (layer.Source, error)
+	// Snapshot is the id or, where no snapshot has that id, the name of the internal snapshot to show; "" is the active
+	// state.
+	Snapshot string
 }
 
 const (
@@ -31,7 +35,9 @@ const (
 // the backing file, and each compressed one is a small Source of its own.
 type Disk struct {
 	src         layer.Source
+	data        layer.Source // where the clusters are: src, or the external data file
 	backing     layer.Source // nil for none
+	snapshots   []Snapshot
 	size        int64
 	version     uint32
 	clusterBits uint32
@@ -48,34 +54,68 @@ type Disk struct {
 	inflaters, zstds, buffers sync.Pool
 }
 
-// Open reads the header and the L1 table of the image in src. A src without the magic is a layer.ErrFormat.
+// Open reads the header and the L1 table of the image in src. A src without the magic is a layer.ErrFormat, a snapshot
+// that is not there an fs.ErrNotExist.
 func Open(src layer.Source, opts Options) (*Disk, error) {
+	warn := opts.Warn
+	if warn == nil {
+		warn = func(error) {}
+	}
 	h, err := readHeader(src)
 	if err != nil {
 		return nil, err
 	}
-	if h.incompatible&featCorrupt != 0 && opts.Warn != nil {
-		opts.Warn(errors.New("header: the corrupt bit is set: QEMU found damaged tables in this image"))
+	if h.incompatible&featCorrupt != 0 {
+		warn(errors.New("header: the corrupt bit is set: QEMU found damaged tables in this image"))
+	}
+	snapshots, err := readSnapshots(src, h)
+	if err != nil && opts.Snapshot == "" {
+		warn(err)
+		err = nil
+	}
+	shown := state{h.size, h.l1Off, h.l1Entries}
+	if opts.Snapshot != "" && err == nil {
+		shown, err = find(snapshots, opts.Snapshot)
+	}
+	if err != nil {
+		return nil, err
 	}
 	d := &Disk{
-		src: src, size: int64(h.size), version: h.version, clusterBits: h.clusterBits, l2Bits: h.l2Bits(),
-		extended: h.incompatible&featExtendedL2 != 0, compression: h.compression,
+		src: src, data: src, size: int64(shown.size), version: h.version, clusterBits: h.clusterBits, l2Bits: h.l2Bits(),
+		extended: h.incompatible&featExtendedL2 != 0, compression: h.compression, snapshots: snapshots,
 	}
-	if err := d.readL1(int64(h.l1Off), int(h.l1Need())); err != nil {
+	need, err := h.l1Need(shown, src.Size())
+	if err != nil {
+		return nil, err
+	}
+	if err := d.readL1(int64(shown.l1Off), need); err != nil {
 		return nil, err
 	}
 	d.tables = make([]atomic.Pointer[table], slots(tableCacheBytes, h.clusterBits, len(d.l1)))
 	d.units = make([]atomic.Pointer[unit], slots(dataCacheBytes, h.clusterBits, 1<<12))
+	return d, d.openOthers(h, opts)
+}
+
+// openOthers opens the files that the header names.
+func (d *Disk) openOthers(h header, opts Options) (err error) {
+	if h.incompatible&featExternalData != 0 {
+		if opts.OpenData == nil || h.dataFile == "" {
+			return fmt.Errorf("external data file %q: not opened: %w", h.dataFile, layer.ErrUnsupported)
+		}
+		if d.data, err = opts.OpenData(h.dataFile); err != nil {
+			return fmt.Errorf("external data file %q: %w", h.dataFile, err)
+		}
+	}
 	if h.backing == "" {
-		return d, nil
+		return nil
 	}
 	if opts.OpenBacking == nil {
-		return nil, fmt.Errorf("backing file %q: not opened: %w", h.backing, layer.ErrUnsupported)
+		return fmt.Errorf("backing file %q: not opened: %w", h.backing, layer.ErrUnsupported)
 	}
 	if d.backing, err = opts.OpenBacking(h.backing, h.backingFormat); err != nil {
-		return nil, fmt.Errorf("backing file %q: %w", h.backing, err)
+		return fmt.Errorf("backing file %q: %w", h.backing, err)
 	}
-	return d, nil
+	return nil
 }
 
 // slots is the number of clusters that fit into bytes, at most limit and at least one.

@@ -106,6 +106,9 @@ func (d *Disk) clusters(t *table, off, end int64, yield yieldFunc) bool {
 // cluster yields the part of the cluster that a plain entry describes.
 func (d *Disk) cluster(entry uint64, p part, yield yieldFunc) bool {
 	if entry&entryCompressed != 0 {
+		if d.data != d.src {
+			return yield(layer.Extent{Off: p.off, Len: p.n}, layer.Corrupt("L2 entry", p.entryAt, "a compressed cluster beside an external data file"))
+		}
 		return yield(layer.Extent{Off: p.off, Len: p.n, Base: unitSource{d, entry}, BaseOff: p.in}, nil)
 	}
 	allowed := uint64(entryOffset | entryCopied)
@@ -118,13 +121,19 @@ func (d *Disk) cluster(entry uint64, p part, yield yieldFunc) bool {
 		return yield(layer.Extent{Off: p.off, Len: p.n}, err)
 	case entry&entryZero != 0:
 		return yield(layer.Extent{Off: p.off, Len: p.n, Kind: layer.Zero}, nil)
-	case host == 0:
+	case !d.allocated(entry):
 		return d.absent(p.off, p.n, yield)
 	}
-	return yield(layer.Extent{Off: p.off, Len: p.n, Base: d.src, BaseOff: host + p.in}, nil)
+	return yield(layer.Extent{Off: p.off, Len: p.n, Base: d.data, BaseOff: host + p.in}, nil)
 }
 
-// host returns the offset of an entry's cluster in the file, 0 when it has none, after checking the entry.
+// allocated reports whether an entry has a cluster. The first one of an external data file is at 0, and is told by its
+// reference count.
+func (d *Disk) allocated(entry uint64) bool {
+	return entry&entryOffset != 0 || d.data != d.src && entry&entryCopied != 0
+}
+
+// host returns the offset of an entry's cluster where clusters are, 0 when it has none, after checking the entry.
 func (d *Disk) host(entry, allowed uint64, p part) (int64, error) {
 	host := int64(entry & entryOffset)
 	if entry&^allowed != 0 || host&(1<<d.clusterBits-1) != 0 {
@@ -141,7 +150,7 @@ func (d *Disk) subclusters(entry, bitmap uint64, p part, yield yieldFunc) bool {
 	}
 	host, err := d.host(entry, entryOffset|entryCopied, p)
 	alloc, zero := uint32(bitmap), uint32(bitmap>>32)
-	if err == nil && (alloc&zero != 0 || host == 0 && alloc != 0) {
+	if err == nil && (alloc&zero != 0 || !d.allocated(entry) && alloc != 0) {
 		err = layer.Corrupt("L2 entry", p.entryAt,
 			"0x%x with subclusters 0x%016x, want each allocated or zero, and none allocated without a cluster", entry, bitmap)
 	}
@@ -156,7 +165,7 @@ func (d *Disk) subclusters(entry, bitmap uint64, p part, yield yieldFunc) bool {
 		more := false
 		switch {
 		case alloc>>i&1 != 0:
-			more = yield(layer.Extent{Off: off, Len: k, Base: d.src, BaseOff: host + in}, nil)
+			more = yield(layer.Extent{Off: off, Len: k, Base: d.data, BaseOff: host + in}, nil)
 		case zero>>i&1 != 0:
 			more = yield(layer.Extent{Off: off, Len: k, Kind: layer.Zero}, nil)
 		default:

@@ -18,6 +18,7 @@ const (
 	maxBackLen   = 1023
 	extBacking   = 0xe2792aca // header extension: format of the backing file
 	extFeatures  = 0x6803f857 // header extension: names of feature bits
+	extData      = 0x44415441 // header extension: name of the external data file
 	featureEntry = 48
 )
 
@@ -46,12 +47,15 @@ type header struct {
 	crypt        uint32
 	l1Entries    uint32
 	l1Off        uint64
+	snapshots    uint32
+	snapshotsOff uint64
 	incompatible uint64
 	headerLen    uint32
 	compression  byte
 
 	backing       string // name of the backing file, "" for none
 	backingFormat string // its format, "" when not told
+	dataFile      string // name of the external data file, "" when not told
 }
 
 // decodeHeader reads the fixed fields. Offsets are those of docs/interop/qcow2.txt in qemu; a version 2 header ends
@@ -59,15 +63,17 @@ type header struct {
 func decodeHeader(b []byte) header {
 	be := binary.BigEndian
 	h := header{
-		version:     be.Uint32(b[4:]),
-		backingOff:  be.Uint64(b[8:]),
-		backingLen:  be.Uint32(b[16:]),
-		clusterBits: be.Uint32(b[20:]),
-		size:        be.Uint64(b[24:]),
-		crypt:       be.Uint32(b[32:]),
-		l1Entries:   be.Uint32(b[36:]),
-		l1Off:       be.Uint64(b[40:]),
-		headerLen:   headerLenV2,
+		version:      be.Uint32(b[4:]),
+		backingOff:   be.Uint64(b[8:]),
+		backingLen:   be.Uint32(b[16:]),
+		clusterBits:  be.Uint32(b[20:]),
+		size:         be.Uint64(b[24:]),
+		crypt:        be.Uint32(b[32:]),
+		l1Entries:    be.Uint32(b[36:]),
+		l1Off:        be.Uint64(b[40:]),
+		snapshots:    be.Uint32(b[60:]),
+		snapshotsOff: be.Uint64(b[64:]),
+		headerLen:    headerLenV2,
 	}
 	if h.version >= 3 && len(b) >= headerLenV3 {
 		h.incompatible = be.Uint64(b[72:])
@@ -122,15 +128,6 @@ func (h *header) check(fileSize int64) error {
 	case h.backingOff != 0 && h.backingLen > maxBackLen:
 		return layer.Corrupt("header", 16, "backing file name of %d bytes, want %d at most", h.backingLen, maxBackLen)
 	}
-	need := h.l1Need()
-	switch {
-	case uint64(h.l1Entries) < need:
-		return layer.Corrupt("header", 36, "L1 table of %d entries, want %d", h.l1Entries, need)
-	case need*8 > maxL1Bytes:
-		return fmt.Errorf("header: L1 table of %d bytes, want %d at most: %w", need*8, maxL1Bytes, layer.ErrUnsupported)
-	case need > 0 && (h.l1Off > uint64(fileSize) || uint64(fileSize)-h.l1Off < need*8):
-		return layer.Corrupt("header", 40, "L1 table of %d bytes at 0x%x, want it within the file of 0x%x", need*8, h.l1Off, fileSize)
-	}
 	return nil
 }
 
@@ -142,10 +139,26 @@ func (h *header) l2Bits() uint32 {
 	return h.clusterBits - 3
 }
 
-// l1Need is the number of L1 entries that the size asks for.
-func (h *header) l1Need() uint64 {
+// state is a state of the disk: the active one, or that of an internal snapshot.
+type state struct {
+	size      uint64 // of the disk
+	l1Off     uint64
+	l1Entries uint32
+}
+
+// l1Need is the number of L1 entries that a size asks for, after checking that the file of that many bytes has them.
+func (h *header) l1Need(s state, fileSize int64) (int, error) {
 	span := uint64(1) << (h.clusterBits + h.l2Bits())
-	return (h.size + span - 1) / span
+	need := (s.size + span - 1) / span
+	switch {
+	case uint64(s.l1Entries) < need:
+		return 0, layer.Corrupt("L1 table", int64(s.l1Off), "%d entries, want %d", s.l1Entries, need)
+	case need*8 > maxL1Bytes:
+		return 0, fmt.Errorf("L1 table of %d bytes, want %d at most: %w", need*8, maxL1Bytes, layer.ErrUnsupported)
+	case need > 0 && (s.l1Off > uint64(fileSize) || uint64(fileSize)-s.l1Off < need*8):
+		return 0, layer.Corrupt("header", 40, "L1 table of %d bytes at 0x%x, want it within the file of 0x%x", need*8, s.l1Off, fileSize)
+	}
+	return int(need), nil
 }
 
 // supported refuses what the header says is needed and is not known here.
@@ -166,8 +179,6 @@ func (h *header) supported(features map[byte]string) error {
 		return fmt.Errorf("LUKS encryption: %w", layer.ErrUnsupported)
 	case h.crypt != 0:
 		return fmt.Errorf("encryption method %d: %w", h.crypt, layer.ErrUnsupported)
-	case h.incompatible&featExternalData != 0:
-		return fmt.Errorf("external data file: %w", layer.ErrUnsupported)
 	case h.incompatible&featExtendedL2 != 0 && h.clusterBits < 14:
 		return layer.Corrupt("header", 20, "extended L2 entries with clusters of 2^%d bytes, want 2^14 or more", h.clusterBits)
 	case h.incompatible&featCompression == 0 && h.compression != compressZlib:
@@ -206,6 +217,8 @@ func (h *header) extensions(b []byte) (map[byte]string, error) {
 			h.backingFormat = string(data)
 		case extFeatures:
 			features = decodeFeatures(data)
+		case extData:
+			h.dataFile = string(data)
 		}
 		at += 8 + int(n+7)&^7
 	}

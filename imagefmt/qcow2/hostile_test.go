@@ -99,7 +99,7 @@ func TestRefused(t *testing.T) {
 		{"clusters of 2^63", put32(20, 63), layer.ErrCorrupt, "2^63"},
 		{"negative size", put64(24, 1<<63), layer.ErrCorrupt, "0x8000000000000000"},
 		{"size over 2^56", put64(24, 1<<56+1), layer.ErrCorrupt, "2^56"},
-		{"size asks for more L1", put64(24, 1<<40), layer.ErrCorrupt, "L1 table of 2 entries"},
+		{"size asks for more L1", put64(24, 1<<40), layer.ErrCorrupt, "2 entries, want 33554432"},
 		{"L1 count", func(b []byte) []byte { return put64(24, 1<<40)(put32(36, 0x7fffffff)(b)) }, layer.ErrUnsupported, "L1 table"},
 		{"L1 outside", put64(40, 5*512-15), layer.ErrCorrupt, "L1 table of 16 bytes"},
 		{"L1 offset huge", put64(40, 1<<63), layer.ErrCorrupt, "L1 table"},
