@@ -67,6 +67,9 @@ func (o *openFlags) locate(location string) (*tree.Set, tree.Target, error) {
 		return nil, tree.Target{}, err
 	}
 	t, err := s.Resolve(s.Images[0], loc.Rest)
+	if err == nil {
+		s, t, err = s.Enter(t)
+	}
 	if err != nil {
 		s.Close()
 		return nil, t, err

@@ -5,6 +5,7 @@ package imagefmt
 import (
 	"fmt"
 	"iter"
+	"path/filepath"
 
 	"snapmount/imagefmt/layer"
 )
@@ -28,11 +29,16 @@ type Image struct {
 // all of them. A file of a format that is known and cannot be read is a layer.ErrUnsupported; one that has no format's
 // magic is raw. Files that the image names are only looked for in its own folder and below.
 func Open(path string, opts Options) (*Image, error) {
-	img := &Image{files: opener{warn: opts.Warn}}
+	return OpenIn(hostFolder(filepath.Dir(path)), filepath.Base(path), opts)
+}
+
+// OpenIn is Open for the file of that name in folder.
+func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
+	img := &Image{files: opener{folder: folder, warn: opts.Warn}}
 	var err error
-	if img.disk, img.format, err = img.files.disk(place{path: path}); err != nil {
+	if img.disk, img.format, err = img.files.disk(place{folder: folder, name: name}); err != nil {
 		img.files.rewind(0)
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", folder.Path(name), err)
 	}
 	return img, nil
 }
@@ -44,7 +50,7 @@ func (i *Image) Format() string { return i.format }
 func (i *Image) Files() []string {
 	var names []string
 	for _, f := range i.files.opened {
-		names = append(names, f.path)
+		names = append(names, i.files.folder.Path(f.name))
 	}
 	return names
 }

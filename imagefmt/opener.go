@@ -3,9 +3,7 @@ package imagefmt
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
@@ -13,14 +11,14 @@ import (
 
 // opener opens the files of one image and remembers them.
 type opener struct {
+	folder Folder
 	warn   func(error)
 	opened []openedFile
 }
 
 type openedFile struct {
-	*os.File
-	path string
-	info fs.FileInfo
+	File
+	name string // in the folder
 }
 
 // warnAt returns what a format warns with; it names the file unless that is the image itself.
@@ -30,7 +28,7 @@ func (o *opener) warnAt(at place) func(error) {
 			return
 		}
 		if at.depth > 0 {
-			err = fmt.Errorf("%s: %w", filepath.Base(at.path), err)
+			err = fmt.Errorf("%s: %w", path.Base(at.name), err)
 		}
 		o.warn(err)
 	}
@@ -75,19 +73,19 @@ func (o *opener) disk(at place) (layer.Source, string, error) {
 
 // joined opens the file at a place, with the parts that follow when it is the first of a split image.
 func (o *opener) joined(at place) (src layer.Source, split bool, err error) {
-	paths, err := parts(at.path, o.warnAt(at))
+	names, err := parts(o.folder, at.name, o.warnAt(at))
 	if err != nil {
 		return nil, false, err
 	}
-	if len(paths) == 1 {
-		src, err := o.file(at.path)
+	if len(names) == 1 {
+		src, err := o.file(at.name)
 		return src, false, err
 	}
 	var files []layer.Source
-	for _, path := range paths {
-		f, err := o.file(path)
+	for _, name := range names {
+		f, err := o.file(name)
 		if err != nil {
-			return nil, false, fmt.Errorf("part %s: %w", filepath.Base(path), err)
+			return nil, false, fmt.Errorf("part %s: %w", path.Base(name), err)
 		}
 		files = append(files, f)
 	}
@@ -95,69 +93,20 @@ func (o *opener) joined(at place) (src layer.Source, split bool, err error) {
 	return src, true, err
 }
 
-// file opens an ordinary file or a block device that is not open already. Errors do not name it.
-func (o *opener) file(path string) (*raw.File, error) {
-	info, err := os.Stat(path) // first, because to open a FIFO is to wait for its writer
+// file opens a file that is not open already. Errors do not name it.
+func (o *opener) file(name string) (layer.Source, error) {
+	f, err := o.folder.Open(name)
 	if err != nil {
-		return nil, cause(err)
-	}
-	if err := readable(info); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	src, err := o.add(f, path)
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return src, nil
-}
-
-// add remembers an open file and presents it.
-func (o *opener) add(f *os.File, path string) (*raw.File, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, cause(err)
-	}
-	if err := readable(info); err != nil {
 		return nil, err
 	}
 	for _, other := range o.opened {
-		if os.SameFile(other.info, info) {
-			return nil, fmt.Errorf("is %s, which is open already: the image needs itself: %w", filepath.Base(other.path), layer.ErrCorrupt)
+		if other.Same(f) {
+			return nil, errors.Join(fmt.Errorf("is %s, which is open already: the image needs itself: %w", path.Base(other.name), layer.ErrCorrupt), f.Close())
 		}
 	}
-	size := info.Size()
-	if !info.Mode().IsRegular() {
-		if size, err = deviceSize(f); err != nil {
-			return nil, fmt.Errorf("size of the device: %w", cause(err))
-		}
+	o.opened = append(o.opened, openedFile{f, name})
+	if h, ok := f.(*hostFile); ok {
+		return h.File, nil
 	}
-	o.opened = append(o.opened, openedFile{f, path, info})
-	return raw.NewFile(f, size), nil
-}
-
-// readable refuses what is neither an ordinary file nor a block device.
-func readable(info fs.FileInfo) error {
-	mode := info.Mode()
-	switch {
-	case mode.IsRegular() || mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0:
-		return nil
-	case mode.IsDir():
-		return fmt.Errorf("is a directory, want an image file or a block device: %w", layer.ErrFormat)
-	case mode&fs.ModeCharDevice != 0:
-		return errors.New("is a character device, want an image file or a block device")
-	}
-	return fmt.Errorf("is a pipe, socket or other special file (%v), want an image file or a block device", mode.Type())
-}
-
-// cause takes the path out of an error: whoever asked for the file names it.
-func cause(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
+	return f, nil
 }

@@ -105,7 +105,7 @@ func (o *opener) backing(child place, name, format string) (layer.Source, error)
 		return nil, err
 	}
 	if format == "raw" {
-		return o.file(below.path)
+		return o.file(below.name)
 	}
 	disk, found, err := o.disk(below)
 	if format == "vpc" { // QEMU's name for it
@@ -128,7 +128,7 @@ func (o *opener) vhd(src layer.Source, at place) (*vhd.Disk, error) {
 		if err != nil {
 			return nil, err
 		}
-		f, err := o.file(below.path)
+		f, err := o.file(below.name)
 		if err != nil {
 			return nil, err
 		}

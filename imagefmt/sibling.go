@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -15,10 +15,11 @@ import (
 // maxDepth is how many files may stand on each other.
 const maxDepth = 32
 
-// place is a file of an image and how many are above it.
+// place is a file of an image, by its name in the image's folder, and how many are above it.
 type place struct {
-	path  string
-	depth int
+	folder Folder
+	name   string
+	depth  int
 }
 
 // sibling finds the file that the one at p names: below its own folder as the name says, else by the name's last
@@ -39,38 +40,41 @@ func (p place) find(name string, fold bool) (place, error) {
 	if p.depth >= maxDepth {
 		return place{}, fmt.Errorf("more than %d files stand on each other: %w", maxDepth, layer.ErrUnsupported)
 	}
-	dir, base := filepath.Dir(p.path), path.Base(name)
+	dir, base := path.Dir(p.name), path.Base(name)
 	if !filepath.IsLocal(base) || base == "." {
 		return place{}, fmt.Errorf("%q is not the name of a file: %w", name, layer.ErrCorrupt)
 	}
 	candidates := []string{base}
-	if local := filepath.FromSlash(name); filepath.IsLocal(local) {
-		candidates = []string{local, base}
+	if filepath.IsLocal(filepath.FromSlash(name)) {
+		candidates = []string{path.Clean(name), base}
 	}
 	for _, c := range candidates {
-		full := filepath.Join(dir, c)
-		_, err := os.Stat(full)
-		if errors.Is(err, fs.ErrNotExist) && fold {
-			full, err = foldedName(dir, c)
-		}
+		full, err := p.exact(path.Join(dir, c), fold)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return place{full, p.depth + 1}, cause(err)
+			return place{p.folder, full, p.depth + 1}, err
 		}
 	}
-	return place{}, fmt.Errorf("%s is not beside %s: %w", base, filepath.Base(p.path), fs.ErrNotExist)
+	return place{}, fmt.Errorf("%s is not beside %s: %w", base, path.Base(p.name), fs.ErrNotExist)
 }
 
-// foldedName finds the file whose name differs in case only.
-func foldedName(dir, local string) (string, error) {
-	dir = filepath.Join(dir, filepath.Dir(local))
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "", err
+// exact returns the name of a file that is there: the one given or, with fold, one whose last element differs in case
+// only.
+func (p place) exact(name string, fold bool) (string, error) {
+	list, err := p.folder.List(path.Dir(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return name, err
+	case err != nil:
+		return name, nil // a folder that may be entered and not be read
 	}
-	for _, e := range entries {
-		if strings.EqualFold(e.Name(), filepath.Base(local)) {
-			return filepath.Join(dir, e.Name()), nil
+	base := path.Base(name)
+	if slices.Contains(list, base) || slices.Contains(list, base+"/") {
+		return name, nil
+	}
+	for _, other := range list {
+		if fold && strings.EqualFold(other, base) {
+			return path.Join(path.Dir(name), other), nil
 		}
 	}
-	return "", fs.ErrNotExist
+	return name, fs.ErrNotExist
 }

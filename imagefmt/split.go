@@ -3,8 +3,8 @@ package imagefmt
 import (
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,21 +66,21 @@ func (s sequence) name(n int) string {
 	return s.stem + string(b)
 }
 
-// parts returns the paths of a split image whose first part is at path; path alone when it is no such part. A part that
+// parts returns the names of a split image whose first part is name; name alone when it is no such part. A part that
 // is missing while a later one is there is an error: a disk with a piece cut out would be wrong from there on.
-func parts(path string, warn func(error)) ([]string, error) {
-	dir, base := filepath.Split(path)
+func parts(folder Folder, name string, warn func(error)) ([]string, error) {
+	dir, base := path.Split(name)
 	s, ok := sequenceOf(base)
 	if !ok {
-		return []string{path}, nil
+		return []string{name}, nil
 	}
-	entries, err := os.ReadDir(filepath.Clean(dir))
+	list, err := folder.List(path.Clean(dir))
 	if err != nil {
-		return nil, fmt.Errorf("other parts: %w", cause(err))
+		return nil, fmt.Errorf("other parts: %w", err)
 	}
 	there, last := make(map[int]bool), s.first
-	for _, e := range entries {
-		if n, ok := s.number(e.Name()); ok && !e.IsDir() {
+	for _, other := range list {
+		if n, ok := s.number(other); ok {
 			there[n] = true
 			last = max(last, n)
 		}
@@ -89,19 +89,17 @@ func parts(path string, warn func(error)) ([]string, error) {
 		if there[s.first-1] {
 			warn(fmt.Errorf("is a later part of a split image and is read alone: open its first part for all"))
 		}
-		return []string{path}, nil
+		return []string{name}, nil
 	}
-	var paths []string
+	var names []string
 	for n := s.first; n <= last; n++ {
 		if n > s.first && !there[n] {
 			return nil, fmt.Errorf("part %s: %w, but %s is there", s.name(n), fs.ErrNotExist, s.name(last))
 		}
-		paths = append(paths, filepath.Join(dir, s.name(n)))
+		names = append(names, dir+s.name(n))
 	}
-	if wide := s.stem + "z" + strings.Repeat("a", s.width+1); !s.digits {
-		if _, err := os.Lstat(filepath.Join(dir, wide)); err == nil { // split(1) goes on so after "yz"
-			return nil, fmt.Errorf("part %s: more parts than names of %d letters", wide, s.width)
-		}
+	if wide := s.stem + "z" + strings.Repeat("a", s.width+1); !s.digits && slices.Contains(list, wide) {
+		return nil, fmt.Errorf("part %s: more parts than names of %d letters", wide, s.width) // split(1) goes on so after "yz"
 	}
-	return paths, nil
+	return names, nil
 }

@@ -78,15 +78,13 @@ func checkImages(dir string, s *tree.Set) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	for _, img := range s.Images {
-		for _, f := range img.Disk.Files() {
-			file, err := realPath(f)
-			if err != nil {
-				return fmt.Errorf("%w: %w", ErrRefused, err)
-			}
-			if strings.HasPrefix(file, strings.TrimSuffix(point, string(filepath.Separator))+string(filepath.Separator)) {
-				return fmt.Errorf("%w: %s holds the image %s: mount elsewhere", ErrRefused, dir, f)
-			}
+	for _, f := range s.HostFiles() {
+		file, err := realPath(f)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		if strings.HasPrefix(file, strings.TrimSuffix(point, string(filepath.Separator))+string(filepath.Separator)) {
+			return fmt.Errorf("%w: %s holds the image %s: mount elsewhere", ErrRefused, dir, f)
 		}
 	}
 	return nil

@@ -42,6 +42,8 @@ type Options struct {
 	Warn func(string)
 	// Progress is told how much of something that can be slow is done, from any goroutine; nil drops it.
 	Progress func(what string, done, total int)
+
+	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
 }
 
 // Set is all that was found in the images given.
@@ -53,6 +55,7 @@ type Set struct {
 	cache   *ntfs.Cache
 
 	captured []diffstore.File // of Options.DiffArea
+	outer    []*Set           // which hold images of this one as files; among the closers
 	closers  []io.Closer
 
 	mu       sync.Mutex
@@ -70,18 +73,27 @@ type Image struct {
 // Open opens every image. Volumes that cannot be understood are listed with their damage; an image that cannot be
 // opened at all is an error, since leaving it out would hide points in time.
 func Open(paths []string, opts Options) (*Set, error) {
-	s := &Set{opts: opts, cache: ntfs.NewCache(opts.CacheBytes)}
+	s := &Set{opts: opts, cache: opts.cache}
+	if s.cache == nil {
+		s.cache = ntfs.NewCache(opts.CacheBytes)
+	}
 	if err := s.openStoreFiles(opts.DiffArea); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	for i, path := range paths {
 		s.progress("opening images", i, len(paths))
-		img, err := s.openImage(path)
+		disk, err := s.open(path)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		s.Images = append(s.Images, img)
+		s.addImage(path, disk)
 	}
+	s.findVolumes()
+	return s, nil
+}
+
+// findVolumes finds the volumes of all images, and their points in time.
+func (s *Set) findVolumes() {
 	for i, img := range s.Images {
 		if img.Table == nil {
 			continue
@@ -104,7 +116,6 @@ func Open(paths []string, opts Options) (*Set, error) {
 		v.findPoints(s)
 	}
 	s.progress("looking for points in time: volume", len(s.Volumes), len(s.Volumes))
-	return s, nil
 }
 
 func (s *Set) progress(what string, done, total int) {
@@ -113,21 +124,18 @@ func (s *Set) progress(what string, done, total int) {
 	}
 }
 
-func (s *Set) openImage(path string) (*Image, error) {
-	disk, err := imagefmt.Open(path, imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", path, err)) }})
-	if err != nil {
-		return nil, err
-	}
+// addImage adds an open image and its partition table.
+func (s *Set) addImage(path string, disk *imagefmt.Image) {
 	img := &Image{Path: path, Disk: disk}
+	s.Images = append(s.Images, img)
 	img.Table, img.TableErr = partition.List(disk)
 	if img.TableErr != nil {
 		s.warn(fmt.Errorf("%s: %w", path, img.TableErr))
-		return img, nil
+		return
 	}
 	for _, w := range img.Table.Warnings {
 		s.warn(fmt.Errorf("%s: %w", path, w))
 	}
-	return img, nil
 }
 
 // Close closes the images. Nothing of the Set may be used afterwards.

@@ -1,0 +1,182 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"snapmount/imagefmt"
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
+)
+
+// folder is a directory of a point, for an image that is a file in it.
+type folder struct {
+	point *Point
+	dir   string // in the point
+	shown string // as users call it
+}
+
+// file is a file of a point that is read as an image.
+type file struct {
+	layer.Mapper
+	node *ntfs.Node
+}
+
+// Close has nothing to do: the image that holds the file stays open.
+func (file) Close() error { return nil }
+
+// Same compares MFT references.
+func (f file) Same(other imagefmt.File) bool {
+	o, ok := other.(file)
+	return ok && o.node.Tree() == f.node.Tree() && o.node.Ref == f.node.Ref
+}
+
+func (d folder) Path(name string) string { return d.shown + "/" + name }
+
+func (d folder) Open(name string) (imagefmt.File, error) {
+	n, err := d.point.walk(d.dir+"/"+name, true)
+	if err != nil {
+		return nil, err
+	}
+	if n.Kind == ntfs.KindDir {
+		return nil, fmt.Errorf("is a directory, want an image file: %w", layer.ErrFormat)
+	}
+	m, err := n.Stream("")
+	if err != nil {
+		return nil, d.point.Because(err)
+	}
+	return file{m, n}, nil
+}
+
+func (d folder) List(dir string) ([]string, error) {
+	n, err := d.point.walk(d.dir+"/"+dir, true)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for e, err := range n.Entries() {
+		switch {
+		case err != nil:
+			return nil, d.point.Because(err) // a part of a split image may be among what is missing
+		case e.Kind == ntfs.KindDir:
+			names = append(names, e.Name+"/")
+		default:
+			names = append(names, e.Name)
+		}
+	}
+	return names, nil
+}
+
+// open opens the image at a path: a file of this machine or, where there is none of that name, a LOCATION of a file in
+// another image.
+func (s *Set) open(name string) (*imagefmt.Image, error) {
+	opts := imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) }}
+	if exists(name) {
+		return imagefmt.Open(name, opts)
+	}
+	loc, err := SplitLocation(name, exists)
+	if err != nil || loc.Rest == "" {
+		return imagefmt.Open(name, opts) // for its error
+	}
+	within := s.opts
+	within.DiffArea, within.cache = nil, s.cache
+	outer, err := Open([]string{loc.Image}, within)
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, outer)
+	t, err := outer.Resolve(outer.Images[0], loc.Rest)
+	if err != nil {
+		return nil, err
+	}
+	if outer, t, err = outer.Enter(t); err != nil {
+		return nil, err
+	}
+	s.closers[len(s.closers)-1] = outer
+	if !t.HasPath || t.Point == nil {
+		return nil, fmt.Errorf("%s: names no file that could be an image: %w", name, layer.ErrFormat)
+	}
+	s.outer = append(s.outer, outer)
+	return t.openImage(name, t.Path, opts)
+}
+
+func exists(name string) bool { _, err := os.Stat(name); return err == nil }
+
+// openImage opens the image that is the file at a path of t's point. shown is what it is called.
+func (t Target) openImage(shown, name string, opts imagefmt.Options) (*imagefmt.Image, error) {
+	name = path.Clean(strings.ReplaceAll("/"+name, `\`, "/"))
+	base := path.Base(name)
+	dir := folder{t.Point, path.Dir(name), strings.TrimSuffix(shown, "/"+base)}
+	if list, err := dir.List("."); err == nil && !slices.Contains(list, base) { // the names of other parts follow from this one
+		if i := slices.IndexFunc(list, func(other string) bool { return strings.EqualFold(other, base) }); i >= 0 {
+			base = list[i]
+		}
+	}
+	return imagefmt.OpenIn(dir, base, opts)
+}
+
+// Enter goes into the images that the path of t leads through: each is a file that another location follows, as in
+// /backup/disk.vhd:p1@latest:/file. It returns the Set of the innermost one, which closes s too, and t as it is there.
+func (s *Set) Enter(t Target) (*Set, Target, error) {
+	name, rest, ok := t.nested()
+	if !ok {
+		return s, t, nil
+	}
+	within := s.opts
+	within.DiffArea, within.cache = nil, s.cache
+	inner := &Set{opts: within, cache: s.cache, outer: []*Set{s}}
+	shown := fmt.Sprintf("%s:%s@%s:/%s", t.Point.Volume.Image.Path, t.Point.Volume.Name, t.Point.Name, strings.TrimLeft(name, "/"))
+	disk, err := t.openImage(shown, name, imagefmt.Options{Warn: func(err error) { inner.warn(fmt.Errorf("%s: %w", shown, err)) }})
+	if err != nil {
+		return s, t, err
+	}
+	inner.closers = append(inner.closers, s)
+	inner.addImage(shown, disk)
+	inner.findVolumes()
+	next, err := inner.Resolve(inner.Images[0], rest)
+	if err != nil {
+		return inner, next, err
+	}
+	return inner.Enter(next)
+}
+
+// nested finds where the path of t goes on into an image: at its longest prefix that is a file and is followed by ':' or
+// '@'. A path that is there as it stands, or names a stream, goes nowhere.
+func (t Target) nested() (name, rest string, ok bool) {
+	if t.Point == nil || !t.HasPath {
+		return "", "", false
+	}
+	if _, _, err := t.Point.Lookup(t.Path, true); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ntfs.ErrNotDir) {
+		return "", "", false
+	}
+	for end := len(t.Path) - 1; end > 0; end-- {
+		if t.Path[end] != ':' && t.Path[end] != '@' {
+			continue
+		}
+		if n, stream, err := t.Point.Lookup(t.Path[:end], true); err == nil && n.Kind == ntfs.KindFile && stream == "" {
+			return t.Path[:end], t.Path[end:], true
+		}
+	}
+	return "", "", false
+}
+
+// HostFiles names the files of this machine that the images are made of, those around nested images included.
+func (s *Set) HostFiles() []string {
+	var names []string
+	for _, outer := range s.outer {
+		names = append(names, outer.HostFiles()...)
+	}
+	for _, img := range s.Images {
+		for _, name := range img.Disk.Files() {
+			if exists(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
