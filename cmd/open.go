@@ -21,6 +21,8 @@ type openFlags struct {
 	unknown   string
 	encrypted string
 	cache     byteSize
+	offset    byteSize
+	size      byteSize
 	warn      func(string) // told warnings as they come, or nil
 	progress  func(what string, done, total int)
 }
@@ -31,12 +33,15 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringArrayVar(&o.diffArea, "diff-area", nil, "store files copied out of System Volume Information, or a directory of them (may be repeated)")
 	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
 	f.StringVar(&o.encrypted, "encrypted", "error", "files encrypted by EFS: error, or raw (the bytes as they are on the disk)")
+	f.Var(&o.offset, "offset", "where the disk or volume begins in the first image, in bytes or with K, M or G")
+	f.Var(&o.size, "size", "how long it is; without, it goes to the end")
 	o.cache = ntfs.DefaultCache
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 }
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
-	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw"}
+	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
+		Offset: int64(o.offset), Size: int64(o.size)}
 	switch o.unknown {
 	case "error":
 	case "zero":
@@ -102,11 +107,11 @@ func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Ta
 // byteSize is a flag of a number of bytes.
 type byteSize int64
 
-// Set takes a number of bytes, or one with K, M or G behind it.
+// Set takes a number of bytes, or one with K, M, G or T behind it.
 func (b *byteSize) Set(text string) error {
-	digits := strings.TrimRight(text, "KMGkmg")
+	digits := strings.TrimRight(text, "KMGTkmgt")
 	n, err := strconv.ParseUint(digits, 10, 63)
-	shift := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30}
+	shift := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 	by, ok := shift[strings.ToUpper(text[len(digits):])]
 	if err != nil || !ok || n == 0 || n > math.MaxInt64>>by {
 		return errors.New("want a number of bytes, such as 500000, 64M or 1G")
@@ -117,8 +122,8 @@ func (b *byteSize) Set(text string) error {
 
 // String gives the largest unit that keeps the number whole.
 func (b *byteSize) String() string {
-	for i, unit := range []string{"G", "M", "K"} {
-		if by := uint(30 - 10*i); *b != 0 && *b&(1<<by-1) == 0 {
+	for i, unit := range []string{"T", "G", "M", "K"} {
+		if by := uint(40 - 10*i); *b != 0 && *b&(1<<by-1) == 0 {
 			return fmt.Sprintf("%d%s", int64(*b>>by), unit)
 		}
 	}

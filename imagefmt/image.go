@@ -15,6 +15,8 @@ type Options struct {
 	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. The
 	// error names a file only when that is not the image itself.
 	Warn func(error)
+	// Offset and Size cut the disk that is shown out of the one in the image, in bytes; a Size of 0 goes to its end.
+	Offset, Size int64
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -36,11 +38,30 @@ func Open(path string, opts Options) (*Image, error) {
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	img := &Image{files: opener{folder: folder, warn: opts.Warn}}
 	var err error
-	if img.disk, img.format, err = img.files.disk(place{folder: folder, name: name}); err != nil {
+	img.disk, img.format, err = img.files.disk(place{folder: folder, name: name})
+	if err == nil {
+		err = img.cut(opts.Offset, opts.Size)
+	}
+	if err != nil {
 		img.files.rewind(0)
 		return nil, fmt.Errorf("%s: %w", folder.Path(name), err)
 	}
 	return img, nil
+}
+
+func (i *Image) cut(off, n int64) (err error) {
+	if off == 0 && n == 0 {
+		return nil
+	}
+	have := i.disk.Size()
+	if off < 0 || off >= have || n < 0 || n > have-off {
+		return fmt.Errorf("0x%x bytes at 0x%x, want them within the disk of 0x%x bytes: %w", n, off, have, layer.ErrFormat)
+	}
+	if n == 0 {
+		n = have - off
+	}
+	i.disk, err = layer.Section(i.disk, off, n)
+	return err
 }
 
 // Format is the name of the image's format: "raw", "qcow2", "vhd"; with "split " before it when it has several parts.

@@ -76,16 +76,20 @@ func (d folder) List(dir string) ([]string, error) {
 // another image.
 func (s *Set) open(name string) (*imagefmt.Image, error) {
 	opts := imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) }}
+	if len(s.Images) == 0 {
+		opts.Offset, opts.Size = s.opts.Offset, s.opts.Size
+	}
 	if exists(name) {
 		return imagefmt.Open(name, opts)
+	}
+	if name == "-" {
+		return nil, fmt.Errorf("standard input: an image is read at any place, not in a row: save it in a file: %w", layer.ErrUnsupported)
 	}
 	loc, err := SplitLocation(name, exists)
 	if err != nil || loc.Rest == "" {
 		return imagefmt.Open(name, opts) // for its error
 	}
-	within := s.opts
-	within.DiffArea, within.cache = nil, s.cache
-	outer, err := Open([]string{loc.Image}, within)
+	outer, err := Open([]string{loc.Image}, s.within())
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +107,13 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 	}
 	s.outer = append(s.outer, outer)
 	return t.openImage(name, t.Path, opts)
+}
+
+// within is what holds for images around or inside those of s, too.
+func (s *Set) within() Options {
+	opts := s.opts
+	opts.DiffArea, opts.Offset, opts.Size, opts.cache = nil, 0, 0, s.cache
+	return opts
 }
 
 func exists(name string) bool { _, err := os.Stat(name); return err == nil }
@@ -127,9 +138,7 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 	if !ok {
 		return s, t, nil
 	}
-	within := s.opts
-	within.DiffArea, within.cache = nil, s.cache
-	inner := &Set{opts: within, cache: s.cache, outer: []*Set{s}}
+	inner := &Set{opts: s.within(), cache: s.cache, outer: []*Set{s}}
 	shown := fmt.Sprintf("%s:%s@%s:/%s", t.Point.Volume.Image.Path, t.Point.Volume.Name, t.Point.Name, strings.TrimLeft(name, "/"))
 	disk, err := t.openImage(shown, name, imagefmt.Options{Warn: func(err error) { inner.warn(fmt.Errorf("%s: %w", shown, err)) }})
 	if err != nil {

@@ -42,6 +42,9 @@ type Options struct {
 	Warn func(string)
 	// Progress is told how much of something that can be slow is done, from any goroutine; nil drops it.
 	Progress func(what string, done, total int)
+	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
+	// imagefmt.Options.
+	Offset, Size int64
 
 	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
 }
