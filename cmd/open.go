@@ -23,6 +23,7 @@ type openFlags struct {
 	cache     byteSize
 	offset    byteSize
 	size      byteSize
+	force     bool
 	warn      func(string) // told warnings as they come, or nil
 	progress  func(what string, done, total int)
 }
@@ -35,13 +36,14 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.encrypted, "encrypted", "error", "files encrypted by EFS: error, or raw (the bytes as they are on the disk)")
 	f.Var(&o.offset, "offset", "where the disk or volume begins in the first image, in bytes or with K, M or G")
 	f.Var(&o.size, "size", "how long it is; without, it goes to the end")
+	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	o.cache = ntfs.DefaultCache
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 }
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
 	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
-		Offset: int64(o.offset), Size: int64(o.size)}
+		Offset: int64(o.offset), Size: int64(o.size), Force: o.force}
 	switch o.unknown {
 	case "error":
 	case "zero":

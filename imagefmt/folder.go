@@ -32,7 +32,10 @@ type File interface {
 }
 
 // hostFolder is a folder of this machine.
-type hostFolder string
+type hostFolder struct {
+	dir   string
+	force bool // opens what is in use too
+}
 
 // hostFile is an ordinary file or a block device. The leaf is the raw.File in it.
 type hostFile struct {
@@ -41,7 +44,7 @@ type hostFile struct {
 }
 
 func (d hostFolder) Path(name string) string {
-	return filepath.Join(string(d), filepath.FromSlash(name))
+	return filepath.Join(d.dir, filepath.FromSlash(name))
 }
 
 func (d hostFolder) List(dir string) ([]string, error) {
@@ -74,6 +77,9 @@ func (d hostFolder) Open(name string) (File, error) {
 		return nil, cause(err)
 	}
 	file, err := newHostFile(f)
+	if at := mounted(f); err == nil && at != "" && !d.force {
+		err = fmt.Errorf("is mounted for writing on %s and changes while it is read: unmount it, or use --force", at)
+	}
 	if err != nil {
 		f.Close()
 		return nil, err

@@ -17,6 +17,8 @@ type Options struct {
 	Warn func(error)
 	// Offset and Size cut the disk that is shown out of the one in the image, in bytes; a Size of 0 goes to its end.
 	Offset, Size int64
+	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
+	Force bool
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -31,7 +33,7 @@ type Image struct {
 // all of them. A file of a format that is known and cannot be read is a layer.ErrUnsupported; one that has no format's
 // magic is raw. Files that the image names are only looked for in its own folder and below.
 func Open(path string, opts Options) (*Image, error) {
-	return OpenIn(hostFolder(filepath.Dir(path)), filepath.Base(path), opts)
+	return OpenIn(hostFolder{filepath.Dir(path), opts.Force}, filepath.Base(path), opts)
 }
 
 // OpenIn is Open for the file of that name in folder.

@@ -75,7 +75,7 @@ func (d folder) List(dir string) ([]string, error) {
 // open opens the image at a path: a file of this machine or, where there is none of that name, a LOCATION of a file in
 // another image.
 func (s *Set) open(name string) (*imagefmt.Image, error) {
-	opts := imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) }}
+	opts := imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) }, Force: s.opts.Force}
 	if len(s.Images) == 0 {
 		opts.Offset, opts.Size = s.opts.Offset, s.opts.Size
 	}

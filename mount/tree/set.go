@@ -45,6 +45,7 @@ type Options struct {
 	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
 	// imagefmt.Options.
 	Offset, Size int64
+	Force        bool // read block devices that are mounted for writing
 
 	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
 }
