@@ -69,6 +69,7 @@ func printReport(w *bufio.Writer, s *tree.Set, r report) {
 			fmt.Fprintf(w, ", %d files", len(img.Files))
 		}
 		fmt.Fprintln(w)
+		printLayers(w, img.Layers)
 		if t := s.Images[i].Table; t != nil && t.Scheme != "none" {
 			fmt.Fprintf(w, "  partition table: %s, %d-byte sectors\n", t.Scheme, t.SectorSize)
 		}
@@ -84,6 +85,20 @@ func printReport(w *bufio.Writer, s *tree.Set, r report) {
 	}
 	for _, line := range r.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", printable(line))
+	}
+}
+
+// printLayers lists earlier states, where there are any.
+func printLayers(w io.Writer, layers []layerReport) {
+	if len(layers) < 2 {
+		return
+	}
+	for i, l := range layers {
+		what := l.Format
+		if l.ID != nil {
+			what = "internal snapshot " + *l.ID
+		}
+		fmt.Fprintf(w, "  layer %d: %s, %s, %s, created %s\n", i, printable(string(l.Name)), what, bytesText(l.Size), valueOr(l.Created, "?"))
 	}
 }
 

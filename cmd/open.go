@@ -24,6 +24,7 @@ type openFlags struct {
 	offset    byteSize
 	size      byteSize
 	force     bool
+	layer     string
 	warn      func(string) // told warnings as they come, or nil
 	progress  func(what string, done, total int)
 }
@@ -36,6 +37,8 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.encrypted, "encrypted", "error", "files encrypted by EFS: error, or raw (the bytes as they are on the disk)")
 	f.Var(&o.offset, "offset", "where the disk or volume begins in the first image, in bytes or with K, M or G")
 	f.Var(&o.size, "size", "how long it is; without, it goes to the end")
+	f.StringVar(&o.layer, "layer", "", "an earlier state of the first image, as info numbers and names them: a file below it, or an internal snapshot")
+	f.StringVar(&o.layer, "image-snapshot", "", "the same, for internal snapshots")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	o.cache = ntfs.DefaultCache
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
@@ -43,7 +46,7 @@ func (o *openFlags) add(c *cobra.Command) {
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
 	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
-		Offset: int64(o.offset), Size: int64(o.size), Force: o.force}
+		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer}
 	switch o.unknown {
 	case "error":
 	case "zero":
@@ -69,6 +72,7 @@ func (o *openFlags) locate(location string) (*tree.Set, tree.Target, error) {
 	if err != nil {
 		return nil, tree.Target{}, err
 	}
+	loc = loc.WithLayer()
 	s, err := o.open([]string{loc.Image})
 	if err != nil {
 		return nil, tree.Target{}, err

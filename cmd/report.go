@@ -41,10 +41,34 @@ func reportSets(s *tree.Set) []setReport {
 }
 
 type imageReport struct {
-	Path   string   `json:"path"`
-	Format string   `json:"format"`
-	Size   int64    `json:"size"` // bytes of the virtual disk
-	Files  []string `json:"files"`
+	Path   string        `json:"path"`
+	Format string        `json:"format"`
+	Size   int64         `json:"size"` // bytes of the virtual disk
+	Files  []string      `json:"files"`
+	Layers []layerReport `json:"layers"` // states of the disk that the image keeps; 0 is its own
+}
+
+type layerReport struct {
+	Name    name    `json:"name"`
+	ID      *string `json:"id"` // of an internal snapshot
+	Format  string  `json:"format"`
+	Created *string `json:"created"`
+	Size    int64   `json:"size"`
+}
+
+func reportLayers(img *tree.Image) []layerReport {
+	list := []layerReport{}
+	for _, l := range img.Disk.Layers() {
+		r := layerReport{Name: name(l.Name), Format: l.Format, Size: l.Size}
+		if l.ID != "" {
+			r.ID = text(l.ID)
+		}
+		if !l.Time.IsZero() {
+			r.Created = text(l.Time.UTC().Format(wintype.Layout7))
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 type volumeReport struct {
@@ -106,7 +130,7 @@ type pointReport struct {
 func makeReport(s *tree.Set) report {
 	r := report{Schema: 1, Images: []imageReport{}, Volumes: []volumeReport{}}
 	for _, img := range s.Images {
-		r.Images = append(r.Images, imageReport{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files()})
+		r.Images = append(r.Images, imageReport{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files(), Layers: reportLayers(img)})
 	}
 	for _, v := range s.Volumes {
 		vr := volumeReport{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,

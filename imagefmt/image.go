@@ -19,6 +19,8 @@ type Options struct {
 	Offset, Size int64
 	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
 	Force bool
+	// Layer is the state to show, as Image.Layers numbers or names it; "" is the image's own.
+	Layer string
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -26,6 +28,7 @@ type Options struct {
 type Image struct {
 	disk   layer.Source
 	format string
+	layers []Layer
 	files  opener
 }
 
@@ -40,7 +43,12 @@ func Open(path string, opts Options) (*Image, error) {
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	img := &Image{files: opener{folder: folder, warn: opts.Warn}}
 	var err error
-	img.disk, img.format, err = img.files.disk(place{folder: folder, name: name})
+	at := place{folder: folder, name: name}
+	img.disk, img.format, err = img.files.disk(at)
+	img.layers = img.files.list()
+	if err == nil && opts.Layer != "" {
+		err = img.show(opts.Layer, at)
+	}
 	if err == nil {
 		err = img.cut(opts.Offset, opts.Size)
 	}

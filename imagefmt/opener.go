@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
@@ -14,6 +15,9 @@ type opener struct {
 	folder Folder
 	warn   func(error)
 	opened []openedFile
+	layers []Layer
+
+	snapshot string // the internal snapshot of the image itself to show, "" for none
 }
 
 type openedFile struct {
@@ -41,6 +45,7 @@ func (o *opener) rewind(n int) error {
 		errs = append(errs, f.Close())
 	}
 	o.opened = o.opened[:n]
+	o.layers = slices.DeleteFunc(o.layers, func(l Layer) bool { return l.files > n })
 	return errors.Join(errs...)
 }
 
@@ -68,6 +73,7 @@ func (o *opener) disk(at place) (layer.Source, string, error) {
 	if split {
 		f.name = "split " + f.name
 	}
+	o.keep(at, f.name, disk)
 	return disk, f.name, nil
 }
 

@@ -90,22 +90,46 @@ func probe(src layer.Source) (format, error) {
 func openRaw(_ *opener, src layer.Source, _ place) (layer.Source, error) { return src, nil }
 
 func openQcow2(o *opener, src layer.Source, at place) (layer.Source, error) {
-	return qcow2.Open(src, qcow2.Options{Warn: o.warnAt(at), OpenBacking: func(name, format string) (layer.Source, error) {
-		return o.backing(at, name, format)
-	}})
+	opts := qcow2.Options{
+		Warn:        o.warnAt(at),
+		OpenBacking: func(name, format string) (layer.Source, error) { return o.backing(at, name, format) },
+		OpenData:    func(name string) (layer.Source, error) { return o.data(at, name) },
+	}
+	if at.depth == 0 {
+		opts.Snapshot = o.snapshot
+	}
+	return qcow2.Open(src, opts)
+}
+
+// data opens the external data file of a qcow2 image.
+func (o *opener) data(child place, name string) (layer.Source, error) {
+	at, err := child.named(name)
+	if err != nil {
+		return nil, err
+	}
+	return o.file(at.name)
+}
+
+// named is sibling for a name as QEMU writes it.
+func (p place) named(name string) (place, error) {
+	if strings.HasPrefix(name, "json:") || strings.Contains(name, "://") {
+		return place{}, fmt.Errorf("not the name of a file: %w", layer.ErrUnsupported)
+	}
+	return p.sibling(strings.TrimPrefix(name, "file:"))
 }
 
 // backing opens the backing file of a qcow2 image. As in QEMU, one that is said to be raw is never looked into.
 func (o *opener) backing(child place, name, format string) (layer.Source, error) {
-	if strings.HasPrefix(name, "json:") || strings.Contains(name, "://") {
-		return nil, fmt.Errorf("not the name of a file: %w", layer.ErrUnsupported)
-	}
-	below, err := child.sibling(strings.TrimPrefix(name, "file:"))
+	below, err := child.named(name)
 	if err != nil {
 		return nil, err
 	}
 	if format == "raw" {
-		return o.file(below.name)
+		src, err := o.file(below.name)
+		if err == nil {
+			o.keep(below, format, src)
+		}
+		return src, err
 	}
 	disk, found, err := o.disk(below)
 	if format == "vpc" { // QEMU's name for it
@@ -132,6 +156,10 @@ func (o *opener) vhd(src layer.Source, at place) (*vhd.Disk, error) {
 		if err != nil {
 			return nil, err
 		}
-		return o.vhd(f, below)
+		disk, err := o.vhd(f, below)
+		if err == nil {
+			o.keep(below, "vhd", disk)
+		}
+		return disk, err
 	}})
 }

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math"
 	"sync"
+	"time"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -30,6 +31,7 @@ type Disk struct {
 	src       layer.Source // up to where the footer begins
 	size      int64
 	id        wintype.GUID
+	created   uint32 // as in the footer
 	kind      uint32
 	blockSize int64
 	bitmapLen int64    // bytes before each block's data, whole sectors
@@ -59,7 +61,7 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{src: data, size: int64(f.currentSize), id: f.id, kind: f.diskType}
+	d := &Disk{src: data, size: int64(f.currentSize), id: f.id, created: f.created, kind: f.diskType}
 	switch f.diskType {
 	case typeFixed:
 		return d, nil
@@ -121,6 +123,15 @@ func (d *Disk) Size() int64 { return d.size }
 
 // ID is the unique id in the footer, by which a child names its parent.
 func (d *Disk) ID() wintype.GUID { return d.id }
+
+// Created is when the file was made, to the second; of a differencing disk, when its parent was left as it is. It is the
+// zero time when the footer does not tell.
+func (d *Disk) Created() time.Time {
+	if d.created == 0 {
+		return time.Time{}
+	}
+	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(d.created) * time.Second)
+}
 
 // ReadAt implements io.ReaderAt.
 func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }

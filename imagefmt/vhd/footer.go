@@ -34,6 +34,7 @@ const (
 type footer struct {
 	magic       string
 	dataOffset  uint64 // of the dynamic header
+	created     uint32 // seconds since 2000-01-01T00:00:00Z
 	creator     string
 	currentSize uint64 // bytes
 	diskType    uint32
@@ -48,6 +49,7 @@ func decodeFooter(b []byte) footer {
 	return footer{
 		magic:       string(b[0:8]),
 		dataOffset:  be.Uint64(b[16:]),
+		created:     be.Uint32(b[24:]),
 		creator:     string(b[28:32]),
 		currentSize: be.Uint64(b[48:]),
 		diskType:    be.Uint32(b[60:]),

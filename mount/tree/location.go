@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Location is a parsed IMAGE[:VOLUME][@POINT][:PATH]. Absent parts are empty.
+// Location is a parsed IMAGE[@layer:NAME][:VOLUME][@POINT][:PATH]. Absent parts are empty.
 type Location struct {
 	Image string
 	Rest  string // what follows the image, with its first ':' or '@'
@@ -29,6 +29,23 @@ func SplitLocation(s string, exists func(string) bool) (Location, error) {
 		image = s[:i]
 	}
 	return Location{}, fmt.Errorf("%s: %w", image, fs.ErrNotExist)
+}
+
+// layerName is what may follow an image: which of its states is meant, by number or by a name without ':' and '@'.
+var layerName = regexp.MustCompile(`^@layer:([^:@]+)`)
+
+// cutLayer splits what follows an image into the layer that it begins with, and the rest.
+func cutLayer(rest string) (name, after string) {
+	if m := layerName.FindStringSubmatch(rest); m != nil {
+		return m[1], rest[len(m[0]):]
+	}
+	return "", rest
+}
+
+// WithLayer moves a layer that the rest begins with to the image.
+func (l Location) WithLayer() Location {
+	_, after := cutLayer(l.Rest)
+	return Location{l.Image + strings.TrimSuffix(l.Rest, after), after}
 }
 
 // Target is what a Location names. Path is empty when none was given.

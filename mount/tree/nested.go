@@ -77,7 +77,7 @@ func (d folder) List(dir string) ([]string, error) {
 func (s *Set) open(name string) (*imagefmt.Image, error) {
 	opts := imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) }, Force: s.opts.Force}
 	if len(s.Images) == 0 {
-		opts.Offset, opts.Size = s.opts.Offset, s.opts.Size
+		opts.Offset, opts.Size, opts.Layer = s.opts.Offset, s.opts.Size, s.opts.Layer
 	}
 	if exists(name) {
 		return imagefmt.Open(name, opts)
@@ -89,6 +89,13 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 	if err != nil || loc.Rest == "" {
 		return imagefmt.Open(name, opts) // for its error
 	}
+	if layer, rest := cutLayer(loc.Rest); layer != "" {
+		if rest == "" {
+			opts.Layer = layer
+			return imagefmt.Open(loc.Image, opts)
+		}
+		loc = loc.WithLayer()
+	}
 	outer, err := Open([]string{loc.Image}, s.within())
 	if err != nil {
 		return nil, err
@@ -97,6 +104,9 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 	t, err := outer.Resolve(outer.Images[0], loc.Rest)
 	if err != nil {
 		return nil, err
+	}
+	if i := strings.LastIndex(t.Path, "@layer:"); i > 0 && !strings.ContainsAny(t.Path[i+len("@layer:"):], ":@") {
+		opts.Layer, t.Path = t.Path[i+len("@layer:"):], t.Path[:i]
 	}
 	if outer, t, err = outer.Enter(t); err != nil {
 		return nil, err
@@ -112,7 +122,7 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 // within is what holds for images around or inside those of s, too.
 func (s *Set) within() Options {
 	opts := s.opts
-	opts.DiffArea, opts.Offset, opts.Size, opts.cache = nil, 0, 0, s.cache
+	opts.DiffArea, opts.Offset, opts.Size, opts.Layer, opts.cache = nil, 0, 0, "", s.cache
 	return opts
 }
 
@@ -140,7 +150,8 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 	}
 	inner := &Set{opts: s.within(), cache: s.cache, outer: []*Set{s}}
 	shown := fmt.Sprintf("%s:%s@%s:/%s", t.Point.Volume.Image.Path, t.Point.Volume.Name, t.Point.Name, strings.TrimLeft(name, "/"))
-	disk, err := t.openImage(shown, name, imagefmt.Options{Warn: func(err error) { inner.warn(fmt.Errorf("%s: %w", shown, err)) }})
+	layer, rest := cutLayer(rest)
+	disk, err := t.openImage(shown, name, imagefmt.Options{Layer: layer, Warn: func(err error) { inner.warn(fmt.Errorf("%s: %w", shown, err)) }})
 	if err != nil {
 		return s, t, err
 	}

@@ -45,7 +45,8 @@ type Options struct {
 	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
 	// imagefmt.Options.
 	Offset, Size int64
-	Force        bool // read block devices that are mounted for writing
+	Force        bool   // read block devices that are mounted for writing
+	Layer        string // the state of the first image to show; see imagefmt.Options
 
 	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
 }

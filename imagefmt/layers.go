@@ -1,0 +1,93 @@
+package imagefmt
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/qcow2"
+)
+
+// Layer is a state of the disk that an image keeps: the one in the file itself, those in the files that it stands on,
+// and internal snapshots.
+type Layer struct {
+	Name   string    // of the file or, with an ID, of an internal snapshot
+	ID     string    // of an internal snapshot
+	Format string    // as Image.Format
+	Time   time.Time // when the file was made, or the snapshot taken; zero when the format does not tell
+	Size   int64     // of the disk, in bytes
+
+	disk  layer.Source // of a file
+	files int          // that were open when it was
+	depth int
+}
+
+// Layers returns all states, the image's own first, then files downwards, then internal snapshots.
+func (i *Image) Layers() []Layer { return i.layers }
+
+// keep remembers the disk in a file, which others may stand on.
+func (o *opener) keep(at place, format string, disk layer.Source) {
+	l := Layer{Name: path.Base(at.name), Format: format, Size: disk.Size(), disk: disk, files: len(o.opened), depth: at.depth}
+	if d, ok := disk.(interface{ Created() time.Time }); ok {
+		l.Time = d.Created()
+	}
+	o.layers = append(o.layers, l)
+}
+
+// list sorts what was kept from the top down, and adds the internal snapshots of the image itself.
+func (o *opener) list() []Layer {
+	list := slices.Clone(o.layers)
+	slices.SortStableFunc(list, func(a, b Layer) int { return a.depth - b.depth })
+	if len(list) == 0 {
+		return nil
+	}
+	if top, ok := list[0].disk.(*qcow2.Disk); ok {
+		for _, s := range top.Snapshots() {
+			list = append(list, Layer{Name: s.Name, ID: s.ID, Format: list[0].Format, Time: s.Time, Size: s.Size})
+		}
+	}
+	return list
+}
+
+// find returns the layer that a user names: by its number in the list, a snapshot's ID, or its name.
+func find(list []Layer, want string) (Layer, error) {
+	if n, err := strconv.Atoi(want); err == nil && n >= 0 && n < len(list) {
+		return list[n], nil
+	}
+	for _, same := range []func(Layer) bool{
+		func(l Layer) bool { return l.ID != "" && l.ID == want },
+		func(l Layer) bool { return l.Name == want },
+		func(l Layer) bool { return strings.EqualFold(l.Name, want) },
+	} {
+		if i := slices.IndexFunc(list, same); i >= 0 {
+			return list[i], nil
+		}
+	}
+	var names []string
+	for n, l := range list {
+		names = append(names, fmt.Sprintf("%d %s", n, l.Name))
+	}
+	return Layer{}, fmt.Errorf("no layer %q (there are: %s): %w", want, strings.Join(names, ", "), fs.ErrNotExist)
+}
+
+// show makes a layer the disk of the image.
+func (i *Image) show(want string, at place) error {
+	l, err := find(i.layers, want)
+	if err != nil {
+		return err
+	}
+	i.format = l.Format
+	if l.ID == "" {
+		i.disk = l.disk
+		return nil
+	}
+	i.files.rewind(0)
+	i.files.snapshot = l.ID
+	i.disk, _, err = i.files.disk(at)
+	return err
+}
