@@ -132,6 +132,7 @@ func (v *service) serve(args []string, ready func(*tree.Set, string)) error {
 	v.open.progress = (&progress{out: v.log.queue, first: time.Second, every: 10 * time.Second}).report
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, v.signals...)
+	v.mount.Gone = func() { s.Close() } // "umount" returns after that: nothing keeps the images any more
 	srv, err := mount.Mount(dir, s, v.mount)
 	if err != nil {
 		return err

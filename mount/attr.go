@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"cmp"
 	"syscall"
 	"time"
 
@@ -27,7 +28,7 @@ type attr struct {
 
 func (f *fileSystem) attr(n node) (attr, error) {
 	if n.item != nil {
-		return itemAttr(n.item), nil
+		return f.itemAttr(n.item), nil
 	}
 	x := n.file
 	t := x.Times
@@ -61,10 +62,7 @@ func (f *fileSystem) attr(n node) (attr, error) {
 }
 
 func (a attr) ofStream(n node) (attr, error) {
-	streams, err := n.file.Streams()
-	if err != nil {
-		return a, err
-	}
+	streams, damage := n.file.Streams()
 	for _, s := range streams {
 		if s.Name == n.stream {
 			a.mode, a.size, a.blocks, a.links = syscall.S_IFREG|0o444, uint64(s.Size), blocks(s.Allocated), 1
@@ -74,25 +72,51 @@ func (a attr) ofStream(n node) (attr, error) {
 			return a, nil
 		}
 	}
-	return a, syscall.ENOENT
+	return a, cmp.Or(damage, error(syscall.ENOENT))
 }
 
-func itemAttr(i *tree.Item) attr {
-	a := attr{ino: itemID(i), links: 1, mtime: i.Time, atime: i.Time, ctime: i.Time, btime: i.Time}
+func (f *fileSystem) itemAttr(i *tree.Item) attr {
+	a := attr{ino: itemID(i), mode: itemMode(i), links: 1, mtime: i.Time, atime: i.Time, ctime: i.Time, btime: i.Time}
 	switch i.Kind {
 	case tree.ItemDir, tree.ItemPoint:
-		a.mode, a.size, a.links = syscall.S_IFDIR|0o555, 4096, dirLinks
+		a.size, a.links = 4096, dirLinks
 	case tree.ItemLink:
-		a.mode, a.size = syscall.S_IFLNK|0o777, uint64(len(i.Target))
+		a.size = uint64(len(i.Target))
 	case tree.ItemText:
-		a.mode, a.size = syscall.S_IFREG|0o444, uint64(len(i.Text))
+		a.size = uint64(len(i.Text))
 	case tree.ItemBlock:
-		a.mode, a.size = syscall.S_IFREG|0o444, uint64(i.Point.Size())
+		a.size = uint64(i.Point.Size())
+		a.blocks = min(blocks(int64(a.size)), f.imageBlocks[i.Point.Volume.Image])
 	}
 	if a.blocks == 0 && a.mode&syscall.S_IFMT == syscall.S_IFREG {
 		a.blocks = blocks(int64(a.size))
 	}
 	return a
+}
+
+func itemMode(i *tree.Item) uint32 {
+	switch i.Kind {
+	case tree.ItemDir, tree.ItemPoint:
+		return syscall.S_IFDIR | 0o555
+	case tree.ItemLink:
+		return syscall.S_IFLNK | 0o777
+	}
+	return syscall.S_IFREG | 0o444
+}
+
+// imageBlocks returns how many blocks of 512 bytes the files of each image take: a block image has no more than that. Less than
+// its size tells tools to look for holes.
+func imageBlocks(s *tree.Set) map[*tree.Image]uint64 {
+	all := map[*tree.Image]uint64{}
+	for _, img := range s.Images {
+		for _, name := range img.Disk.Files() {
+			var st syscall.Stat_t
+			if syscall.Stat(name, &st) == nil {
+				all[img] += uint64(st.Blocks)
+			}
+		}
+	}
+	return all
 }
 
 // blocks gives bytes in stat's unit of 512.

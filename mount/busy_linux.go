@@ -42,7 +42,7 @@ func users(dir string) (who []string) {
 	}
 	processes, _ := filepath.Glob("/proc/[0-9]*") // the pattern is a good one
 	for _, p := range processes {
-		if uses(p, dir, mounted.Dev) {
+		if filepath.Base(p) != strconv.Itoa(os.Getpid()) && uses(p, dir, mounted.Dev) {
 			name, _ := os.ReadFile(p + "/comm") // a process that just ended has none
 			who = append(who, fmt.Sprintf("%s (%s)", strconv.QuoteToGraphic(strings.TrimSpace(string(name))), filepath.Base(p)))
 		}

@@ -62,9 +62,8 @@ func tryLock(f *os.File) bool {
 func mend(dir string, opts Options) error {
 	const most = 8 // one on top of the other
 	for range most {
-		var fs syscall.Statfs_t // the kernel asks for it each time, while it remembers what stat tells
-		if runtime.GOOS != "linux" || !errors.Is(syscall.Statfs(dir, &fs), errStale) {
-			return nil
+		if err := answers(dir); runtime.GOOS != "linux" || !errors.Is(err, errStale) {
+			return err
 		}
 		if err := Unmount(dir, true); err != nil {
 			return fmt.Errorf("%w: a mount whose program has ended: %w", ErrRefused, err)
@@ -72,6 +71,26 @@ func mend(dir string, opts Options) error {
 		opts.warn(fmt.Errorf("%s: the mount of a program that has ended was still there, and is unmounted now", dir))
 	}
 	return nil
+}
+
+// answers is errStale for a mount whose server is gone, and refuses one whose server does not answer. The kernel asks
+// for what statfs tells each time, while it remembers what stat does.
+func answers(dir string) error {
+	const limit = 5 * time.Second
+	said := make(chan error, 1)
+	go func() {
+		var fs syscall.Statfs_t
+		said <- syscall.Statfs(dir, &fs)
+	}()
+	select {
+	case err := <-said:
+		if errors.Is(err, errStale) {
+			return err
+		}
+		return nil // what else is wrong with dir shows when it is used
+	case <-time.After(limit):
+		return fmt.Errorf("%w: %s is a mount whose program does not answer: run: snapmount umount --lazy %s", ErrRefused, dir, dir)
+	}
 }
 
 // waitEnded waits until the program that served dir is done with it: until then it holds the lock.

@@ -29,8 +29,10 @@ type link struct {
 	node
 }
 
-// keptEntries is how many entries of directories are kept for the kernel to come back to: some 20 MB of them.
-const keptEntries = 200_000
+const (
+	keptEntries  = 1_000_000 // of directories that the kernel may come back to, some 80 MB of them
+	largeListing = 1000      // entries of a directory that is dropped when it was read to its end: the kernel has it then
+)
 
 // listings keeps the directories that were listed last, by node id.
 type listings struct {
@@ -55,10 +57,15 @@ func (l *listings) add(id uint64, list *listing) {
 	}
 }
 
+func (l *listings) drop(id uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept.Remove(id)
+}
+
 // An entry is what readdir needs of an ntfs.Entry: huge directories may be open many times.
 type entry struct {
 	name string // WTF-8
-	show string // the name as it is shown; often the same string
 	ref  ntfs.Ref
 	kind ntfs.Kind
 }
@@ -116,7 +123,7 @@ func (f *fileSystem) list(n node) (*listing, error) {
 		}
 		some = true
 		if e.Ref.Record != dir.Ref.Record && (f.opts.System || !e.Metafile()) { // the root lists itself as "."
-			l.entries = append(l.entries, entry{e.Name, tree.ShownName(dir, e.Name), e.Ref, e.Kind})
+			l.entries = append(l.entries, entry{e.Name, e.Ref, e.Kind})
 		}
 	}
 	if !some {
@@ -130,7 +137,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	off := uint64(i) + 3
 	if i < len(l.items) {
 		item := l.items[i]
-		return fuse.DirEntry{Name: item.Name, Ino: itemID(item), Mode: itemAttr(item).mode & syscall.S_IFMT, Off: off}
+		return fuse.DirEntry{Name: item.Name, Ino: itemID(item), Mode: itemMode(item) & syscall.S_IFMT, Off: off}
 	}
 	if i -= len(l.items); i < len(l.links) {
 		return fuse.DirEntry{Name: l.links[i].name, Ino: l.links[i].id, Mode: syscall.S_IFLNK, Off: off}
@@ -143,7 +150,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	case ntfs.KindSymlink:
 		mode = syscall.S_IFLNK
 	}
-	return fuse.DirEntry{Name: e.show, Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
+	return fuse.DirEntry{Name: tree.ShownName(l.dir, e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
 }
 
 // dots are the two entries before all others.
@@ -178,7 +185,7 @@ func (f *fileSystem) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.D
 func (f *fileSystem) readDir(in *fuse.ReadIn, add func(fuse.DirEntry, func() (node, error)) bool) fuse.Status {
 	l, err := f.listing(in.NodeId)
 	if err != nil {
-		return status(err)
+		return f.told(in.NodeId, err)
 	}
 	off := in.Offset
 	for ; off < 2; off++ {
@@ -193,10 +200,13 @@ func (f *fileSystem) readDir(in *fuse.ReadIn, add func(fuse.DirEntry, func() (no
 			return fuse.OK
 		}
 	}
-	if l.err != nil && off == first {
-		return status(l.err)
+	if off > first {
+		return fuse.OK
 	}
-	return fuse.OK
+	if l.len() >= largeListing {
+		f.listings.drop(in.NodeId)
+	}
+	return f.told(in.NodeId, l.err)
 }
 
 func (l *listing) open(i int) (node, error) {

@@ -76,8 +76,7 @@ func (f *fileSystem) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { ret
 func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	src, err := f.content(in.NodeId)
 	if err != nil {
-		f.failed(in.NodeId, int64(in.Offset), err)
-		return nil, status(err)
+		return nil, f.told(in.NodeId, err)
 	}
 	off := int64(in.Offset)
 	buf = buf[:layer.Clip(src.Size(), off, int64(min(uint32(len(buf)), in.Size)))]
@@ -85,21 +84,25 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 		return r, fuse.OK
 	}
 	if err := layer.ReadFull(src, buf, off); err != nil {
-		f.failed(in.NodeId, off, err)
-		return nil, status(err)
+		return nil, f.told(in.NodeId, fmt.Errorf("read at 0x%x: %w", off, err))
 	}
 	return fuse.ReadResultVector([][]byte{buf}), fuse.OK // other kinds go through a pipe
 }
 
-// failed tells why bytes cannot be read, which the kernel passes on as a number only.
-func (f *fileSystem) failed(id uint64, off int64, err error) {
+// told returns what the kernel is answered, and tells why: that is a number only. What is not there is no failure.
+func (f *fileSystem) told(id uint64, err error) fuse.Status {
+	switch toErrno(err) {
+	case 0, syscall.ENOENT, syscall.EISDIR, syscall.ENOTDIR:
+		return status(err)
+	}
 	what := fmt.Sprintf("node 0x%x", id)
 	if n, err := f.node(id); err == nil && n.file != nil {
 		what = fmt.Sprintf("%s@%s: MFT record 0x%x", n.point.Volume.Name, n.point.Name, n.file.Ref.Record)
 	} else if err == nil && n.item != nil {
 		what = n.item.Name
 	}
-	f.opts.warn(fmt.Errorf("%s: read at 0x%x: %w", what, off, err))
+	f.opts.warn(fmt.Errorf("%s: %w", what, err))
+	return status(err)
 }
 
 // maxSeekSteps is how many pieces are looked at for a hole: a damaged file can have billions.
@@ -124,8 +127,12 @@ func (f *fileSystem) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekO
 		if steps++; steps > maxSeekSteps && in.Whence == seekHole {
 			break // that no hole was found is always a right answer
 		}
-		if isHole := err == nil && e.Kind == layer.Zero; isHole == (in.Whence == seekHole) {
-			out.Offset = uint64(e.Off)
+		at, found := e.Off, (err == nil && e.Kind == layer.Zero) == (in.Whence == seekHole)
+		if err == nil && e.Kind == layer.Data {
+			at, found = inFile(e, int(in.Whence), found)
+		}
+		if found {
+			out.Offset = uint64(at)
 			return fuse.OK
 		}
 	}

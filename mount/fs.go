@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"fmt"
 	"runtime"
 	"syscall"
 
@@ -23,6 +24,7 @@ type fileSystem struct {
 	layout             *tree.Layout
 	opts               Options
 	owner              fuse.Owner
+	imageBlocks        map[*tree.Image]uint64
 	listings           *listings
 	table              table
 	contents           *lru.Cache[uint64, layer.Source] // by node id, what was read last
@@ -50,10 +52,13 @@ func (f *fileSystem) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, o
 		out.SetEntryTimeout(forever) // node id 0: a lasting "no"
 		return fuse.OK
 	}
-	if err != nil {
-		return status(err)
+	if err == nil {
+		err = f.entry(n, out)
 	}
-	return status(f.entry(n, out))
+	if err != nil && toErrno(err) != syscall.ENOENT {
+		err = fmt.Errorf("%q: %w", name, err)
+	}
+	return f.told(in.NodeId, err)
 }
 
 func (f *fileSystem) entry(n node, out *fuse.EntryOut) error {

@@ -28,6 +28,8 @@ type Options struct {
 	NonEmpty   bool      // hide what the mount point holds already
 	// Warn is told why a read failed and what was mended, from any goroutine; nil drops it.
 	Warn func(error)
+	// Gone is called when the mount is gone and nothing is read any more, before the mount point is given back.
+	Gone func()
 }
 
 func (o *Options) warn(err error) {

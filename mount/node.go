@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -166,9 +167,7 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 		return snapshots(n.point, dir), nil
 	}
 	if i := strings.LastIndexByte(name, ':'); i > 0 && toErrno(err) == syscall.ENOENT {
-		if s, err2 := f.namedStream(n.point, dir, name[:i], name[i+1:]); err2 == nil {
-			return s, nil
-		}
+		return f.namedStream(n.point, dir, name[:i], name[i+1:])
 	}
 	return node{}, err
 }
@@ -178,17 +177,14 @@ func (f *fileSystem) namedStream(p *tree.Point, dir *ntfs.Node, file, stream str
 	if err != nil {
 		return node{}, err
 	}
-	streams, err := c.Streams()
-	if err != nil {
-		return node{}, err
-	}
+	streams, damage := c.Streams()
 	for _, s := range streams {
 		if s.Name != "" && strings.EqualFold(s.Name, stream) {
 			id := f.table.id(tableKey{kind: kindStream, point: p.Number, ref: c.Ref, stream: s.Name})
 			return node{id: id, point: p, file: c, part: partStream, stream: s.Name}, nil
 		}
 	}
-	return node{}, syscall.ENOENT
+	return node{}, cmp.Or(damage, error(syscall.ENOENT))
 }
 
 // directory returns the NTFS directory that n stands for.

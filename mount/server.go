@@ -61,6 +61,9 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	}
 	go func() {
 		m.fuse.Serve()
+		if opts.Gone != nil {
+			opts.Gone()
+		}
 		_ = m.cleanUp() // Wait tells
 		close(m.done)
 	}()
@@ -80,6 +83,7 @@ func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
 		opts:          opts,
 		owner:         opts.Owner.fuse(),
 		contents:      kept,
+		imageBlocks:   imageBlocks(s),
 		listings:      newListings(),
 	}
 }

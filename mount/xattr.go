@@ -34,7 +34,7 @@ func (f *fileSystem) GetXAttr(cancel <-chan struct{}, in *fuse.InHeader, name st
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, fuse.ENOATTR
 	case err != nil:
-		return 0, status(err)
+		return 0, f.told(in.NodeId, fmt.Errorf("%s: %w", name, err))
 	case len(value) > maxXattr:
 		return 0, fuse.Status(syscall.E2BIG)
 	case len(dest) < len(value):
@@ -52,7 +52,7 @@ func (f *fileSystem) ListXAttr(_ <-chan struct{}, in *fuse.InHeader, dest []byte
 	}
 	names, err := n.xattrs()
 	if err != nil {
-		return 0, status(err)
+		return 0, f.told(in.NodeId, fmt.Errorf("extended attributes: %w", err))
 	}
 	list := ""
 	if len(names) > 0 {
