@@ -17,10 +17,14 @@ import (
 // claim makes the mount point ready, and this start the only one on it: of two at once one gets the lock, and the other
 // finds its mount. Whoever holds the lock for longer serves what was detached from here, and is no obstacle.
 func (m *Server) claim(dir string, s *tree.Set, opts Options) error {
-	if err := errors.Join(mend(dir, opts), CheckPoint(dir, s, opts)); err != nil {
+	err := mend(dir, opts)
+	if err == nil {
+		err = CheckPoint(dir, s, opts)
+	}
+	if err != nil {
 		return err
 	}
-	_, err := os.Lstat(m.dir)
+	_, err = os.Lstat(m.dir)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err := os.Mkdir(m.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
