@@ -140,6 +140,7 @@ func TestRefused(t *testing.T) {
 		"empty": nil, "folder/x": nil,
 		"a.vhdx": pad("vhdxfile", 4096), "a.vmdk": pad("KDMV\x01", 4096), "b.vmdk": pad("COWD", 4096), "c.vmdk": []byte("# Disk DescriptorFile\nversion=1\n"),
 		"a.vdi": vdi, "a.E01": pad("EVF\x09\x0d\x0a\xff\x00", 100), "a.Ex01": pad("EVF2\x0d\x0a\x81\x00", 100), "a.L01": pad("LVF\x09\x0d\x0a\xff\x00", 100),
+		"a.ad":   pad("ADCRYPT\x00", 512),
 		"a.aff4": pad("PK\x03\x04", 100), "a.hdd": pad("WithouFreSpacExt", 600), "b.hdd": pad("WithoutFreeSpace", 600),
 		"a.dmg": append(make([]byte, 1000), pad("koly", 512)...), "a.gz": pad("\x1f\x8b\x08", 100), "a.zst": pad("\x28\xb5\x2f\xfd", 100),
 		"a.xz": pad("\xfd7zXZ\x00", 100), "a.7z": pad("7z\xbc\xaf\x27\x1c", 100), "a.bz2": pad("BZh91AY&SY", 100),
@@ -154,8 +155,8 @@ func TestRefused(t *testing.T) {
 	}{
 		{"missing", fs.ErrNotExist, ""}, {"folder", nil, "is a directory"}, {"empty", layer.ErrFormat, "is empty"}, {"fifo", nil, "is a pipe"},
 		{"a.vhdx", layer.ErrUnsupported, "VHDX"}, {"a.vmdk", layer.ErrUnsupported, "VMDK"}, {"b.vmdk", layer.ErrUnsupported, "VMDK"},
-		{"c.vmdk", layer.ErrUnsupported, "VMDK"}, {"a.vdi", layer.ErrUnsupported, "VDI"}, {"a.E01", layer.ErrUnsupported, "EWF"},
-		{"a.Ex01", layer.ErrUnsupported, "EWF"}, {"a.L01", layer.ErrUnsupported, "L01"}, {"a.aff4", layer.ErrUnsupported, "AFF4"},
+		{"c.vmdk", layer.ErrUnsupported, "VMDK"}, {"a.vdi", layer.ErrUnsupported, "VDI"}, {"a.E01", layer.ErrCorrupt, "ewf: file header"},
+		{"a.Ex01", layer.ErrUnsupported, "ewf: version 0"}, {"a.ad", layer.ErrUnsupported, "AD-encrypted"}, {"a.L01", layer.ErrUnsupported, "L01"}, {"a.aff4", layer.ErrUnsupported, "AFF4"},
 		{"a.hdd", layer.ErrUnsupported, "Parallels"}, {"b.hdd", layer.ErrUnsupported, "Parallels"}, {"a.dmg", layer.ErrUnsupported, "DMG"},
 		{"a.gz", layer.ErrUnsupported, "gzip"}, {"a.zst", layer.ErrUnsupported, "zstd"}, {"a.xz", layer.ErrUnsupported, "xz"},
 		{"a.7z", layer.ErrUnsupported, "7z"}, {"a.bz2", layer.ErrUnsupported, "bzip2"},

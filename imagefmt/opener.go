@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"snapmount/imagefmt/ewf"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
 )
@@ -17,7 +18,8 @@ type opener struct {
 	opened []openedFile
 	layers []Layer
 
-	snapshot string // the internal snapshot of the image itself to show, "" for none
+	badChunks ewf.BadChunks
+	snapshot  string // the internal snapshot of the image itself to show, "" for none
 }
 
 type openedFile struct {

@@ -1,0 +1,211 @@
+// Package ewf reads the Expert Witness Compression Format, which most forensic tools write: version 1 of EnCase 1 to 7,
+// FTK Imager, linen (.E01) and SMART (.s01), and version 2 of EnCase 7 (.Ex01), in any number of segment files. The
+// format is as the libewf project documents it.
+//
+// The disk is kept in chunks, each packed or as it is, and each with an Adler-32 checksum that is verified before a byte
+// of it is shown. Opening reads the section descriptors and checks the chunk tables; what the tables say is read again,
+// in pieces, when it is asked for.
+package ewf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"snapmount/imagefmt/layer"
+)
+
+// BadChunks is what to do about a chunk that fails its checksum or cannot be unpacked.
+type BadChunks uint8
+
+const (
+	// BadChunksError makes its range an error.
+	BadChunksError BadChunks = iota
+	// BadChunksZero reads it as zeros, as EnCase does, and tells Options.Warn.
+	BadChunksZero
+)
+
+// Options may be left zero.
+type Options struct {
+	// Warn is told what is worth knowing and does not stop the reading, such as a table that is read from its copy;
+	// nil drops it. With BadChunksZero it is also called while reading, from any goroutine.
+	Warn func(error)
+	// OpenSegment opens a segment file by its number, from 2; SegmentName gives its name. fs.ErrNotExist says that there
+	// is none. nil is no further segment.
+	OpenSegment func(number int) (layer.Source, error)
+	BadChunks   BadChunks
+}
+
+const (
+	maxChunkSize = 64 << 20
+	maxChunks    = 1 << 32
+	cacheBytes   = 32 << 20 // unpacked chunks kept in memory
+)
+
+// Disk is the disk that was acquired, a layer.Mapper: a chunk that is stored as it is is an extent of its segment file,
+// given after its checksum was verified once; packed ones are extents of a Source that unpacks them.
+type Disk struct {
+	size      int64
+	chunkSize int64
+	tables    []table // in the order of their chunks
+	info      Info
+	stored    Hashes
+	zeroBad   bool
+	warn      func(error)
+
+	unpacked *unpacked
+	pages    []atomic.Pointer[page]  // by number modulo length
+	units    []atomic.Pointer[unit]  // sets of cacheWays, by chunk modulo their number
+	clock    atomic.Uint64           // when a unit was last used
+	verified []atomic.Pointer[marks] // chunks that are stored as they are and passed their checksum
+	zeros    atomic.Pointer[[]byte]  // how this image packs a chunk of zeros
+	ahead    readAhead
+	told     damageLog
+
+	inflaters sync.Pool
+}
+
+// Open reads the first segment file in src and asks for the others. Segments that are missing or cut leave a disk whose
+// lost ranges are errors; Warn is told. A src without the magic is a layer.ErrFormat, a later segment an error.
+func Open(src layer.Source, opts Options) (*Disk, error) {
+	warn := opts.Warn
+	if warn == nil {
+		warn = func(error) {}
+	}
+	h, err := readFileHeader(src)
+	if err != nil {
+		return nil, err
+	}
+	if h.number != 1 {
+		return nil, fmt.Errorf("is segment %d of an image, want its first", h.number)
+	}
+	l := &loader{first: h, warn: warn}
+	if err := l.segments(src, opts.OpenSegment); err != nil {
+		return nil, err
+	}
+	d := &Disk{zeroBad: opts.BadChunks == BadChunksZero, warn: warn}
+	if err := l.finish(d); err != nil {
+		return nil, err
+	}
+	d.unpacked = &unpacked{d}
+	d.prepare()
+	return d, nil
+}
+
+// prepare makes the caches for what is there.
+func (d *Disk) prepare() {
+	var chunks, pages int64
+	for i := range d.tables {
+		t := &d.tables[i]
+		t.page = pages
+		pages += (t.count + t.perPage() - 1) / t.perPage()
+		chunks = t.first + t.count
+	}
+	d.pages = make([]atomic.Pointer[page], max(1, min(pages, pageCacheBytes/pageBytes)))
+	sets := max(1, min(cacheBytes/d.chunkSize, chunks)/cacheWays)
+	d.units = make([]atomic.Pointer[unit], sets*cacheWays)
+	d.verified = make([]atomic.Pointer[marks], (chunks+marksChunks-1)/marksChunks)
+	d.ahead.init(min(sets, aheadBytes/d.chunkSize)) // a quarter of the cache at most
+}
+
+// Size is the size of the disk, in bytes.
+func (d *Disk) Size() int64 { return d.size }
+
+// Info tells what the image says of itself.
+func (d *Disk) Info() Info { return d.info }
+
+// Stored gives the hashes of the disk's content that the image keeps.
+func (d *Disk) Stored() Hashes { return d.stored }
+
+// ReadAt implements io.ReaderAt.
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+
+// Extents implements layer.Mapper. To keep its promise that data was verified it reads the chunks that are stored as
+// they are, each once.
+func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
+		for end := off + layer.Clip(d.size, off, n); off < end; {
+			e, err := d.At(off, end-off)
+			if !yield(e, err) {
+				return
+			}
+			off += e.Len
+		}
+	})
+}
+
+// At implements layer.Locator.
+func (d *Disk) At(off, n int64) (layer.Extent, error) {
+	c := off / d.chunkSize
+	in := off - c*d.chunkSize
+	k := min(n, d.chunkLen(c)-in)
+	s, err := d.slot(c)
+	switch {
+	case err != nil:
+		if gap := d.nextTable(c)*d.chunkSize - off; s.lost && gap > k {
+			k = min(n, gap)
+		}
+		return layer.Extent{Off: off, Len: k}, err
+	case s.kind == kindPlain:
+		if d.follow(c, c); d.isVerified(c) {
+			break
+		}
+		if _, err := d.load(c, s); err != nil {
+			if !d.forgiven(c, err) {
+				return layer.Extent{Off: off, Len: k}, err
+			}
+			return layer.Extent{Off: off, Len: k, Kind: layer.Zero}, nil
+		}
+	case s.kind == kindPattern && s.off == 0:
+		return layer.Extent{Off: off, Len: k, Kind: layer.Zero}, nil
+	default:
+		for k < n && d.isPacked(c+1) {
+			c++
+			k = min(n, k+d.chunkLen(c))
+		}
+		return layer.Extent{Off: off, Len: k, Base: d.unpacked, BaseOff: off}, nil
+	}
+	return layer.Extent{Off: off, Len: k, Base: s.src, BaseOff: s.off + in}, nil
+}
+
+// chunkLen is how many bytes of the disk a chunk holds: the last may be shorter.
+func (d *Disk) chunkLen(c int64) int64 { return min(d.chunkSize, d.size-c*d.chunkSize) }
+
+// forgiven reports whether an error of a chunk's data is to be read as zeros, and tells that it is.
+func (d *Disk) forgiven(c int64, err error) bool {
+	if !d.zeroBad || !errors.Is(err, layer.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if err := d.told.add(c, err); err != nil {
+		d.warn(err)
+	}
+	return true
+}
+
+// damageLog remembers which chunks were told of.
+type damageLog struct {
+	mu     sync.Mutex
+	chunks map[int64]bool
+}
+
+const maxTold = 1000
+
+// add returns what to tell of a chunk: nothing when it was told before, or when enough were.
+func (l *damageLog) add(c int64, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.chunks[c] || len(l.chunks) > maxTold {
+		return nil
+	}
+	if l.chunks == nil {
+		l.chunks = make(map[int64]bool)
+	}
+	l.chunks[c] = true
+	if len(l.chunks) > maxTold {
+		return fmt.Errorf("more than %d damaged chunks are read as zeros: the others are not told", maxTold)
+	}
+	return fmt.Errorf("read as zeros: %w", err)
+}

@@ -1,0 +1,341 @@
+package ewf_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"snapmount/imagefmt/ewf"
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+)
+
+const kib = 1 << 10
+
+// mixed is n bytes in which zeros, text and random bytes alternate in pieces of odd lengths.
+func mixed(n int, seed uint64) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	b := make([]byte, n)
+	for at := 0; at < n; {
+		piece := b[at:min(n, at+1000+r.IntN(200_000))]
+		switch r.IntN(3) {
+		case 0:
+			for i := range piece {
+				piece[i] = byte(r.Uint32())
+			}
+		case 1:
+			for i := range piece {
+				piece[i] = "the quick brown fox "[i%20]
+			}
+		}
+		at += len(piece)
+	}
+	return b
+}
+
+// open opens the image whose first segment is at path, with those beside it. Warnings are errors unless warn is given.
+func open(t testing.TB, path string, warn func(error)) *ewf.Disk {
+	t.Helper()
+	if warn == nil {
+		warn = func(err error) { t.Errorf("%s: warning: %v", filepath.Base(path), err) }
+	}
+	d, err := ewf.Open(layertest.Open(t, path), ewf.Options{Warn: warn, OpenSegment: func(n int) (layer.Source, error) {
+		name, ok := ewf.SegmentName(path, n)
+		if _, err := os.Stat(name); !ok || err != nil {
+			return nil, fs.ErrNotExist
+		}
+		return layertest.Open(t, name), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func write(t testing.TB, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// acquire packs a raw file with ewfacquire and returns the path of the first segment.
+func acquire(t testing.TB, raw string, args ...string) string {
+	t.Helper()
+	target := raw + ".image"
+	layertest.Run(t, layertest.Peer(t, "ewfacquire"), append(append([]string{"-q", "-u", "-t", target}, args...), raw)...)
+	found, err := filepath.Glob(target + ".[eEs]01")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("ewfacquire made %q, %v", found, err)
+	}
+	return found[0]
+}
+
+// exported is the disk, or a part of it, as ewfexport sees it.
+func exported(t testing.TB, path string, args ...string) []byte {
+	t.Helper()
+	target := filepath.Join(t.TempDir(), "exported")
+	layertest.Run(t, layertest.Peer(t, "ewfexport"), append(append([]string{"-q", "-u", "-f", "raw", "-t", target}, args...), path)...)
+	b, err := os.ReadFile(target + ".raw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// same compares all bytes, and as many times reads at random from one goroutine, and then from eight together.
+func same(t testing.TB, d *ewf.Disk, want []byte, reads int) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if d.Size() != int64(len(want)) {
+		t.Fatalf("size %d, want %d", d.Size(), len(want))
+	}
+	if err := layer.ReadFull(d, got, 0); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("the whole disk: %v, or other bytes", err)
+	}
+	random := func(seed uint64, count int) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		p := make([]byte, 64*kib)
+		for range count {
+			off := r.IntN(len(want))
+			n := min(1+r.IntN(len(p)), len(want)-off)
+			if err := layer.ReadFull(d, p[:n], int64(off)); err != nil || !bytes.Equal(p[:n], want[off:off+n]) {
+				t.Errorf("%d bytes at %d: %v, or other bytes", n, off, err)
+				return
+			}
+		}
+	}
+	random(0, reads)
+	var wg sync.WaitGroup
+	for g := range uint64(8) {
+		wg.Go(func() { random(g+1, reads/8) })
+	}
+	wg.Wait()
+}
+
+func TestAcquired(t *testing.T) {
+	layertest.Peer(t, "ewfacquire")
+	content := mixed(1200*kib+7*512, 1)
+	for _, format := range []string{"ewf", "smart", "ftk", "encase2", "encase3", "encase4", "encase5", "encase6", "encase7", "linen5", "linen6", "linen7", "ewfx"} {
+		levels := []string{"none", "best"}
+		if format == "smart" || format == "encase6" {
+			levels = []string{"none", "empty-block", "fast", "best"}
+		}
+		for _, level := range levels {
+			t.Run(format+","+level, func(t *testing.T) {
+				t.Parallel()
+				d := open(t, acquire(t, write(t, content), "-f", format, "-c", level, "-S", "1MiB", "-d", "sha1"), nil)
+				same(t, d, content, 16)
+				r, err := d.Verify(context.Background(), nil)
+				if err != nil || !r.Intact() || r.Stored.MD5 == "" {
+					t.Errorf("%+v, %v", r, err)
+				}
+				if wantSHA1 := format[len(format)-1] >= '6' && format[len(format)-1] <= '7'; wantSHA1 != (r.Stored.SHA1 != "") {
+					t.Errorf("SHA-1 %q", r.Stored.SHA1)
+				}
+			})
+		}
+	}
+}
+
+func TestContract(t *testing.T) {
+	content := mixed(1100*kib+512, 2)
+	for _, args := range [][]string{{"-f", "encase6", "-c", "none"}, {"-f", "smart", "-c", "fast", "-b", "16"}} {
+		layertest.Contract(t, open(t, acquire(t, write(t, content), args...), nil), content)
+	}
+	content = content[:60*kib+512] // enough to be read byte by byte as well
+	layertest.Contract(t, openBytes(t, disk1{content, 3, 10, 2}.build(), ewf.Options{}), content)
+}
+
+// TestGeometry has chunks of all sizes, and disks that end within one.
+func TestGeometry(t *testing.T) {
+	for _, args := range [][]string{{"-b", "16"}, {"-b", "1024"}, {"-b", "32768"}, {"-b", "128", "-P", "4096"}, {"-b", "64", "-g", "64", "-m", "removable", "-M", "logical"}} {
+		for _, level := range []string{"none", "fast"} {
+			content := mixed(1700*kib, 3)
+			d := open(t, acquire(t, write(t, content), append(args, "-f", "encase7", "-c", level)...), nil)
+			same(t, d, content, 16)
+		}
+	}
+}
+
+// TestRandomReads reads 2,000 times alone and 2,000 times from eight goroutines.
+func TestRandomReads(t *testing.T) {
+	content := mixed(3000*kib, 9)
+	for _, level := range []string{"none", "fast"} {
+		same(t, open(t, acquire(t, write(t, content), "-c", level), nil), content, 2000)
+	}
+}
+
+func TestStream(t *testing.T) {
+	content := mixed(2500*kib+512, 4)
+	for _, format := range []string{"ftk", "encase5", "encase7"} {
+		target := filepath.Join(t.TempDir(), "image")
+		cmd := exec.Command(layertest.Peer(t, "ewfacquirestream"), "-q", "-f", format, "-S", "1MiB", "-c", "fast", "-t", target)
+		cmd.Stdin = bytes.NewReader(content)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		same(t, open(t, target+".E01", nil), content, 16)
+	}
+}
+
+func TestRealImages(t *testing.T) {
+	for name, segments := range map[string]int{"ext2.E01": 1, "ext2.split.E01": 2} {
+		path := layertest.Shared(t, "data", "formats", name)
+		d := open(t, path, nil)
+		same(t, d, exported(t, path), 100)
+		i := d.Info()
+		if i.Segments != segments || i.Case != "case" || i.Examiner != "examiner" || i.Evidence != "evidence" || i.Description != "description" ||
+			i.Notes != "notes" || i.Sectors != 8192 || i.ChunkSize != 32768 || i.Media != "fixed" || i.Physical || i.System != "Linux" ||
+			i.Software != "20140812" || !strings.HasPrefix(i.Acquired, "2021-07-22T15:33:") || i.Acquired != i.Clock {
+			t.Errorf("%s: %+v", name, i)
+		}
+		var done int64
+		r, err := d.Verify(context.Background(), func(n int64) { done = n })
+		if err != nil || !r.Intact() || r.Stored.MD5 != "196066add11fb71c4c49cf1bb50d6d24" || done != d.Size() {
+			t.Errorf("%s: %+v, %v, %d bytes", name, r, err, done)
+		}
+	}
+}
+
+// TestInfo compares with what was given to ewfacquire, also where only the old header has it.
+func TestInfo(t *testing.T) {
+	for _, format := range []string{"smart", "ftk", "encase4", "encase6", "linen7"} {
+		d := open(t, acquire(t, write(t, mixed(64*kib, 5)), "-f", format, "-c", "best", "-A", "windows-1252", "-C", "c 1", "-D", "dé", "-e", "Ann", "-E", "e2", "-N", "n", "-m", "removable"), nil)
+		i := d.Info()
+		if i.Case != "c 1" || i.Description != "dé" || i.Examiner != "Ann" || i.Evidence != "e2" || i.Notes != "n" || len(i.Acquired) < 19 || i.SectorSize != 512 {
+			t.Errorf("%s: %+v", format, i)
+		}
+		if format != "smart" && (i.Media != "removable" || !i.Physical) {
+			t.Errorf("%s: %+v", format, i)
+		}
+	}
+}
+
+// TestVerifyFinds flips a bit in the data of one chunk.
+func TestVerifyFinds(t *testing.T) {
+	content := mixed(1000*kib, 6)
+	for _, level := range []string{"none", "best"} {
+		path := acquire(t, write(t, content), "-c", level)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/2] ^= 4
+		for _, policy := range []ewf.BadChunks{ewf.BadChunksError, ewf.BadChunksZero} {
+			var warned []error
+			d := openBytes(t, [][]byte{b}, ewf.Options{BadChunks: policy, Warn: func(err error) { warned = append(warned, err) }})
+			r, err := d.Verify(context.Background(), nil)
+			if err != nil || r.Intact() || len(r.Bad) != 1 || r.Bad[0].Len != 32768 || r.Computed.MD5 == r.Stored.MD5 || !errors.Is(r.Bad[0].Err, layer.ErrCorrupt) {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			want, bad := bytes.Clone(content), r.Bad[0]
+			clear(want[bad.Off:][:bad.Len])
+			if policy == ewf.BadChunksZero {
+				same(t, d, want, 16)
+				if len(warned) != 1 || !strings.Contains(warned[0].Error(), "read as zeros: segment 1: chunk ") {
+					t.Errorf("warned %v", warned)
+				}
+				continue
+			}
+			p := make([]byte, 512)
+			for off := int64(0); off < d.Size(); off += 512 {
+				_, err := d.ReadAt(p, off)
+				if in := off >= bad.Off && off < bad.Off+bad.Len; in != (err != nil) || in != errors.Is(err, layer.ErrCorrupt) {
+					t.Fatalf("at %d: %v", off, err)
+				} else if !in && !bytes.Equal(p, want[off:off+512]) {
+					t.Fatalf("at %d: other bytes", off)
+				}
+			}
+		}
+	}
+}
+
+func TestVerifyStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := openBytes(t, disk1{mixed(1500*kib, 7), 64, 100, 0}.build(), ewf.Options{})
+	if _, err := d.Verify(ctx, func(int64) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestSequential reads a disk with several readers in sequence at once, which the read-ahead has to tell apart.
+func TestSequential(t *testing.T) {
+	content := mixed(6000*kib, 8)
+	d := open(t, acquire(t, write(t, content), "-c", "fast"), nil)
+	var wg sync.WaitGroup
+	for g := range 12 {
+		wg.Go(func() {
+			p := make([]byte, 20_000+g)
+			for off := g * 300_000; off < len(content); off += len(p) {
+				n := min(len(p), len(content)-off)
+				if err := layer.ReadFull(d, p[:n], int64(off)); err != nil || !bytes.Equal(p[:n], content[off:off+n]) {
+					t.Errorf("at %d: %v, or other bytes", off, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestSegmentName(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		number int
+		want   string
+	}{
+		{"a.E01", 1, "a.E01"}, {"a.E01", 2, "a.E02"}, {"a.E01", 99, "a.E99"}, {"a.E01", 100, "a.EAA"}, {"a.E01", 126, "a.EBA"},
+		{"a.E01", 775, "a.EZZ"}, {"a.E01", 776, "a.FAA"}, {"a.E01", 99 + 22*676, "a.ZZZ"}, {"a.E01", 100 + 22*676, ""},
+		{"a.b.e01", 100, "a.b.eaa"}, {"a.s01", 3, "a.s03"}, {"a.s01", 101, "a.sab"}, {"a.S01", 776, "a.TAA"},
+		{"a.Ex01", 2, "a.Ex02"}, {"a.Ex01", 100, "a.ExAA"}, {"a.Ex01", 776, "a.EyAA"}, {"a.Ex01", 99 + 3*676, "a.EzZZ"}, {"a.Ex01", 100 + 3*676, ""},
+		{"a.E02", 1, "a.E01"}, {"a.EAC", 1, "a.E01"}, {"a.FAC", 3, "a.E03"}, {"a.eab", 1, "a.e01"}, {"a.EyAA", 1, "a.Ex01"}, {"a.ex07", 100, "a.exaa"},
+		{"E01", 2, ""}, {"a.001", 2, ""}, {"a.dat", 2, ""}, {"a.E1", 2, ""}, {"a", 2, ""}, {"a.E01", 0, ""}, {"a.Fx01", 2, ""}, {"a.E0A", 2, ""}, {"a.é1", 2, ""},
+	} {
+		got, ok := ewf.SegmentName(c.name, c.number)
+		if got != c.want || ok != (c.want != "") {
+			t.Errorf("segment %d beside %s: %q, %v, want %q", c.number, c.name, got, ok, c.want)
+		}
+	}
+}
+
+// BenchmarkRead reads 256 MiB, a third of which is text, zeros and random.
+func BenchmarkRead(b *testing.B) {
+	content := mixed(256<<20, 10)
+	for _, level := range []string{"none", "fast"} {
+		path := acquire(b, write(b, content), "-c", level)
+		for _, random := range []bool{false, true} {
+			name := map[bool]string{false: "sequential", true: "random"}[random]
+			b.Run(level+","+name, func(b *testing.B) {
+				r := rand.New(rand.NewPCG(1, 1))
+				p := make([]byte, 64*kib)
+				b.SetBytes(int64(len(p)))
+				d := open(b, path, nil)
+				at := int64(0)
+				for b.Loop() {
+					if at += int64(len(p)); random {
+						at = r.Int64N(d.Size()>>16) << 16
+					} else if at >= d.Size() {
+						at = 0
+						b.StopTimer()
+						d = open(b, path, nil) // what was verified is forgotten
+						b.StartTimer()
+					}
+					if err := layer.ReadFull(d, p, at); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
