@@ -25,6 +25,7 @@ type openFlags struct {
 	size      byteSize
 	force     bool
 	layer     string
+	badChunks string
 	warn      func(string) // told warnings as they come, or nil
 	progress  func(what string, done, total int)
 }
@@ -39,6 +40,7 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.Var(&o.size, "size", "how long it is; without, it goes to the end")
 	f.StringVar(&o.layer, "layer", "", "an earlier state of the first image, as info numbers and names them: a file below it, or an internal snapshot")
 	f.StringVar(&o.layer, "image-snapshot", "", "the same, for internal snapshots")
+	f.StringVar(&o.badChunks, "bad-chunks", "error", "damaged chunks of E01 images: error, or zero")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	o.cache = ntfs.DefaultCache
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
@@ -59,6 +61,10 @@ func (o *openFlags) open(images []string) (*tree.Set, error) {
 	if o.encrypted != "error" && o.encrypted != "raw" {
 		return nil, usageError{fmt.Errorf("--encrypted %q: want error or raw", o.encrypted)}
 	}
+	if o.badChunks != "error" && o.badChunks != "zero" {
+		return nil, usageError{fmt.Errorf("--bad-chunks %q: want error or zero", o.badChunks)}
+	}
+	opts.ZeroBad = o.badChunks == "zero"
 	opts.Warn = o.warn
 	opts.Progress = func(what string, done, total int) { o.progress(what, done, total) } // it changes when a mount answers
 	s, err := tree.Open(append(images, o.with...), opts)

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"path/filepath"
 
-	"snapmount/imagefmt/ewf"
 	"snapmount/imagefmt/layer"
 )
 
@@ -21,9 +20,8 @@ type Options struct {
 	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
 	Force bool
 	// Layer is the state to show, as Image.Layers numbers or names it; "" is the image's own.
-	Layer string
-	// BadChunks is what to do about damaged chunks of EWF images.
-	BadChunks ewf.BadChunks
+	Layer   string
+	ZeroBad bool // damaged chunks of EWF images read as zeros
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -44,7 +42,7 @@ func Open(path string, opts Options) (*Image, error) {
 
 // OpenIn is Open for the file of that name in folder.
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
-	img := &Image{files: opener{folder: folder, warn: opts.Warn, badChunks: opts.BadChunks}}
+	img := &Image{files: opener{folder: folder, warn: opts.Warn, zeroBad: opts.ZeroBad}}
 	var err error
 	at := place{folder: folder, name: name}
 	img.disk, img.format, err = img.files.disk(at)

@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 
-	"snapmount/imagefmt/ewf"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
 )
@@ -18,8 +17,9 @@ type opener struct {
 	opened []openedFile
 	layers []Layer
 
-	badChunks ewf.BadChunks
-	snapshot  string // the internal snapshot of the image itself to show, "" for none
+	zeroBad  bool   // as Options says
+	tries    int    // of opening a file
+	snapshot string // the internal snapshot of the image itself to show, "" for none
 }
 
 type openedFile struct {
@@ -103,6 +103,9 @@ func (o *opener) joined(at place) (src layer.Source, split bool, err error) {
 
 // file opens a file that is not open already. Errors do not name it.
 func (o *opener) file(name string) (layer.Source, error) {
+	if o.tries++; o.tries > maxTries {
+		return nil, fmt.Errorf("more than %d files were tried: %w", maxTries, layer.ErrUnsupported)
+	}
 	f, err := o.folder.Open(name)
 	if err != nil {
 		return nil, err

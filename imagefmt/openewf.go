@@ -21,7 +21,11 @@ func openEWF(o *opener, src layer.Source, at place) (layer.Source, error) {
 			return nil, err
 		}
 	}
-	return ewf.Open(src, ewf.Options{Warn: o.warnAt(at), BadChunks: o.badChunks, OpenSegment: func(n int) (layer.Source, error) {
+	policy := ewf.BadChunksError
+	if o.zeroBad {
+		policy = ewf.BadChunksZero
+	}
+	return ewf.Open(src, ewf.Options{Warn: o.warnAt(at), BadChunks: policy, OpenSegment: func(n int) (layer.Source, error) {
 		next, ok := ewf.SegmentName(name, n)
 		if !ok {
 			return nil, fmt.Errorf("what follows the name %s: %w", name, fs.ErrNotExist)

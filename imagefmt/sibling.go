@@ -15,6 +15,10 @@ import (
 // maxDepth is how many files may stand on each other.
 const maxDepth = 32
 
+// maxTries is how often a file may be opened for one image. Each of those that stand on each other can name several for
+// the next one.
+const maxTries = 20_000 // more than the segments of an EWF image
+
 // place is a file of an image, by its name in the image's folder, and how many are above it.
 type place struct {
 	folder Folder

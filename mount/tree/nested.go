@@ -75,7 +75,7 @@ func (d folder) List(dir string) ([]string, error) {
 // open opens the image at a path: a file of this machine or, where there is none of that name, a LOCATION of a file in
 // another image.
 func (s *Set) open(name string) (*imagefmt.Image, error) {
-	opts := imagefmt.Options{Warn: func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) }, Force: s.opts.Force}
+	opts := s.imageOptions(name)
 	if len(s.Images) == 0 {
 		opts.Offset, opts.Size, opts.Layer = s.opts.Offset, s.opts.Size, s.opts.Layer
 	}
@@ -119,6 +119,15 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 	return t.openImage(name, t.Path, opts)
 }
 
+// imageOptions are those for every image.
+func (s *Set) imageOptions(name string) imagefmt.Options {
+	return imagefmt.Options{
+		Warn:    func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) },
+		Force:   s.opts.Force,
+		ZeroBad: s.opts.ZeroBad,
+	}
+}
+
 // within is what holds for images around or inside those of s, too.
 func (s *Set) within() Options {
 	opts := s.opts
@@ -151,7 +160,9 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 	inner := &Set{opts: s.within(), cache: s.cache, outer: []*Set{s}}
 	shown := fmt.Sprintf("%s:%s@%s:/%s", t.Point.Volume.Image.Path, t.Point.Volume.Name, t.Point.Name, strings.TrimLeft(name, "/"))
 	layer, rest := cutLayer(rest)
-	disk, err := t.openImage(shown, name, imagefmt.Options{Layer: layer, Warn: func(err error) { inner.warn(fmt.Errorf("%s: %w", shown, err)) }})
+	opts := inner.imageOptions(shown)
+	opts.Layer = layer
+	disk, err := t.openImage(shown, name, opts)
 	if err != nil {
 		return s, t, err
 	}
