@@ -79,7 +79,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"info", noNTFS}, exitFormat, "no NTFS"},
 		{[]string{noNTFS, filepath.Join(dir, "mnt")}, exitFormat, "no NTFS"},
 		{[]string{"info", dir}, exitFormat, "directory"},
-		{[]string{"info", file("x.vhdx", "vhdxfile"+strings.Repeat("\x00", 1<<16))}, exitUnsupported, "VHDX"},
+		{[]string{"info", file("x.qed", "QED\x00"+strings.Repeat("\x00", 1<<16))}, exitUnsupported, "QED"},
 		{[]string{"ls", d}, exitError, "p1-Documents, p2-Archive"},
 		{[]string{"ls", d + ":p1@vss9"}, exitNoPoint, "there are: current, 2026-03-02T180000Z"},
 		{[]string{"ls", d + ":p1@yesterday"}, exitError, "want current, latest"},

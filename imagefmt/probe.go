@@ -24,7 +24,7 @@ type format struct {
 func formats() []format {
 	return []format{
 		{"qcow2", begins("QFI\xfb"), openQcow2},
-		{"VHDX", begins("vhdxfile"), nil},
+		{"vhdx", begins("vhdxfile"), openVHDX},
 		{"VMDK", begins("KDMV", "COWD", "# Disk DescriptorFile", "# Disk Descriptor File"), nil},
 		{"VDI", at(0x40, "\x7f\x10\xda\xbe", "\xbe\xda\x10\x7f"), nil},
 		{"ewf", begins("EVF\x09\x0d\x0a\xff\x00", "EVF2\x0d\x0a\x81\x00"), openEWF},
