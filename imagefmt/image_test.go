@@ -154,8 +154,8 @@ func TestRefused(t *testing.T) {
 		text string
 	}{
 		{"missing", fs.ErrNotExist, ""}, {"folder", nil, "is a directory"}, {"empty", layer.ErrFormat, "is empty"}, {"fifo", nil, "is a pipe"},
-		{"a.vhdx", layer.ErrCorrupt, "vhdx: header"}, {"a.vmdk", layer.ErrUnsupported, "VMDK"}, {"b.vmdk", layer.ErrUnsupported, "VMDK"},
-		{"c.vmdk", layer.ErrUnsupported, "VMDK"}, {"a.vdi", layer.ErrUnsupported, "VDI"}, {"a.E01", layer.ErrCorrupt, "ewf: file header"},
+		{"a.vhdx", layer.ErrCorrupt, "vhdx: header"}, {"a.vmdk", layer.ErrUnsupported, "vmdk: sparse extent"}, {"b.vmdk", layer.ErrUnsupported, "vmdk: COWD"},
+		{"c.vmdk", layer.ErrCorrupt, "vmdk: descriptor at 0x0: 0 extents"}, {"a.vdi", layer.ErrUnsupported, "vdi: version 0.0, want 1.1"}, {"a.E01", layer.ErrCorrupt, "ewf: file header"},
 		{"a.Ex01", layer.ErrUnsupported, "ewf: version 0"}, {"a.ad", layer.ErrUnsupported, "AD-encrypted"}, {"a.L01", layer.ErrUnsupported, "L01"}, {"a.aff4", layer.ErrUnsupported, "AFF4"},
 		{"a.hdd", layer.ErrUnsupported, "Parallels"}, {"b.hdd", layer.ErrUnsupported, "Parallels"}, {"a.dmg", layer.ErrUnsupported, "DMG"},
 		{"a.gz", layer.ErrUnsupported, "gzip"}, {"a.zst", layer.ErrUnsupported, "zstd"}, {"a.xz", layer.ErrUnsupported, "xz"},

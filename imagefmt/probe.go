@@ -25,8 +25,8 @@ func formats() []format {
 	return []format{
 		{"qcow2", begins("QFI\xfb"), openQcow2},
 		{"vhdx", begins("vhdxfile"), openVHDX},
-		{"VMDK", begins("KDMV", "COWD", "# Disk DescriptorFile", "# Disk Descriptor File"), nil},
-		{"VDI", at(0x40, "\x7f\x10\xda\xbe", "\xbe\xda\x10\x7f"), nil},
+		{"vmdk", begins("KDMV", "COWD", "# Disk DescriptorFile", "# Disk Descriptor File", "\xbe\xba\xfe\xca\x00\x00\x00\x00"), openVMDK},
+		{"vdi", at(0x40, "\x7f\x10\xda\xbe", "\xbe\xda\x10\x7f"), openVDI},
 		{"ewf", begins("EVF\x09\x0d\x0a\xff\x00", "EVF2\x0d\x0a\x81\x00"), openEWF},
 		{"EWF logical evidence (L01)", begins("LVF\x09\x0d\x0a\xff\x00", "LEF2\x0d\x0a\x81\x00"), nil},
 		{"AD-encrypted image", begins("ADCRYPT\x00"), nil},
@@ -88,7 +88,10 @@ func probe(src layer.Source) (format, error) {
 	return format{}, layer.ErrFormat // not reached: raw takes everything
 }
 
-func openRaw(_ *opener, src layer.Source, _ place) (layer.Source, error) { return src, nil }
+func openRaw(o *opener, src layer.Source, at place) (layer.Source, error) {
+	o.warnFlat(at)
+	return src, nil
+}
 
 func openQcow2(o *opener, src layer.Source, at place) (layer.Source, error) {
 	opts := qcow2.Options{

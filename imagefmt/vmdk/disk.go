@@ -1,0 +1,159 @@
+// Package vmdk reads the virtual disks of VMware: a descriptor, inside a sparse extent or in a file of its own, and the
+// extents that it names, which are flat, sparse (hosted, COWD and seSparse) or a compressed stream; and snapshots with
+// their parents. The format is VMware's Virtual Disk Format 5.0, and what QEMU adds to it for seSparse.
+package vmdk
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"snapmount/imagefmt/layer"
+)
+
+const (
+	tableCacheBytes = 16 << 20 // pieces of grain tables kept in memory
+	dataCacheBytes  = 16 << 20 // unpacked grains kept in memory
+	maxExtents      = 32 << 10 // 64 TiB in pieces of 2 GiB
+	maxMissing      = 64       // extents that may be missing
+)
+
+var (
+	// ErrExtent says that a file is an extent of a disk and not the disk: its descriptor is another file.
+	ErrExtent = errors.New("an extent without its descriptor")
+	// ErrOtherDisk says that a parent was written to after its child was made, or is another disk.
+	ErrOtherDisk = errors.New("not the parent as it was")
+)
+
+// Options may be left zero, which is enough for a disk in one file.
+type Options struct {
+	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
+	Warn func(error)
+	// OpenExtent opens a file that the descriptor names, each name once. It decides what names may reach. nil refuses.
+	OpenExtent func(name string) (layer.Source, error)
+	// OpenParent opens the disk that a snapshot stands on, by the path in the child, often one of another host. It
+	// decides what paths may reach. nil refuses.
+	OpenParent func(path string) (*Disk, error)
+}
+
+// Disk is the virtual disk, a layer.Mapper and layer.Locator: flat extents and grains are extents of the files, grains
+// that are not there of the parent, or zeros, and each compressed grain is a small Source of its own.
+type Disk struct {
+	size    int64
+	cid     uint32
+	parent  *Disk // nil for none
+	extents []extent
+}
+
+// Open opens the disk whose descriptor is src or is in src, with its extents and parents. An extent that is missing
+// among several is told to Warn, and its range is an error. An extent instead of a disk is an ErrExtent, and a src
+// without any magic is a layer.ErrFormat.
+func Open(src layer.Source, opts Options) (*Disk, error) {
+	if opts.Warn == nil {
+		opts.Warn = func(error) {}
+	}
+	text, at, self, err := readDescriptor(src)
+	if err != nil {
+		return nil, err
+	}
+	desc, err := parseDescriptor(text, at)
+	if err != nil {
+		return nil, err
+	}
+	if desc.encryption != "" {
+		return nil, fmt.Errorf("encrypted (%s): %w", desc.encryption, layer.ErrUnsupported)
+	}
+	d := &Disk{cid: desc.cid}
+	b := builder{disk: d, opts: opts, files: make(map[string]opened)}
+	if err := b.build(desc, at, self); err != nil {
+		return nil, err
+	}
+	if err := d.openParent(desc, at, opts); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// readDescriptor returns the descriptor, where it begins, and src if that is the first extent too.
+func readDescriptor(src layer.Source) (text string, at int64, self layer.Source, err error) {
+	head := make([]byte, layer.Clip(src.Size(), 0, sectorLen))
+	if err := layer.ReadFull(src, head, 0); err != nil {
+		return "", 0, nil, fmt.Errorf("header: %w", err)
+	}
+	n := src.Size()
+	switch begins := func(magic string) bool { return strings.HasPrefix(string(head), magic) }; {
+	case begins(descriptorMagic):
+	case begins(magicHosted) && len(head) == sectorLen:
+		h := decodeHosted(head)
+		if h.descriptor == 0 {
+			return "", 0, nil, fmt.Errorf("sparse extent: %w", ErrExtent)
+		}
+		if size := uint64(n); h.descriptor > size/sectorLen || h.descLen > size/sectorLen-h.descriptor {
+			return "", 0, nil, layer.Corrupt("sparse header", 28, "descriptor of 0x%x sectors at sector 0x%x, want it within the file of 0x%x bytes",
+				h.descLen, h.descriptor, size)
+		}
+		at, n = int64(h.descriptor)*sectorLen, int64(h.descLen)*sectorLen
+		if h.capacity > 0 { // else the file holds nothing but the descriptor
+			self = src
+		}
+	case begins(magicCOWD):
+		return "", 0, nil, fmt.Errorf("COWD extent: %w", ErrExtent)
+	case begins(magicSESparse):
+		return "", 0, nil, fmt.Errorf("seSparse extent: %w", ErrExtent)
+	case begins(magicHosted):
+		return "", 0, nil, layer.Corrupt("sparse header", 0, "0x%x bytes, want 0x%x", n, sectorLen)
+	default:
+		return "", 0, nil, fmt.Errorf("neither a descriptor nor a sparse extent: %w", layer.ErrFormat)
+	}
+	if n > maxDescriptor {
+		return "", 0, nil, fmt.Errorf("descriptor of 0x%x bytes, want 0x%x at most: %w", n, maxDescriptor, layer.ErrUnsupported)
+	}
+	b := make([]byte, n)
+	if err := layer.ReadFull(src, b, at); err != nil {
+		return "", 0, nil, fmt.Errorf("descriptor: %w", err)
+	}
+	if !strings.HasPrefix(string(b), descriptorMagic) {
+		return "", 0, nil, layer.Corrupt("descriptor", at, "begins with %q, want %q", b[:min(len(b), len(descriptorMagic))], descriptorMagic)
+	}
+	return string(b), at, self, nil
+}
+
+// openParent opens the disk that a snapshot stands on. Its content id must be the one that it had when the snapshot was
+// made: both VMware and QEMU refuse another, because the bytes would be wrong where the parent was written to since.
+func (d *Disk) openParent(desc descriptor, at int64, opts Options) error {
+	if desc.parentHint == "" {
+		if desc.parentCID != noParent {
+			return layer.Corrupt("descriptor", at, "parentCID=%08x without a parentFileNameHint", desc.parentCID)
+		}
+		return nil
+	}
+	if opts.OpenParent == nil {
+		return fmt.Errorf("parent %q: not opened: %w", desc.parentHint, layer.ErrUnsupported)
+	}
+	parent, err := opts.OpenParent(desc.parentHint)
+	if err == nil && parent.cid != desc.parentCID {
+		err = fmt.Errorf("%w: CID %08x, want %08x", ErrOtherDisk, parent.cid, desc.parentCID)
+	}
+	if err != nil {
+		return fmt.Errorf("parent %q: %w", desc.parentHint, err)
+	}
+	d.parent = parent
+	return nil
+}
+
+// newCaches makes caches for extents: as many slots as their tables and grains may fill.
+func newCaches(extents []*sparse) *caches {
+	var tables, grains int64
+	smallest := int64(maxPacked)
+	for _, s := range extents {
+		tables += 2*s.count()*s.perTable*s.entryLen()/pageLen + 4
+		if s.packed {
+			grains += s.capacity/s.grain + 1
+			smallest = min(smallest, s.grain)
+		}
+	}
+	c := &caches{pages: make([]atomic.Pointer[page], min(tables, tableCacheBytes/pageLen))}
+	c.units = make([]atomic.Pointer[unit], max(1, min(grains, dataCacheBytes/max(smallest, 4<<10))))
+	return c
+}

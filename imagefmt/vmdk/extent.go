@@ -1,0 +1,89 @@
+package vmdk
+
+import (
+	"iter"
+	"sort"
+
+	"snapmount/imagefmt/layer"
+)
+
+// extent is a range of the disk. With neither a file nor an error it is zeros.
+type extent struct {
+	start, end int64 // bytes, of the disk
+	grains     *sparse
+	flat       layer.Source
+	flatOff    int64 // bytes, in flat
+	err        error // why it cannot be read
+}
+
+// Size is the size of the virtual disk, in bytes.
+func (d *Disk) Size() int64 { return d.size }
+
+// CID is the content id, which changes when a disk is written to after it was closed.
+func (d *Disk) CID() uint32 { return d.cid }
+
+// ReadAt implements io.ReaderAt.
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+
+// Extents implements layer.Mapper.
+func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
+		for end := off + layer.Clip(d.size, off, n); off < end; {
+			e, err := d.At(off, end-off)
+			if !yield(e, err) {
+				return
+			}
+			off += e.Len
+		}
+	})
+}
+
+// At implements layer.Locator. Grains that follow each other in the file are one extent.
+func (d *Disk) At(off, n int64) (layer.Extent, error) {
+	x := &d.extents[sort.Search(len(d.extents), func(i int) bool { return d.extents[i].end > off })]
+	e := layer.Extent{Off: off, Len: min(n, x.end-off)}
+	switch {
+	case x.err != nil:
+		return e, x.err
+	case x.grains != nil:
+		return d.grain(x, e)
+	case x.flat == nil:
+		e.Kind = layer.Zero
+		return e, nil
+	}
+	e.Base, e.BaseOff = x.flat, x.flatOff+off-x.start
+	return e, nil
+}
+
+// grain is At for e, which lies within a sparse extent.
+func (d *Disk) grain(x *extent, e layer.Extent) (layer.Extent, error) {
+	s := x.grains
+	in := e.Off - x.start
+	at, n, err := s.locate(in, e.Len)
+	e.Len = n
+	switch {
+	case err != nil:
+		return e, err
+	case at.state == zero:
+		e.Kind = layer.Zero
+	case at.state == kept && s.packed:
+		start := in - in%s.grain
+		e.Base, e.BaseOff = packedGrain{s, at.off, start}, in-start
+	case at.state == kept:
+		e.Base, e.BaseOff = s.src, at.off
+	default:
+		return d.absent(e), nil
+	}
+	return e, nil
+}
+
+// absent is what the disk has where the file has nothing: the parent, and zeros past its end.
+func (d *Disk) absent(e layer.Extent) layer.Extent {
+	if d.parent != nil {
+		if n := layer.Clip(d.parent.size, e.Off, e.Len); n > 0 {
+			return layer.Extent{Off: e.Off, Len: n, Base: d.parent, BaseOff: e.Off}
+		}
+	}
+	e.Kind = layer.Zero
+	return e
+}
