@@ -95,7 +95,7 @@ func mountOptions(s *tree.Set, opts Options) (*fuse.MountOptions, error) {
 		AllowOther:               opts.AllowOther,
 		Options:                  systemOptions(runtime.GOOS, s.Images[0].Path),
 		DirectMount:              runtime.GOOS == "linux" && os.Geteuid() == 0,
-		MaxWrite:                 1 << 20,
+		MaxWrite:                 requestSize,
 		MaxBackground:            64,
 		IgnoreSecurityLabels:     true,
 		EnableSymlinkCaching:     true,
@@ -108,6 +108,10 @@ func mountOptions(s *tree.Set, opts Options) (*fuse.MountOptions, error) {
 	}
 	return o, err
 }
+
+// requestSize is how much the kernel asks for at once, in bytes: a pipe of 1 MiB, the most that there is, holds no request
+// of 1 MiB with its header, so that could not be spliced.
+const requestSize = 512 << 10
 
 const withoutFUSE = "info, ls, stat and cat work without FUSE"
 

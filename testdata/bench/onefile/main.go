@@ -86,7 +86,7 @@ func run(args []string) error {
 	s := &server{fuse.NewDefaultRawFileSystem(), name, f, uint64(info.Size())}
 	m, err := fuse.NewServer(s, dir, &fuse.MountOptions{
 		FsName: args[0], Name: "onefile", DirectMount: true, Options: []string{"ro", "nosuid", "nodev", "noexec"},
-		MaxWrite: 1 << 20, MaxBackground: 64,
+		MaxWrite: 512 << 10, MaxBackground: 64,
 		IgnoreSecurityLabels: true, EnableSymlinkCaching: true, ExplicitDataCacheControl: true,
 	})
 	if err != nil {
