@@ -25,6 +25,7 @@ type openFlags struct {
 	size      byteSize
 	force     bool
 	layer     string
+	snapshot  string
 	badChunks string
 	warn      func(string) // told warnings as they come, or nil
 	progress  func(what string, done, total int)
@@ -39,7 +40,7 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.Var(&o.offset, "offset", "where the disk or volume begins in the first image, in bytes or with K, M or G")
 	f.Var(&o.size, "size", "how long it is; without, it goes to the end")
 	f.StringVar(&o.layer, "layer", "", "an earlier state of the first image, as info numbers and names them: a file below it, or an internal snapshot")
-	f.StringVar(&o.layer, "image-snapshot", "", "the same, for internal snapshots")
+	f.StringVar(&o.snapshot, "image-snapshot", "", "an internal snapshot of the first image, by ID or name")
 	f.StringVar(&o.badChunks, "bad-chunks", "error", "damaged chunks of E01 images: error, or zero")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	o.cache = ntfs.DefaultCache
@@ -48,7 +49,7 @@ func (o *openFlags) add(c *cobra.Command) {
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
 	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
-		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer}
+		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot}
 	switch o.unknown {
 	case "error":
 	case "zero":

@@ -20,8 +20,10 @@ type Options struct {
 	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
 	Force bool
 	// Layer is the state to show, as Image.Layers numbers or names it; "" is the image's own.
-	Layer   string
-	ZeroBad bool // damaged chunks of EWF images read as zeros
+	Layer string
+	// Snapshot is the ID or name of the internal snapshot to show; it comes before Layer.
+	Snapshot string
+	ZeroBad  bool // damaged chunks of EWF images read as zeros
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -47,8 +49,8 @@ func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	at := place{folder: folder, name: name}
 	img.disk, img.format, err = img.files.disk(at)
 	img.layers = img.files.list()
-	if err == nil && opts.Layer != "" {
-		err = img.show(opts.Layer, at)
+	if err == nil {
+		err = img.show(opts, at)
 	}
 	if err == nil {
 		err = img.cut(opts.Offset, opts.Size)

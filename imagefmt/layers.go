@@ -59,6 +59,11 @@ func find(list []Layer, want string) (Layer, error) {
 	if n, err := strconv.Atoi(want); err == nil && n >= 0 && n < len(list) {
 		return list[n], nil
 	}
+	return named(list, want)
+}
+
+// named is find without numbers.
+func named(list []Layer, want string) (Layer, error) {
 	for _, same := range []func(Layer) bool{
 		func(l Layer) bool { return l.ID != "" && l.ID == want },
 		func(l Layer) bool { return l.Name == want },
@@ -75,9 +80,22 @@ func find(list []Layer, want string) (Layer, error) {
 	return Layer{}, fmt.Errorf("no layer %q (there are: %s): %w", want, strings.Join(names, ", "), fs.ErrNotExist)
 }
 
-// show makes a layer the disk of the image.
-func (i *Image) show(want string, at place) error {
-	l, err := find(i.layers, want)
+// internal returns the internal snapshots, whose IDs are numbers too.
+func internal(list []Layer) []Layer {
+	return slices.DeleteFunc(slices.Clone(list), func(l Layer) bool { return l.ID == "" })
+}
+
+// show makes the layer that the options name the disk of the image.
+func (i *Image) show(opts Options, at place) error {
+	l, err := Layer{}, error(nil)
+	switch {
+	case opts.Snapshot != "":
+		l, err = named(internal(i.layers), opts.Snapshot)
+	case opts.Layer != "":
+		l, err = find(i.layers, opts.Layer)
+	default:
+		return nil
+	}
 	if err != nil {
 		return err
 	}

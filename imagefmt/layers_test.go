@@ -62,6 +62,17 @@ func TestLayers(t *testing.T) {
 			img.Close()
 		}
 	}
+	for id, i := range map[string]int{"1": 2, "2": 3, "state 1": 3} { // "1" is a layer too
+		img, err := imagefmt.Open(top, imagefmt.Options{Snapshot: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		layertest.Contract(t, img, want[i].content)
+		img.Close()
+	}
+	if _, err := imagefmt.Open(top, imagefmt.Options{Snapshot: "base.vhd"}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file as a snapshot: %v", err)
+	}
 	if _, err := imagefmt.Open(top, imagefmt.Options{Layer: "no such"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a layer that is not there: %v", err)
 	}

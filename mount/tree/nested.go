@@ -77,7 +77,7 @@ func (d folder) List(dir string) ([]string, error) {
 func (s *Set) open(name string) (*imagefmt.Image, error) {
 	opts := s.imageOptions(name)
 	if len(s.Images) == 0 {
-		opts.Offset, opts.Size, opts.Layer = s.opts.Offset, s.opts.Size, s.opts.Layer
+		opts.Offset, opts.Size, opts.Layer, opts.Snapshot = s.opts.Offset, s.opts.Size, s.opts.Layer, s.opts.Snapshot
 	}
 	if exists(name) {
 		return imagefmt.Open(name, opts)
@@ -131,7 +131,7 @@ func (s *Set) imageOptions(name string) imagefmt.Options {
 // within is what holds for images around or inside those of s, too.
 func (s *Set) within() Options {
 	opts := s.opts
-	opts.DiffArea, opts.Offset, opts.Size, opts.Layer, opts.cache = nil, 0, 0, "", s.cache
+	opts.DiffArea, opts.Offset, opts.Size, opts.Layer, opts.Snapshot, opts.cache = nil, 0, 0, "", "", s.cache
 	return opts
 }
 

@@ -47,6 +47,7 @@ type Options struct {
 	Offset, Size int64
 	Force        bool   // read block devices that are mounted for writing
 	Layer        string // the state of the first image to show; see imagefmt.Options
+	Snapshot     string // its internal snapshot to show
 	ZeroBad      bool   // damaged chunks of EWF images read as zeros
 
 	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
