@@ -31,9 +31,11 @@ var arrows = map[string][]string{
 	"ntfs/ntfstest":            {"imagefmt/layer/layertest"},
 	"ntfs/usn":                 {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
+	"ntfs/compare":             {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/usn"},
+	"ntfs/timeline":            {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/security", "ntfs/usn"},
 	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},
 	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
-	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
+	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/compare", "ntfs/timeline"},
 	"cmd/snapmount":            {"cmd"},
 	"testdata/make":            {"diffstore/vsstest", "imagefmt", "imagefmt/layer", "imagefmt/partition", "imagefmt/raw", "imagefmt/wintype", "ntfs"},
 }

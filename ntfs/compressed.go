@@ -129,6 +129,8 @@ func (u unitSource) packed() (layer.Mapper, error) {
 	return layer.Section(u.s.raw, u.index*u.s.unit, min(u.s.unit, u.s.raw.size-u.index*u.s.unit))
 }
 
+func (u unitSource) method() int64 { return -u.s.unit }
+
 func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("read at negative offset %d", off)

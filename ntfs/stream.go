@@ -206,6 +206,7 @@ func (n *Node) Clusters() (layer.Mapper, error) {
 // packed is a leaf that unpacks what is kept elsewhere.
 type packed interface {
 	packed() (layer.Mapper, error)
+	method() int64 // how it is packed: with the same one, the same bytes unpack to the same
 }
 
 // Unkept yields the ranges of a stream whose content is not in the image: unknown to the layers below (the error wraps

@@ -171,6 +171,8 @@ func (c wofChunk) unpack(raw []byte) (*unpacked, error) {
 	return u, codec.XPRESS(u.b, raw)
 }
 
+func (c wofChunk) method() int64 { return int64(c.w.format) }
+
 func (c wofChunk) packed() (layer.Mapper, error) {
 	bounds, err := c.w.bounds(c.index, 1)
 	if err != nil {

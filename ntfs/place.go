@@ -1,0 +1,35 @@
+package ntfs
+
+import (
+	"iter"
+
+	"snapmount/imagefmt/layer"
+)
+
+// MFT is the content of $MFT: the file records, each of RecordSize bytes. Points in time whose $MFT lies in the same
+// place somewhere have the same records there.
+func (t *Tree) MFT() layer.Mapper { return t.mft }
+
+// Differ yields the ranges of two streams, as offset and length in bytes, whose equality the places where their bytes
+// lie do not prove, as layer.Differ does. Compressed content is the same when what it is unpacked from is.
+func Differ(a, b layer.Mapper) iter.Seq2[int64, int64] {
+	return layer.Differ(a, b, 0, min(a.Size(), b.Size()), samePacked)
+}
+
+// samePacked compares what two leaves unpack.
+func samePacked(x, y layer.Source) bool {
+	p, ok := x.(packed)
+	q, ok2 := y.(packed)
+	if !ok || !ok2 || x.Size() != y.Size() || p.method() != q.method() {
+		return false
+	}
+	m, err := p.packed()
+	o, err2 := q.packed()
+	if err != nil || err2 != nil || m.Size() != o.Size() {
+		return false
+	}
+	for range layer.Differ(m, o, 0, m.Size(), nil) {
+		return false
+	}
+	return true
+}
