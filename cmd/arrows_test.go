@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/compare":             {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/usn"},
 	"ntfs/timeline":            {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/security", "ntfs/usn"},
-	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs"},
+	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs", "ntfs/compare", "ntfs/timeline"},
 	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
 	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/compare", "ntfs/timeline"},
 	"cmd/snapmount":            {"cmd"},

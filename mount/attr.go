@@ -28,7 +28,7 @@ type attr struct {
 
 func (f *fileSystem) attr(n node) (attr, error) {
 	if n.item != nil {
-		return f.itemAttr(n.item), nil
+		return f.itemAttr(n), nil
 	}
 	x := n.file
 	t := x.Times
@@ -75,10 +75,15 @@ func (a attr) ofStream(n node) (attr, error) {
 	return a, cmp.Or(damage, error(syscall.ENOENT))
 }
 
-func (f *fileSystem) itemAttr(i *tree.Item) attr {
-	a := attr{ino: itemID(i), mode: itemMode(i), links: 1, mtime: i.Time, atime: i.Time, ctime: i.Time, btime: i.Time}
+func (f *fileSystem) itemAttr(n node) attr {
+	i := n.item
+	a := attr{ino: n.id, mode: n.mode(), links: 1, mtime: i.Time, atime: i.Time, ctime: i.Time, btime: i.Time}
+	if n.link != "" {
+		a.size = uint64(len(n.link))
+		return a
+	}
 	switch i.Kind {
-	case tree.ItemDir, tree.ItemPoint:
+	case tree.ItemDir, tree.ItemPoint, tree.ItemVirtual:
 		a.size, a.links = 4096, dirLinks
 	case tree.ItemLink:
 		a.size = uint64(len(i.Target))
@@ -96,7 +101,7 @@ func (f *fileSystem) itemAttr(i *tree.Item) attr {
 
 func itemMode(i *tree.Item) uint32 {
 	switch i.Kind {
-	case tree.ItemDir, tree.ItemPoint:
+	case tree.ItemDir, tree.ItemPoint, tree.ItemVirtual:
 		return syscall.S_IFDIR | 0o555
 	case tree.ItemLink:
 		return syscall.S_IFLNK | 0o777

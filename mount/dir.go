@@ -19,12 +19,12 @@ type listing struct {
 	point   *tree.Point
 	dir     *ntfs.Node
 	items   []*tree.Item
-	links   []link // of .snapshots
+	named   []named // of .snapshots, and of a virtual directory
 	entries []entry
 	err     error // what is missing from entries; told when all of them were given
 }
 
-type link struct {
+type named struct {
 	name string
 	node
 }
@@ -70,7 +70,7 @@ type entry struct {
 	kind ntfs.Kind
 }
 
-func (l *listing) len() int { return len(l.items) + len(l.links) + len(l.entries) }
+func (l *listing) len() int { return len(l.items) + len(l.named) + len(l.entries) }
 
 // OpenDir lets the kernel open directories by itself where it can, as Open does with files.
 func (f *fileSystem) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
@@ -104,9 +104,16 @@ func (f *fileSystem) list(n node) (*listing, error) {
 		l.items = n.item.Children
 		return l, nil
 	}
+	if n.item != nil && n.item.Kind == tree.ItemVirtual {
+		l.named, l.err = f.virtualEntries(n)
+		if len(l.named) == 0 {
+			return l, l.err
+		}
+		return l, nil
+	}
 	if n.part == partSnapshots {
 		for _, p := range f.others(n) {
-			l.links = append(l.links, link{f.layout.RootOf(p).Name, f.same(n, p)})
+			l.named = append(l.named, named{f.layout.RootOf(p).Name, f.same(n, p)})
 		}
 		return l, nil
 	}
@@ -139,10 +146,11 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 		item := l.items[i]
 		return fuse.DirEntry{Name: item.Name, Ino: itemID(item), Mode: itemMode(item) & syscall.S_IFMT, Off: off}
 	}
-	if i -= len(l.items); i < len(l.links) {
-		return fuse.DirEntry{Name: l.links[i].name, Ino: l.links[i].id, Mode: syscall.S_IFLNK, Off: off}
+	if i -= len(l.items); i < len(l.named) {
+		n := l.named[i]
+		return fuse.DirEntry{Name: n.name, Ino: n.id, Mode: n.mode() & syscall.S_IFMT, Off: off}
 	}
-	e := l.entries[i-len(l.links)]
+	e := l.entries[i-len(l.named)]
 	mode := uint32(syscall.S_IFREG)
 	switch e.kind {
 	case ntfs.KindDir:
@@ -214,10 +222,10 @@ func (l *listing) open(i int) (node, error) {
 		item := l.items[i]
 		return node{id: itemID(item), item: item, point: item.Point}, nil
 	}
-	if i -= len(l.items); i < len(l.links) {
-		return l.links[i].node, nil
+	if i -= len(l.items); i < len(l.named) {
+		return l.named[i].node, nil
 	}
-	e := l.entries[i-len(l.links)]
+	e := l.entries[i-len(l.named)]
 	n, err := l.dir.Tree().NodeIn(l.dir.Ref, e.name, e.ref)
 	if err != nil {
 		return node{}, err

@@ -96,6 +96,8 @@ func (f *fileSystem) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fus
 		return nil, status(err)
 	case n.item != nil && n.item.Kind == tree.ItemLink:
 		return []byte(n.item.Target), fuse.OK
+	case n.link != "":
+		return []byte(n.link), fuse.OK
 	case n.file == nil || n.part == partStream || n.part == partSnapshots:
 		return nil, fuse.EINVAL
 	case n.part == partSame:

@@ -27,6 +27,7 @@ const (
 	kindStream           // record = index in the table: a named stream
 	kindSnapshots        // an MFT record of a point, whose .snapshots it is
 	kindSame             // record = index in the table: a link in .snapshots
+	kindVirtual          // record = index in the table: a directory of several points, or a link there
 )
 
 func itemID(i *tree.Item) uint64 { return uint64(i.ID) + 1 }
@@ -39,7 +40,8 @@ func splitID(id uint64) (kind, point int, record uint64) {
 	return int(id >> kindShift), int(id >> recordBits & (1<<pointBits - 1)), id & (1<<recordBits - 1)
 }
 
-// node is what a node id stands for; exactly one of item and file is set.
+// node is what a node id stands for; exactly one of item and file is set. That of a virtual directory is the item that
+// the directory is below.
 type node struct {
 	id     uint64
 	item   *tree.Item
@@ -48,6 +50,9 @@ type node struct {
 	part   part
 	stream string      // name of a named stream of file
 	other  *tree.Point // where a link in .snapshots leads
+
+	virtual string // path of a virtual directory or link, below item
+	link    string // its text
 }
 
 // table numbers the nodes that were looked up and that no number describes.
@@ -60,8 +65,9 @@ type table struct {
 type tableKey struct {
 	kind, point int
 	ref         ntfs.Ref
-	stream      string
-	other       int
+	stream      string // of a virtual one, its path
+	link        string // its text
+	other       int    // of a virtual one, its item
 }
 
 func (t *table) id(k tableKey) uint64 {
@@ -103,7 +109,7 @@ func (f *fileSystem) node(id uint64) (node, error) {
 		n, err := f.fileNode(id, point, ntfs.Ref{Record: record})
 		n.part = partSnapshots
 		return n, err
-	case kindStream, kindSame:
+	case kindStream, kindSame, kindVirtual:
 		if k, ok := f.table.key(record); ok && k.kind == kind {
 			return f.tableNode(id, k)
 		}
@@ -112,6 +118,9 @@ func (f *fileSystem) node(id uint64) (node, error) {
 }
 
 func (f *fileSystem) tableNode(id uint64, k tableKey) (node, error) {
+	if k.kind == kindVirtual {
+		return node{id: id, item: f.layout.Items()[k.other], virtual: k.stream, link: k.link}, nil
+	}
 	n, err := f.fileNode(id, k.point, k.ref)
 	if n.part, n.stream = partStream, k.stream; err == nil && k.kind == kindSame {
 		n.part = partSame
@@ -146,6 +155,9 @@ func wrap(p *tree.Point, n *ntfs.Node) (node, error) {
 
 // child finds a directory entry.
 func (f *fileSystem) child(n node, name string) (node, error) {
+	if n.item != nil && n.item.Kind == tree.ItemVirtual {
+		return f.virtualChild(n, name)
+	}
 	if n.item != nil && n.item.Kind != tree.ItemPoint {
 		if c := n.item.Child(name); c != nil {
 			return node{id: itemID(c), item: c, point: c.Point}, nil

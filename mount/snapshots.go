@@ -45,7 +45,7 @@ func (f *fileSystem) leadsTo(n node, p *tree.Point) bool {
 
 // same is the link in .snapshots that leads to point p.
 func (f *fileSystem) same(n node, p *tree.Point) node {
-	id := f.table.id(tableKey{kindSame, n.point.Number, n.file.Ref, "", p.Number})
+	id := f.table.id(tableKey{kind: kindSame, point: n.point.Number, ref: n.file.Ref, other: p.Number})
 	return node{id: id, point: n.point, file: n.file, part: partSame, other: p}
 }
 

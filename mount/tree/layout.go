@@ -13,11 +13,12 @@ type ItemKind uint8
 
 // The kinds of Item.
 const (
-	ItemDir   ItemKind = iota // a directory of Items
-	ItemLink                  // a symbolic link to Target, relative
-	ItemText                  // a file holding Text
-	ItemBlock                 // the block image of Point
-	ItemPoint                 // the root directory of Point's files
+	ItemDir     ItemKind = iota // a directory of Items
+	ItemLink                    // a symbolic link to Target, relative
+	ItemText                    // a file holding Text
+	ItemBlock                   // the block image of Point
+	ItemPoint                   // the root directory of Point's files
+	ItemVirtual                 // the root of Virtual directories
 )
 
 // Item is one node of the tree users see that lies outside every point in time. Items are few and fixed at Open.
@@ -33,6 +34,7 @@ type Item struct {
 	Volume   *Volume // the volume it belongs to, or nil
 	Time     time.Time
 	byName   map[string]*Item
+	made     maker // what a Virtual is made by
 }
 
 // Layout is the fixed part of the tree: all that is above the roots of the points.
@@ -144,6 +146,7 @@ func (l *Layout) addVolume(root *Item, v *Volume, name string, points []*Point, 
 	for _, p := range points {
 		l.add(dir, Item{Name: fmt.Sprintf("vss%d", p.Snapshot.Index), Kind: ItemLink, Target: "snapshots/" + l.roots[p].Name})
 	}
+	l.addVirtual(dir, v, points)
 	ids := l.add(dir, Item{Name: "ids", Kind: ItemDir})
 	for _, p := range points {
 		id := p.Snapshot.CopyID
@@ -152,6 +155,16 @@ func (l *Layout) addVolume(root *Item, v *Volume, name string, points []*Point, 
 		}
 	}
 	return nil
+}
+
+// addVirtual adds the views of more than one point.
+func (l *Layout) addVirtual(dir *Item, v *Volume, points []*Point) {
+	if len(points) == 0 {
+		return
+	}
+	all := append(slices.Clone(points), v.Current())
+	item := l.add(dir, Item{Name: "versions", Kind: ItemVirtual})
+	item.made = &versions{l, item, all}
 }
 
 // addSets groups the points that were taken together on several volumes, under the time of the first.

@@ -1,0 +1,84 @@
+package tree
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A pathTree is a directory held in memory: what was found by looking through whole points.
+type pathTree struct {
+	dirs  map[string]*pathTree
+	files map[string]Found
+}
+
+// dir returns the directory at a path, made if need be.
+func (t *pathTree) dir(name string) *pathTree {
+	for _, word := range splitPath(name) {
+		if _, taken := t.files[word]; taken {
+			word += "~dir"
+		}
+		next := t.dirs[word]
+		if next == nil {
+			if t.dirs == nil {
+				t.dirs = map[string]*pathTree{}
+			}
+			next = &pathTree{}
+			t.dirs[word] = next
+		}
+		t = next
+	}
+	return t
+}
+
+// add puts a file at a path. A name that is taken, by what differed in case only or had the path before, gets a number.
+func (t *pathTree) add(name string, f Found) {
+	t = t.dir(path.Dir(name))
+	base := path.Base(name)
+	f.Name = base
+	for n := 2; t.has(f.Name); n++ {
+		x := extension(base)
+		f.Name = fmt.Sprintf("%s~%d%s", strings.TrimSuffix(base, x), n, x)
+	}
+	if t.files == nil {
+		t.files = map[string]Found{}
+	}
+	t.files[f.Name] = f
+}
+
+func (t *pathTree) has(name string) bool {
+	_, ok := t.files[name]
+	return ok || t.dirs[name] != nil
+}
+
+// list is what a maker gives, of the directory at a path.
+func (t *pathTree) list(dir string) ([]Found, error) {
+	for _, word := range splitPath(dir) {
+		if t = t.dirs[word]; t == nil {
+			return nil, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
+		}
+	}
+	out := slices.Collect(maps.Values(t.files))
+	for name := range t.dirs {
+		out = append(out, Found{Name: name, Dir: true})
+	}
+	return out, nil
+}
+
+func (t *pathTree) find(dir, name string) (Found, error) {
+	for _, word := range splitPath(dir) {
+		if t = t.dirs[word]; t == nil {
+			return Found{}, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
+		}
+	}
+	if f, ok := t.files[name]; ok {
+		return f, nil
+	}
+	if t.dirs[name] != nil {
+		return Found{Name: name, Dir: true}, nil
+	}
+	return Found{}, fmt.Errorf("%q: %w", path.Join(dir, name), fs.ErrNotExist)
+}

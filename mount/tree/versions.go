@@ -1,0 +1,155 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"snapmount/ntfs"
+	"snapmount/ntfs/compare"
+)
+
+// versions makes the directories of versions/: below them each path that any point has, as a directory. That of a file
+// has one entry for each content that the path had, named by the first and the last point with it.
+type versions struct {
+	l      *Layout
+	item   *Item
+	points []*Point // that are shown, oldest first
+}
+
+// held is what a path leads to at a point.
+type held struct {
+	point *Point
+	node  *ntfs.Node
+}
+
+// at finds a path at all points. With an error, those where it could be looked up are there too.
+func (m *versions) at(name string) (out []held, err error) {
+	for _, p := range m.points {
+		n, err2 := p.walk(name, false)
+		switch {
+		case err2 == nil:
+			out = append(out, held{p, n})
+		case !absent(err2):
+			err = errors.Join(err, fmt.Errorf("%s: %w", p.Name, err2))
+		}
+	}
+	return out, err
+}
+
+// absent reports whether a point lacks the path for sure.
+func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ntfs.ErrNotDir) }
+
+// list gives the names that dir has at any point, as the newest of them has it, and the versions of the files that were
+// called dir.
+func (m *versions) list(dir string) ([]Found, error) {
+	nodes, err := m.at(dir)
+	if len(nodes) == 0 {
+		if err == nil {
+			err = fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
+		}
+		return nil, err
+	}
+	var out []Found
+	seen := map[string]bool{}
+	for _, h := range slices.Backward(nodes) {
+		if h.node.Kind != ntfs.KindDir {
+			continue
+		}
+		for e, err2 := range h.node.Entries() {
+			if err2 != nil {
+				err = errors.Join(err, fmt.Errorf("%s: %w", h.point.Name, err2))
+				break
+			}
+			key := strings.ToLower(e.Name)
+			if seen[key] || e.Metafile() || e.Ref.Record == h.node.Ref.Record {
+				continue
+			}
+			seen[key] = true
+			out = append(out, Found{Name: ShownName(h.node, e.Name), Dir: true})
+		}
+	}
+	files, err2 := m.files(dir, nodes)
+	return append(out, files...), errors.Join(err, err2)
+}
+
+func (m *versions) find(dir, name string) (Found, error) {
+	at, damage := path.Join(dir, name), error(nil)
+	for _, p := range slices.Backward(m.points) {
+		_, err := p.walk(at, false)
+		if err == nil {
+			return Found{Name: name, Dir: true}, nil
+		}
+		if !absent(err) {
+			damage = errors.Join(damage, err)
+		}
+	}
+	nodes, err := m.at(dir)
+	files, err2 := m.files(dir, nodes)
+	for _, f := range files {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	if damage = errors.Join(damage, err, err2); damage == nil {
+		damage = fs.ErrNotExist
+	}
+	return Found{}, fmt.Errorf("%q: %w", at, damage)
+}
+
+// files gives the versions of what is no directory.
+func (m *versions) files(name string, nodes []held) (out []Found, err error) {
+	nodes = slices.DeleteFunc(nodes, func(h held) bool { return h.node.Kind == ntfs.KindDir })
+	for len(nodes) > 0 {
+		n := 1
+		for n < len(nodes) && sameVersion(nodes[n-1].node, nodes[n].node) {
+			n++
+		}
+		first, last := nodes[0], nodes[n-1]
+		f, err2 := m.l.leaf(m.item, name, m.interval(first.point, last.point)+extension(name), last.point, last.node)
+		if nodes, err = nodes[n:], errors.Join(err, err2); err2 == nil {
+			out = append(out, f)
+		}
+	}
+	return out, err
+}
+
+// interval names the points from first to last.
+func (m *versions) interval(first, last *Point) string {
+	a, b := m.l.roots[first].Name, m.l.roots[last].Name
+	if a == b {
+		return a
+	}
+	return a + ".." + b
+}
+
+// extension is that of a name, where it is short.
+func extension(name string) string {
+	if x := path.Ext(name); len(x) <= maxExtension {
+		return x
+	}
+	return ""
+}
+
+// sameVersion reports whether both are the same file with the same content. What cannot be read is a version of its own.
+func sameVersion(a, b *ntfs.Node) bool {
+	if a.Ref != b.Ref || a.Kind != b.Kind {
+		return false
+	}
+	if a.Kind == ntfs.KindSymlink {
+		x, err := a.RawReparse()
+		y, err2 := b.RawReparse()
+		return err == nil && err2 == nil && bytes.Equal(x, y)
+	}
+	x, err := a.Stream("")
+	y, err2 := b.Stream("")
+	if err != nil || err2 != nil {
+		return false
+	}
+	same, _, err := compare.SameContent(x, y)
+	return same && err == nil
+}
