@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -50,16 +51,22 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next
 		printReport(w, s, r)
 	}
 	vols, err := s.NTFS()
-	if err != nil {
+	if err != nil && !keepsSnapshots(s) {
 		return fmt.Errorf("%s: %w", strings.Join(images, ", "), err)
 	}
-	if next {
+	if next && err == nil {
 		printNext(w, images, vols)
 	}
 	if n := r.damaged(); n > 0 {
 		return codedError{exitDamaged, fmt.Errorf("%d of %d points in time are damaged; the rest is sound", n, r.points())}
 	}
 	return nil
+}
+
+// keepsSnapshots reports whether there are points in time at all: those of file systems other than NTFS are shown as
+// block images.
+func keepsSnapshots(s *tree.Set) bool {
+	return slices.ContainsFunc(s.Volumes, func(v *tree.Volume) bool { return len(v.Snapshots()) > 0 })
 }
 
 func printReport(w *bufio.Writer, s *tree.Set, r report) {
@@ -70,6 +77,7 @@ func printReport(w *bufio.Writer, s *tree.Set, r report) {
 		}
 		fmt.Fprintln(w)
 		printLayers(w, img.Layers)
+		printEvidence(w, img.Evidence)
 		if t := s.Images[i].Table; t != nil && t.Scheme != "none" {
 			fmt.Fprintf(w, "  partition table: %s, %d-byte sectors\n", t.Scheme, t.SectorSize)
 		}
@@ -98,7 +106,11 @@ func printLayers(w io.Writer, layers []layerReport) {
 		if l.ID != nil {
 			what = "internal snapshot " + *l.ID
 		}
-		fmt.Fprintf(w, "  layer %d: %s, %s, %s, created %s\n", i, printable(string(l.Name)), what, bytesText(l.Size), valueOr(l.Created, "?"))
+		when := "created " + valueOr(l.Created, "?")
+		if l.Created == nil && l.Modified != nil {
+			when = "file modified " + *l.Modified
+		}
+		fmt.Fprintf(w, "  layer %d: %s, %s, %s, %s\n", i, printable(string(l.Name)), what, bytesText(l.Size), when)
 	}
 }
 

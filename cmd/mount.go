@@ -125,7 +125,7 @@ func (v *service) serve(args []string, ready func(*tree.Set, string)) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.NTFS(); err != nil {
+	if _, err := s.NTFS(); err != nil && !keepsSnapshots(s) {
 		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
 	}
 	// From now on points are opened when they are entered.

@@ -27,6 +27,7 @@ type openFlags struct {
 	layer     string
 	snapshot  string
 	badChunks string
+	anywhere  bool
 	warn      func(string) // told warnings as they come, or nil
 	progress  func(what string, done, total int)
 }
@@ -43,13 +44,14 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.snapshot, "image-snapshot", "", "an internal snapshot of the first image, by ID or name")
 	f.StringVar(&o.badChunks, "bad-chunks", "error", "damaged chunks of E01 images: error, or zero")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
+	f.BoolVar(&o.anywhere, "allow-backing-anywhere", false, "open files that an image names wherever they lie, not in its own folder only")
 	o.cache = ntfs.DefaultCache
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 }
 
 func (o *openFlags) open(images []string) (*tree.Set, error) {
 	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
-		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot}
+		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot, Anywhere: o.anywhere}
 	switch o.unknown {
 	case "error":
 	case "zero":

@@ -46,14 +46,18 @@ type imageReport struct {
 	Size   int64         `json:"size"` // bytes of the virtual disk
 	Files  []string      `json:"files"`
 	Layers []layerReport `json:"layers"` // states of the disk that the image keeps; 0 is its own
+	// Evidence is what an EWF image says of its acquisition.
+	Evidence *evidenceReport `json:"evidence,omitempty"`
 }
 
 type layerReport struct {
 	Name    name    `json:"name"`
 	ID      *string `json:"id"` // of an internal snapshot
 	Format  string  `json:"format"`
-	Created *string `json:"created"`
+	Created *string `json:"created"` // as the format tells
 	Size    int64   `json:"size"`
+
+	Modified *string `json:"modified"` // of the file
 }
 
 func reportLayers(img *tree.Image) []layerReport {
@@ -65,6 +69,9 @@ func reportLayers(img *tree.Image) []layerReport {
 		}
 		if !l.Time.IsZero() {
 			r.Created = text(l.Time.UTC().Format(wintype.Layout7))
+		}
+		if !l.Modified.IsZero() {
+			r.Modified = text(l.Modified.UTC().Format(wintype.Layout7))
 		}
 		list = append(list, r)
 	}
@@ -139,6 +146,9 @@ func makeReport(s *tree.Set) report {
 			vr.Points = append(vr.Points, reportPoint(s, p))
 		}
 		r.Volumes = append(r.Volumes, vr)
+	}
+	for i, img := range s.Images { // last, when all that is damaged was met
+		r.Images[i].Evidence = reportEvidence(img)
 	}
 	r.Warnings = s.Warnings()
 	return r

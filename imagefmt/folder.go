@@ -6,7 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"time"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
@@ -21,70 +21,26 @@ type Folder interface {
 	List(dir string) ([]string, error)
 	// Path is how users call the file of a name.
 	Path(name string) string
+	// Outside is for a name that an image in dir has for a file which is not below the folder: absolute, or one that
+	// leads up. It returns the name under which Open and List know that file, "" when there can be none, and whether
+	// the user allows to open it.
+	Outside(dir, name string) (full string, allowed bool)
 }
 
 // File is an open file of a Folder.
 type File interface {
 	layer.Source
 	io.Closer
+	// Modified is when it was last written to, the zero time when this is not known.
+	Modified() time.Time
 	// Same reports whether both are one file, under whatever names.
 	Same(File) bool
-}
-
-// hostFolder is a folder of this machine.
-type hostFolder struct {
-	dir   string
-	force bool // opens what is in use too
 }
 
 // hostFile is an ordinary file or a block device. The leaf is the raw.File in it.
 type hostFile struct {
 	*raw.File
 	info fs.FileInfo
-}
-
-func (d hostFolder) Path(name string) string {
-	return filepath.Join(d.dir, filepath.FromSlash(name))
-}
-
-func (d hostFolder) List(dir string) ([]string, error) {
-	entries, err := os.ReadDir(d.Path(dir))
-	if err != nil {
-		return nil, cause(err)
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name()+"/")
-		} else {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
-}
-
-func (d hostFolder) Open(name string) (File, error) {
-	path := d.Path(name)
-	info, err := os.Stat(path) // first, because to open a FIFO is to wait for its writer
-	if err != nil {
-		return nil, cause(err)
-	}
-	if err := readable(info); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	file, err := newHostFile(f)
-	if at := mounted(f); err == nil && at != "" && !d.force {
-		err = fmt.Errorf("is mounted for writing on %s and changes while it is read: unmount it, or use --force", at)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return file, nil
 }
 
 // newHostFile finds the size of an open file.
@@ -103,6 +59,14 @@ func newHostFile(f *os.File) (*hostFile, error) {
 		}
 	}
 	return &hostFile{raw.NewFile(f, size), info}, nil
+}
+
+// Modified is the time that the file system keeps; that of a device tells nothing of its content.
+func (f *hostFile) Modified() time.Time {
+	if !f.info.Mode().IsRegular() {
+		return time.Time{}
+	}
+	return f.info.ModTime()
 }
 
 // Close closes the file.

@@ -24,6 +24,7 @@ type Options struct {
 	// Snapshot is the ID or name of the internal snapshot to show; it comes before Layer.
 	Snapshot string
 	ZeroBad  bool // damaged chunks of EWF images read as zeros
+	Anywhere bool // files that the image names may lie outside its folder; of Open only, a Folder has its own rule
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -37,16 +38,18 @@ type Image struct {
 
 // Open opens the image at path for reading, an ordinary file or a block device. The first part of a split image opens
 // all of them. A file of a format that is known and cannot be read is a layer.ErrUnsupported; one that has no format's
-// magic is raw. Files that the image names are only looked for in its own folder and below.
+// magic is raw. Files that the image names are only looked for in its own folder and below, and links are
+// followed there only, unless Options.Anywhere says otherwise.
 func Open(path string, opts Options) (*Image, error) {
-	return OpenIn(hostFolder{filepath.Dir(path), opts.Force}, filepath.Base(path), opts)
+	dir, own := filepath.Dir(path), filepath.Base(path)
+	return OpenIn(hostFolder{dir: dir, own: own, force: opts.Force, anywhere: opts.Anywhere}, own, opts)
 }
 
 // OpenIn is Open for the file of that name in folder.
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	img := &Image{files: opener{folder: folder, warn: opts.Warn, zeroBad: opts.ZeroBad}}
 	var err error
-	at := place{folder: folder, name: name}
+	at := place{folder: &listed{folder, make(map[string]*listing)}, name: name}
 	img.disk, img.format, err = img.files.disk(at)
 	img.layers = img.files.list()
 	if err == nil {

@@ -252,3 +252,24 @@ func TestSplitOfOtherFormat(t *testing.T) {
 		t.Errorf("%s of %d bytes", img.Format(), img.Size())
 	}
 }
+
+// TestLostMagic warns of files that are raw but for their names.
+func TestLostMagic(t *testing.T) {
+	names := map[string]bool{"a.raw": false, "a.VHD": true, "a.qcow2": true, "a.E01": true, "a.vhdx.bak": false}
+	files := map[string][]byte{}
+	for name := range names {
+		files[name] = make([]byte, 4096)
+	}
+	dir := folder(t, files)
+	for name, want := range names {
+		warned := ""
+		img, err := imagefmt.Open(filepath.Join(dir, name), imagefmt.Options{Warn: func(err error) { warned += err.Error() }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		img.Close()
+		if img.Format() != "raw" || (warned != "") != want || want && !strings.Contains(warned, "read as raw") {
+			t.Errorf("%s: %s, warned %q", name, img.Format(), warned)
+		}
+	}
+}

@@ -21,6 +21,9 @@ type Layer struct {
 	Format string    // as Image.Format
 	Time   time.Time // when the file was made, or the snapshot taken; zero when the format does not tell
 	Size   int64     // of the disk, in bytes
+	// Modified is when the file was last written to, which is all that there is to know of a format that keeps no times;
+	// zero when it is not known, and of an internal snapshot.
+	Modified time.Time
 
 	disk  layer.Source // of a file
 	files int          // that were open when it was
@@ -35,6 +38,9 @@ func (o *opener) keep(at place, format string, disk layer.Source) {
 	l := Layer{Name: path.Base(at.name), Format: format, Size: disk.Size(), disk: disk, files: len(o.opened), depth: at.depth}
 	if d, ok := disk.(interface{ Created() time.Time }); ok {
 		l.Time = d.Created()
+	}
+	if i := slices.IndexFunc(o.opened, func(f openedFile) bool { return f.name == at.name }); i >= 0 {
+		l.Modified = o.opened[i].Modified()
 	}
 	o.layers = append(o.layers, l)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
@@ -17,9 +18,10 @@ type opener struct {
 	opened []openedFile
 	layers []Layer
 
-	zeroBad  bool   // as Options says
-	tries    int    // of opening a file
-	snapshot string // the internal snapshot of the image itself to show, "" for none
+	zeroBad  bool                 // as Options says
+	tries    int                  // of opening a file
+	snapshot string               // the internal snapshot of the image itself to show, "" for none
+	vdis     map[string][]vdiFile // by directory
 }
 
 type openedFile struct {
@@ -89,6 +91,9 @@ func (o *opener) joined(at place) (src layer.Source, split bool, err error) {
 		src, err := o.file(at.name)
 		return src, false, err
 	}
+	if len(names) > maxTries {
+		return nil, false, fmt.Errorf("%d parts, want %d at most: %w", len(names), maxTries, layer.ErrUnsupported)
+	}
 	var files []layer.Source
 	for _, name := range names {
 		f, err := o.file(name)
@@ -120,4 +125,13 @@ func (o *opener) file(name string) (layer.Source, error) {
 		return h.File, nil
 	}
 	return f, nil
+}
+
+// warnNamed tells of a file without a magic that has the name of an image of some format: most often its start or its
+// end is lost.
+func (o *opener) warnNamed(at place) {
+	switch ext := strings.ToLower(path.Ext(at.name)); ext {
+	case ".qcow2", ".vhd", ".avhd", ".vhdx", ".avhdx", ".vdi", ".e01", ".s01", ".ex01":
+		o.warnAt(at)(fmt.Errorf("is named %s and has no mark of that format: damaged or something else, read as raw", ext))
+	}
 }

@@ -90,6 +90,7 @@ func probe(src layer.Source) (format, error) {
 
 func openRaw(o *opener, src layer.Source, at place) (layer.Source, error) {
 	o.warnFlat(at)
+	o.warnNamed(at)
 	return src, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -21,26 +20,31 @@ const maxTries = 20_000 // more than the segments of an EWF image
 
 // place is a file of an image, by its name in the image's folder, and how many are above it.
 type place struct {
-	folder Folder
+	folder *listed
 	name   string
 	depth  int
 }
 
-// sibling finds the file that the one at p names: below its own folder as the name says, else by the name's last
-// element beside it. Nothing else of the host can be reached by a name. A missing file is fs.ErrNotExist.
-func (p place) sibling(name string) (place, error) { return p.find(filepath.ToSlash(name), false) }
+// sibling finds the file that the one at p names: where the name says, if that is below the image's folder or the user
+// allows more, else by the name's last element beside p. Nothing else can be reached by a name. A missing file is
+// fs.ErrNotExist.
+func (p place) sibling(name string) (place, error) {
+	name = filepath.ToSlash(name)
+	return p.find(name, name, false)
+}
 
 // windowsSibling is sibling for a name from Windows: with backslashes and drives, in any case.
 func (p place) windowsSibling(name string) (place, error) {
-	name = strings.ReplaceAll(name, `\`, "/")
+	said := strings.ReplaceAll(name, `\`, "/")
+	name = said
 	if i := strings.LastIndexByte(name, ':'); i >= 0 { // a drive, or the scheme of a URL
 		name = "/" + name[i+1:]
 	}
-	return p.find(name, true)
+	return p.find(name, said, true)
 }
 
-// find looks for a name with slashes.
-func (p place) find(name string, fold bool) (place, error) {
+// find looks for a name with slashes. said is the same with its drive.
+func (p place) find(name, said string, fold bool) (place, error) {
 	if p.depth >= maxDepth {
 		return place{}, fmt.Errorf("more than %d files stand on each other: %w", maxDepth, layer.ErrUnsupported)
 	}
@@ -48,23 +52,27 @@ func (p place) find(name string, fold bool) (place, error) {
 	if !filepath.IsLocal(base) || base == "." {
 		return place{}, fmt.Errorf("%q is not the name of a file: %w", name, layer.ErrCorrupt)
 	}
-	candidates := []string{base}
-	if filepath.IsLocal(filepath.FromSlash(name)) {
-		candidates = []string{path.Clean(name), base}
+	candidates, hint := []string{path.Join(dir, base)}, ""
+	if below := path.Join(dir, name); !path.IsAbs(name) && filepath.IsLocal(filepath.FromSlash(below)) {
+		candidates = []string{below, candidates[0]}
+	} else if outside, allowed := p.folder.Outside(dir, said); allowed {
+		candidates, hint = []string{outside, candidates[0]}, ", nor is there a file "+outside
+	} else if outside != "" {
+		hint = ", and want --allow-backing-anywhere for " + outside
 	}
 	for _, c := range candidates {
-		full, err := p.exact(path.Join(dir, c), fold)
+		full, err := p.exact(c, fold)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return place{p.folder, full, p.depth + 1}, err
 		}
 	}
-	return place{}, fmt.Errorf("%s is not beside %s: %w", base, path.Base(p.name), fs.ErrNotExist)
+	return place{}, fmt.Errorf("%s is not beside %s%s: %w", base, path.Base(p.name), hint, fs.ErrNotExist)
 }
 
 // exact returns the name of a file that is there: the one given or, with fold, one whose last element differs in case
 // only.
 func (p place) exact(name string, fold bool) (string, error) {
-	list, err := p.folder.List(path.Dir(name))
+	list, err := p.folder.listing(path.Dir(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return name, err
@@ -72,13 +80,41 @@ func (p place) exact(name string, fold bool) (string, error) {
 		return name, nil // a folder that may be entered and not be read
 	}
 	base := path.Base(name)
-	if slices.Contains(list, base) || slices.Contains(list, base+"/") {
+	if list.names[base] {
 		return name, nil
 	}
-	for _, other := range list {
-		if fold && strings.EqualFold(other, base) {
-			return path.Join(path.Dir(name), other), nil
-		}
+	if other := list.folded[strings.ToLower(base)]; fold && other != "" {
+		return path.Join(path.Dir(name), other), nil
 	}
 	return name, fs.ErrNotExist
+}
+
+// listed is a Folder that lists each directory once, for the time of opening an image: that may have 15,000 segments.
+type listed struct {
+	Folder
+	lists map[string]*listing
+}
+
+// listing is the names in a directory, without the "/" of directories.
+type listing struct {
+	names  map[string]bool
+	folded map[string]string // in lower case; the first of those that differ in case only
+	err    error
+}
+
+func (l *listed) listing(dir string) (*listing, error) {
+	if list := l.lists[dir]; list != nil {
+		return list, list.err
+	}
+	names, err := l.List(dir)
+	list := &listing{make(map[string]bool, len(names)), make(map[string]string, len(names)), err}
+	for _, name := range names {
+		name = strings.TrimSuffix(name, "/")
+		list.names[name] = true
+		if low := strings.ToLower(name); list.folded[low] == "" {
+			list.folded[low] = name
+		}
+	}
+	l.lists[dir] = list
+	return list, err
 }

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools strace:strace find:findutils ewfacquire:ewf-tools mkfs.ext4:e2fsprogs"
+peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools strace:strace find:findutils ewfacquire:ewf-tools mkfs.ext4:e2fsprogs mkfs.fat:dosfstools mkfs.exfat:exfatprogs"
 missing() {
 	{
 		for p in $peers; do

@@ -174,21 +174,21 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 // chunkLen is how many bytes of the disk a chunk holds: the last may be shorter.
 func (d *Disk) chunkLen(c int64) int64 { return min(d.chunkSize, d.size-c*d.chunkSize) }
 
-// forgiven reports whether an error of a chunk's data is to be read as zeros, and tells that it is.
+// forgiven notes an error of a chunk's data, and reports whether it is to be read as zeros, and tells that it is.
 func (d *Disk) forgiven(c int64, err error) bool {
-	if !d.zeroBad || !errors.Is(err, layer.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, layer.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	if err := d.told.add(c, err); err != nil {
+	if err := d.told.add(c, err); err != nil && d.zeroBad {
 		d.warn(err)
 	}
-	return true
+	return d.zeroBad
 }
 
-// damageLog remembers which chunks were told of.
+// damageLog remembers the damaged chunks that were met, up to a number.
 type damageLog struct {
 	mu     sync.Mutex
-	chunks map[int64]bool
+	chunks map[int64]error
 }
 
 const maxTold = 1000
@@ -197,13 +197,13 @@ const maxTold = 1000
 func (l *damageLog) add(c int64, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.chunks[c] || len(l.chunks) > maxTold {
+	if l.chunks[c] != nil || len(l.chunks) > maxTold {
 		return nil
 	}
 	if l.chunks == nil {
-		l.chunks = make(map[int64]bool)
+		l.chunks = make(map[int64]error)
 	}
-	l.chunks[c] = true
+	l.chunks[c] = err
 	if len(l.chunks) > maxTold {
 		return fmt.Errorf("more than %d damaged chunks are read as zeros: the others are not told", maxTold)
 	}

@@ -22,10 +22,12 @@ import (
 )
 
 func TestBareVolumes(t *testing.T) {
-	fat := func(name string, at int) []byte {
+	fat := func(name string, at int, sectors uint16, table byte) []byte {
 		b := make([]byte, 512)
 		copy(b, "\xeb\x3c\x90MSDOS5.0\x00\x02\x04\x01\x00\x02\x00\x02\x00\x00\xf8")
 		copy(b[at:], name)
+		binary.LittleEndian.PutUint16(b[19:], sectors)
+		b[22] = table
 		b[510], b[511] = 0x55, 0xaa
 		return b
 	}
@@ -37,7 +39,9 @@ func TestBareVolumes(t *testing.T) {
 	}
 	refs := make([]byte, 512)
 	copy(refs[3:], "ReFS\x00\x00\x00\x00\x00\x00\x00\x00\x00FSRS")
-	badFAT := fat("FAT16   ", 54)
+	toGo := fat("FAT32   ", 82, 0, 0)
+	copy(toGo[424:], "\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01")
+	badFAT := fat("FAT16   ", 54, 9000, 3)
 	badFAT[13] = 3
 	for _, c := range []struct {
 		name string
@@ -45,7 +49,9 @@ func TestBareVolumes(t *testing.T) {
 		kind string
 	}{
 		{"ntfs", oem("NTFS    "), "ntfs"}, {"bitlocker", oem("-FVE-FS-"), "bitlocker"}, {"exfat", oem("EXFAT   "), "exfat"}, {"refs", refs, "refs"},
-		{"fat12", fat("FAT12   ", 54), "fat"}, {"fat16", fat("FAT16   ", 54), "fat"}, {"fat32", fat("FAT32   ", 82), "fat"},
+		{"fat12", fat("FAT12   ", 54, 16000, 12), "fat12"}, {"fat16", fat("FAT16   ", 54, 17000, 17), "fat16"}, {"fat32", fat("FAT32   ", 82, 0, 0), "fat32"},
+		{"most clusters of fat12", fat("FAT     ", 54, 1+2*12+32+4*4084+3, 12), "fat12"}, {"fewest clusters of fat16", fat("FAT12   ", 54, 1+2*12+32+4*4085, 12), "fat16"},
+		{"fat of less than its tables", fat("FAT16   ", 54, 20, 17), ""}, {"bitlocker to go", toGo, "bitlocker"},
 		{"fat with 3 sectors a cluster", badFAT, ""}, {"ntfs unsigned", append(oem("NTFS    ")[:510], 0, 0), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -302,6 +308,16 @@ func FuzzList(f *testing.F) {
 	add(d)
 	d = newDisk(1024)
 	d.boot(512)
+	add(d)
+	d = newDisk(8 << 10)
+	d.mbr(0, entry{0, 0x42, 1, 2})
+	d.put(6*512, private())
+	add(d)
+	d = newDisk(48 << 10)
+	d.mbr(0, protective)
+	d.gpt(512, 128, nil, gptPart{0, ldmMetadata, 40, 50, ""}, gptPart{1, spaces, 51, 52, ""})
+	d.put(50*512, private())
+	d.put(1024+16, []byte{9})
 	add(d)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		begin := time.Now()

@@ -2,10 +2,13 @@ package partition
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -78,21 +81,13 @@ func decodeGPTEntry(b []byte) gptEntry {
 	}
 }
 
-// readGPT tries the header in the second sector, then, if backup, the one it names and the one in the last sector. nil
-// without an error means that there is no trace of a GPT; an error is that of the first header found.
+// readGPT tries the header in the second sector, then, if backup, the one it names and the one in the last sector. A
+// table whose checksum is wrong is only used when there is no other. nil without an error means that there is no trace of
+// a GPT; an error is that of the first header found.
 func (d *reader) readGPT(backup bool) (*Table, error) {
 	var first error
-	size := d.disk.Size()
 	for _, sector := range []int64{512, 4096} {
-		places := []int64{1}
-		if h := d.read(sector, sector); h != nil && string(h[:8]) == gptMagic {
-			if other := decodeGPT(h).other; other > 1 && other < uint64(size/sector) {
-				places = append(places, int64(other))
-			}
-		}
-		if last := size/sector - 1; last > 1 && (len(places) == 1 || places[1] != last) {
-			places = append(places, last)
-		}
+		places := d.gptPlaces(sector)
 		if !backup {
 			places = places[:1]
 		}
@@ -101,6 +96,8 @@ func (d *reader) readGPT(backup bool) (*Table, error) {
 			if t != nil {
 				if i > 0 {
 					d.warn(fmt.Errorf("GPT: primary table lost, its backup at 0x%x is used", block*sector))
+				} else if backup {
+					d.checkBackup(t, places[1:])
 				}
 				return t, nil
 			}
@@ -112,10 +109,64 @@ func (d *reader) readGPT(backup bool) (*Table, error) {
 			}
 		}
 	}
+	if t := d.doubtful; t != nil {
+		d.warn(errors.New("GPT: no table has right checksums, one is used that has wrong ones: partitions may be missing or wrong"))
+		return t, nil
+	}
 	return nil, first
 }
 
-// gptAt reads the table whose header is in a block; nil without an error when there is no header.
+// gptPlaces lists the blocks where a header may be.
+func (d *reader) gptPlaces(sector int64) []int64 {
+	places, last := []int64{1}, d.disk.Size()/sector-1
+	if h := d.read(sector, sector); h != nil && string(h[:8]) == gptMagic {
+		if other := decodeGPT(h).other; other > 1 && other < uint64(last) {
+			places = append(places, int64(other))
+		}
+	}
+	if last > 1 {
+		places = append(places, last)
+	}
+	return places
+}
+
+// checkBackup warns when none of the places has a copy of the table.
+func (d *reader) checkBackup(t *Table, places []int64) {
+	reason := errors.New("not found")
+	for _, block := range places {
+		other, err := d.gptAt(block, int64(t.SectorSize))
+		switch {
+		case other != nil && slices.Equal(other.Partitions, t.Partitions):
+			return
+		case other != nil:
+			reason = fmt.Errorf("lists other partitions at 0x%x", block*int64(t.SectorSize))
+		case err != nil:
+			reason = err
+		}
+	}
+	d.warn(fmt.Errorf("GPT: backup table: %w: the primary one is used", reason))
+}
+
+// check reports what is wrong with a header, apart from its checksum, whose block is where it was found.
+func (h gptHeader) check(block, sector, size int64) error {
+	at := block * sector
+	switch {
+	case h.block != uint64(block):
+		return layer.Corrupt("GPT header", at, "says it is in block 0x%x, want 0x%x", h.block, block)
+	case h.entries > maxEntries:
+		return layer.Corrupt("GPT header", at, "%d entries, want %d at most", h.entries, maxEntries)
+	case h.entryLen < gptEntryLen || h.entryLen > maxEntryLen || h.entryLen&(h.entryLen-1) != 0:
+		return layer.Corrupt("GPT header", at, "entries of %d bytes, want a power of two from %d to %d",
+			h.entryLen, gptEntryLen, maxEntryLen)
+	case h.entryBlock > uint64(size/sector):
+		return layer.Corrupt("GPT header", at, "entries at block 0x%x, want them within the disk of 0x%x",
+			h.entryBlock, size/sector)
+	}
+	return nil
+}
+
+// gptAt reads the table whose header is in a block; nil without an error when there is no header. One with a wrong
+// checksum is an error and kept as doubtful, when nothing else is wrong with it.
 func (d *reader) gptAt(block, sector int64) (*Table, error) {
 	at := block * sector
 	b := d.read(at, sector)
@@ -123,31 +174,44 @@ func (d *reader) gptAt(block, sector int64) (*Table, error) {
 		return nil, nil
 	}
 	h := decodeGPT(b)
-	switch {
-	case h.headerLen < gptHeaderLen || int64(h.headerLen) > sector:
+	if h.headerLen < gptHeaderLen || int64(h.headerLen) > sector {
 		return nil, layer.Corrupt("GPT header", at, "%d bytes, want %d to %d", h.headerLen, gptHeaderLen, sector)
-	case h.headerCRC != h.computedCRC:
-		return nil, layer.Corrupt("GPT header", at, "checksum 0x%08x, want 0x%08x", h.headerCRC, h.computedCRC)
-	case h.block != uint64(block):
-		return nil, layer.Corrupt("GPT header", at, "says it is in block 0x%x, want 0x%x", h.block, block)
-	case h.entries > maxEntries:
-		return nil, layer.Corrupt("GPT header", at, "%d entries, want %d at most", h.entries, maxEntries)
-	case h.entryLen < gptEntryLen || h.entryLen > maxEntryLen || h.entryLen&(h.entryLen-1) != 0:
-		return nil, layer.Corrupt("GPT header", at, "entries of %d bytes, want a power of two from %d to %d",
-			h.entryLen, gptEntryLen, maxEntryLen)
-	case h.entryBlock > uint64(d.disk.Size()/sector):
-		return nil, layer.Corrupt("GPT header", at, "entries at block 0x%x, want them within the disk of 0x%x",
-			h.entryBlock, d.disk.Size()/sector)
+	}
+	var sum error
+	if h.headerCRC != h.computedCRC {
+		sum = layer.Corrupt("GPT header", at, "checksum 0x%08x, want 0x%08x", h.headerCRC, h.computedCRC)
+	}
+	if err := h.check(block, sector, d.disk.Size()); err != nil {
+		return nil, cmp.Or(sum, err)
 	}
 	array := int64(h.entryBlock) * sector
 	b = d.read(array, int64(h.entries)*int64(h.entryLen))
 	if b == nil && h.entries > 0 {
-		return nil, layer.Corrupt("GPT entries", array, "cannot be read or reach past the end of the disk")
+		return nil, cmp.Or(sum, layer.Corrupt("GPT entries", array, "cannot be read or reach past the end of the disk"))
 	}
-	if sum := crc32.ChecksumIEEE(b); sum != h.entriesCRC {
-		return nil, layer.Corrupt("GPT entries", array, "checksum 0x%08x, want 0x%08x", sum, h.entriesCRC)
+	if got := crc32.ChecksumIEEE(b); sum == nil && got != h.entriesCRC {
+		sum = layer.Corrupt("GPT entries", array, "checksum 0x%08x, want 0x%08x", got, h.entriesCRC)
 	}
-	return gptTable(h, b, array, sector), nil
+	t := gptTable(h, b, array, sector)
+	if sum != nil {
+		d.doubt(t)
+		return nil, sum
+	}
+	return t, nil
+}
+
+// doubt keeps a table with a wrong checksum, unless nothing in it can be right.
+func (d *reader) doubt(t *Table) {
+	t.Partitions = slices.DeleteFunc(t.Partitions, func(p Partition) bool {
+		past := p.Len > d.disk.Size()-p.Off
+		if past {
+			t.Warnings = append(t.Warnings, fmt.Errorf("partition %d: ends past the end of the disk, and the table is damaged: not listed", p.Number))
+		}
+		return past
+	})
+	if d.doubtful == nil && len(t.Partitions) > 0 {
+		d.doubtful = t
+	}
 }
 
 // gptTable lists the entries in b, the array that lies at array.

@@ -53,6 +53,7 @@ func List(disk layer.Source) (*Table, error) {
 	}
 	if table != nil {
 		table.Warnings = append(d.warnings, table.Warnings...)
+		table.Warnings = append(table.Warnings, table.pools(&d)...)
 		table.check(disk.Size())
 		return table, nil
 	}
@@ -94,7 +95,8 @@ func (d *reader) tables(boot []byte) (*Table, error) {
 type reader struct {
 	disk     layer.Source
 	warnings []error
-	readErr  error // the first
+	readErr  error  // the first
+	doubtful *Table // a GPT with a wrong checksum
 }
 
 func (d *reader) warn(err error) { d.warnings = append(d.warnings, err) }

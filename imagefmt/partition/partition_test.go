@@ -245,7 +245,7 @@ func TestList(t *testing.T) {
 			d := newDisk(8 * mib)
 			d.mbr(0, entry{0, 0x42, 2048, 1}, entry{}, entry{0x80, 7, 4096, 100}, entry{0, 0x99, 8192, 2})
 			return d
-		}, `mbr 512; 1: 1048576+512 Microsoft LDM ""; 3: 2097152+51200 NTFS, exFAT or HPFS ""; 4: 4194304+1024  ""`, ""},
+		}, `mbr 512; 1: 1048576+512 Microsoft LDM ""; 3: 2097152+51200 NTFS, exFAT or HPFS ""; 4: 4194304+1024  ""`, "private header at 0xc00: not there"},
 		{"mbr, overlap", func() *disk {
 			d := newDisk(8 * mib)
 			d.mbr(0, entry{0, 7, 4096, 4096}, entry{0, 7, 2048, 2049})

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 
@@ -17,20 +18,25 @@ func volumeKind(b []byte) string {
 	switch {
 	case string(b[3:11]) == "NTFS    " && signed:
 		return "ntfs"
-	case string(b[3:11]) == "-FVE-FS-" && signed:
+	case string(b[3:11]) == "-FVE-FS-" && signed, string(b[424:440]) == bitLockerToGo && signed:
 		return "bitlocker"
 	case string(b[3:11]) == "EXFAT   " && signed:
 		return "exfat"
 	case string(b[3:11]) == "ReFS\x00\x00\x00\x00" && string(b[16:20]) == "FSRS":
 		return "refs"
-	case signed && fat(b):
-		return "fat"
+	case signed:
+		return fat(b)
 	}
 	return ""
 }
 
-// fat reports whether b has a sound FAT parameter block and one of its names.
-func fat(b []byte) bool {
+// bitLockerToGo is 4967d63b-2e29-4ad8-8399-f6a339e3d001 in a boot sector that is one of FAT32 otherwise: a removable drive
+// that is encrypted, as older systems are to see it.
+const bitLockerToGo = "\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01"
+
+// fat returns which FAT has a boot sector with a sound parameter block and one of its names, "" for none. As Microsoft
+// says, the names tell nothing more and the number of clusters decides.
+func fat(b []byte) string {
 	name := string(b[54:62])
 	if string(b[82:90]) == "FAT32   " {
 		name = "FAT32   "
@@ -38,13 +44,27 @@ func fat(b []byte) bool {
 	switch name {
 	case "FAT     ", "FAT12   ", "FAT16   ", "FAT32   ":
 	default:
-		return false
+		return ""
 	}
 	le := binary.LittleEndian
-	sector, perCluster := le.Uint16(b[11:]), b[13]
-	return sector >= 512 && sector <= 4096 && sector&(sector-1) == 0 &&
-		perCluster != 0 && perCluster&(perCluster-1) == 0 &&
-		le.Uint16(b[14:]) != 0 && (b[16] == 1 || b[16] == 2) && b[21] >= 0xf0
+	sector, perCluster := uint64(le.Uint16(b[11:])), uint64(b[13])
+	if sector < 512 || sector > 4096 || sector&(sector-1) != 0 || perCluster == 0 || perCluster&(perCluster-1) != 0 ||
+		le.Uint16(b[14:]) == 0 || b[16] != 1 && b[16] != 2 || b[21] < 0xf0 {
+		return ""
+	}
+	table := uint64(le.Uint16(b[22:]))
+	if table == 0 {
+		return "fat32"
+	}
+	total := cmp.Or(uint64(le.Uint16(b[19:])), uint64(le.Uint32(b[32:])))
+	used := uint64(le.Uint16(b[14:])) + uint64(b[16])*table + (32*uint64(le.Uint16(b[17:]))+sector-1)/sector
+	switch {
+	case total < used:
+		return ""
+	case (total-used)/perCluster < 4085:
+		return "fat12"
+	}
+	return "fat16"
 }
 
 // backupVolume recognises an NTFS volume whose boot sector is lost by the copy in its last sector, and only on a disk
@@ -67,8 +87,8 @@ func (d *reader) backupBoot() bool {
 	return false
 }
 
-// FileSystem names what a volume holds by its boot sector: "ntfs", "refs", "bitlocker", "exfat" or "fat"; "" when it is
-// something else or cannot be read. NTFS is also known by the copy of its boot sector at the end.
+// FileSystem names what a volume holds by its boot sector: "ntfs", "refs", "bitlocker", "exfat", "fat12", "fat16" or
+// "fat32"; "" when it is something else or cannot be read. NTFS is also known by the copy of its boot sector at the end.
 func FileSystem(volume layer.Source) string {
 	d := reader{disk: volume}
 	if kind := volumeKind(d.read(0, 512)); kind != "" {

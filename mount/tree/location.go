@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
+
+	"snapmount/imagefmt/layer"
 )
 
 // Location is a parsed IMAGE[@layer:NAME][:VOLUME][@POINT][:PATH]. Absent parts are empty.
@@ -28,8 +30,13 @@ func SplitLocation(s string, exists func(string) bool) (Location, error) {
 	if i := strings.IndexAny(s, "@:"); i > 1 {
 		image = s[:i]
 	}
+	if image == "-" {
+		return Location{}, errStandardInput
+	}
 	return Location{}, fmt.Errorf("%s: %w", image, fs.ErrNotExist)
 }
+
+var errStandardInput = fmt.Errorf("standard input: an image is read at any place, not in a row: save it in a file: %w", layer.ErrUnsupported)
 
 // layerName is what may follow an image: which of its states is meant, by number or by a name without ':' and '@'.
 var layerName = regexp.MustCompile(`^@layer:([^:@]+)`)

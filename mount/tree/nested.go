@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
@@ -16,9 +17,10 @@ import (
 
 // folder is a directory of a point, for an image that is a file in it.
 type folder struct {
-	point *Point
-	dir   string // in the point
-	shown string // as users call it
+	point    *Point
+	dir      string // in the point
+	shown    string // as users call it
+	anywhere bool   // as Options says
 }
 
 // file is a file of a point that is read as an image.
@@ -30,16 +32,46 @@ type file struct {
 // Close has nothing to do: the image that holds the file stays open.
 func (file) Close() error { return nil }
 
+// Modified is the time that the file has at its point.
+func (f file) Modified() time.Time { return f.node.Times.Modified.Time() }
+
 // Same compares MFT references.
 func (f file) Same(other imagefmt.File) bool {
 	o, ok := other.(file)
 	return ok && o.node.Tree() == f.node.Tree() && o.node.Ref == f.node.Ref
 }
 
-func (d folder) Path(name string) string { return d.shown + "/" + name }
+func (d folder) Path(name string) string {
+	if path.IsAbs(name) {
+		return d.point.Volume.Name + "@" + d.point.Name + ":" + name
+	}
+	return d.shown + "/" + name
+}
+
+// Outside takes drives and volumes for the one that the image is on.
+func (d folder) Outside(dir, name string) (string, bool) {
+	if rest, ok := strings.CutPrefix(name, "//?/"); ok {
+		_, rest, _ = strings.Cut(rest, "/")
+		name = "/" + rest
+	} else if len(name) > 1 && name[1] == ':' {
+		name = "/" + name[2:]
+	}
+	if !path.IsAbs(name) {
+		name = path.Join(d.within(dir), name)
+	}
+	return path.Clean(name), d.anywhere
+}
+
+// within returns the path of a name in the point.
+func (d folder) within(name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return path.Join(d.dir, name)
+}
 
 func (d folder) Open(name string) (imagefmt.File, error) {
-	n, err := d.point.walk(d.dir+"/"+name, true)
+	n, err := d.point.walk(d.within(name), true)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +86,7 @@ func (d folder) Open(name string) (imagefmt.File, error) {
 }
 
 func (d folder) List(dir string) ([]string, error) {
-	n, err := d.point.walk(d.dir+"/"+dir, true)
+	n, err := d.point.walk(d.within(dir), true)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +115,7 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 		return imagefmt.Open(name, opts)
 	}
 	if name == "-" {
-		return nil, fmt.Errorf("standard input: an image is read at any place, not in a row: save it in a file: %w", layer.ErrUnsupported)
+		return nil, errStandardInput
 	}
 	loc, err := SplitLocation(name, exists)
 	if err != nil || loc.Rest == "" {
@@ -122,9 +154,10 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 // imageOptions are those for every image.
 func (s *Set) imageOptions(name string) imagefmt.Options {
 	return imagefmt.Options{
-		Warn:    func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) },
-		Force:   s.opts.Force,
-		ZeroBad: s.opts.ZeroBad,
+		Warn:     func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) },
+		Force:    s.opts.Force,
+		ZeroBad:  s.opts.ZeroBad,
+		Anywhere: s.opts.Anywhere,
 	}
 }
 
@@ -141,7 +174,7 @@ func exists(name string) bool { _, err := os.Stat(name); return err == nil }
 func (t Target) openImage(shown, name string, opts imagefmt.Options) (*imagefmt.Image, error) {
 	name = path.Clean(strings.ReplaceAll("/"+name, `\`, "/"))
 	base := path.Base(name)
-	dir := folder{t.Point, path.Dir(name), strings.TrimSuffix(shown, "/"+base)}
+	dir := folder{t.Point, path.Dir(name), strings.TrimSuffix(shown, "/"+base), opts.Anywhere}
 	if list, err := dir.List("."); err == nil && !slices.Contains(list, base) { // the names of other parts follow from this one
 		if i := slices.IndexFunc(list, func(other string) bool { return strings.EqualFold(other, base) }); i >= 0 {
 			base = list[i]

@@ -49,6 +49,9 @@ type Options struct {
 	Layer        string // the state of the first image to show; see imagefmt.Options
 	Snapshot     string // its internal snapshot to show
 	ZeroBad      bool   // damaged chunks of EWF images read as zeros
+	// Anywhere lets files that an image names lie outside its folder: anywhere on this machine, for an image in another
+	// one anywhere on the same volume.
+	Anywhere bool
 
 	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
 }

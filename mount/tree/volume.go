@@ -20,7 +20,7 @@ type Volume struct {
 	Name        string // p2-Windows: partition number and label; d1p2-Windows with several images
 	Image       *Image
 	Partition   partition.Partition
-	Filesystem  string // "ntfs", "refs", "bitlocker", "exfat", "fat"; empty when unknown
+	Filesystem  string // "ntfs", "refs", "bitlocker", "exfat", "fat12", "fat16", "fat32"; empty when unknown
 	Label       string
 	ClusterSize int          // bytes; 0 when not NTFS
 	Block       layer.Mapper // the volume as imaged

@@ -1,0 +1,18 @@
+package ewf
+
+import (
+	"maps"
+	"slices"
+)
+
+// Bad returns the ranges of damaged chunks that reading met so far, about a thousand chunks at most, in order. Verify
+// tells of all.
+func (d *Disk) Bad() []Range {
+	d.told.mu.Lock()
+	defer d.told.mu.Unlock()
+	var r Result
+	for _, c := range slices.Sorted(maps.Keys(d.told.chunks)) {
+		r.bad(c*d.chunkSize, d.chunkLen(c), d.told.chunks[c])
+	}
+	return r.Bad
+}
