@@ -15,6 +15,9 @@ type Options struct {
 	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. The
 	// error names a file only when that is not the image itself.
 	Warn func(error)
+	// Progress is told, from time to time, how many bytes of a file Open has gone through, and how many there are, when
+	// it must read all of one, as of a compressed image; nil drops it.
+	Progress func(done, total int64)
 	// Offset and Size cut the disk that is shown out of the one in the image, in bytes; a Size of 0 goes to its end.
 	Offset, Size int64
 	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
@@ -47,7 +50,7 @@ func Open(path string, opts Options) (*Image, error) {
 
 // OpenIn is Open for the file of that name in folder.
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
-	img := &Image{files: opener{folder: folder, warn: opts.Warn, zeroBad: opts.ZeroBad}}
+	img := &Image{files: opener{folder: folder, warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad}}
 	var err error
 	at := place{folder: &listed{folder, make(map[string]*listing)}, name: name}
 	img.disk, img.format, err = img.files.disk(at)
@@ -80,7 +83,8 @@ func (i *Image) cut(off, n int64) (err error) {
 	return err
 }
 
-// Format is the name of the image's format: "raw", "qcow2", "vhd"; with "split " before it when it has several parts.
+// Format is the name of the image's format: "raw", "qcow2", "vhd"; with "gzip " or "zstd " before it when it is compressed
+// as a whole, and "split " when it has several parts.
 func (i *Image) Format() string { return i.format }
 
 // Files names every file that is open, from the top: parts in their order, then backing files or parents.

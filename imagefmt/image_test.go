@@ -158,7 +158,7 @@ func TestRefused(t *testing.T) {
 		{"c.vmdk", layer.ErrCorrupt, "vmdk: descriptor at 0x0: 0 extents"}, {"a.vdi", layer.ErrUnsupported, "vdi: version 0.0, want 1.1"}, {"a.E01", layer.ErrCorrupt, "ewf: file header"},
 		{"a.Ex01", layer.ErrUnsupported, "ewf: version 0"}, {"a.ad", layer.ErrUnsupported, "AD-encrypted"}, {"a.L01", layer.ErrUnsupported, "L01"}, {"a.aff4", layer.ErrUnsupported, "AFF4"},
 		{"a.hdd", layer.ErrUnsupported, "Parallels"}, {"b.hdd", layer.ErrUnsupported, "Parallels"}, {"a.dmg", layer.ErrUnsupported, "DMG"},
-		{"a.gz", layer.ErrUnsupported, "gzip"}, {"a.zst", layer.ErrUnsupported, "zstd"}, {"a.xz", layer.ErrUnsupported, "xz"},
+		{"a.gz", layer.ErrCorrupt, "gzip"}, {"a.zst", layer.ErrCorrupt, "zstd"}, {"a.xz", layer.ErrUnsupported, "xz"},
 		{"a.7z", layer.ErrUnsupported, "7z"}, {"a.bz2", layer.ErrUnsupported, "bzip2"},
 		{"broken.qcow2", layer.ErrUnsupported, "qcow2: version 0"}, {"broken.vhd", layer.ErrUnsupported, "vhd: disk type 0"},
 		{"head.vhd", layer.ErrUnsupported, "vhd: disk type 0"}, {"old.vhd", layer.ErrUnsupported, "vhd: disk type 0"},

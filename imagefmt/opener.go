@@ -13,10 +13,11 @@ import (
 
 // opener opens the files of one image and remembers them.
 type opener struct {
-	folder Folder
-	warn   func(error)
-	opened []openedFile
-	layers []Layer
+	folder   Folder
+	warn     func(error)
+	progress func(done, total int64)
+	opened   []openedFile
+	layers   []Layer
 
 	zeroBad  bool                 // as Options says
 	tries    int                  // of opening a file
@@ -63,10 +64,15 @@ func (o *opener) disk(at place) (layer.Source, string, error) {
 	if src.Size() == 0 {
 		return nil, "", fmt.Errorf("is empty: %w", layer.ErrFormat)
 	}
+	src, packer, err := o.unpack(src, at)
+	if err != nil {
+		return nil, "", err
+	}
 	f, err := probe(src)
 	if err != nil {
 		return nil, "", err
 	}
+	f.name = packer + f.name
 	if f.open == nil {
 		return nil, "", fmt.Errorf("%s: %w", f.name, layer.ErrUnsupported)
 	}

@@ -42,6 +42,7 @@ func formats() []format {
 		{"xz, to be unpacked first", begins("\xfd7zXZ\x00"), nil},
 		{"7z, to be unpacked first", begins("7z\xbc\xaf\x27\x1c"), nil},
 		{"bzip2, to be unpacked first", at(4, "1AY&SY"), nil},
+		{"tar archive", at(257, "ustar"), nil},
 		{"vhd", isVHD, openVHD},
 		{"raw", begins(""), openRaw},
 	}
@@ -80,12 +81,17 @@ func probe(src layer.Source) (format, error) {
 	if err := layer.ReadFull(src, tail, src.Size()-int64(len(tail))); err != nil {
 		return format{}, fmt.Errorf("last sector: %w", err)
 	}
+	return recognise(string(head), string(tail)), nil
+}
+
+// recognise finds the format of what has these sectors at its ends.
+func recognise(head, tail string) format {
 	for _, f := range formats() {
-		if f.match(string(head), string(tail)) {
-			return f, nil
+		if f.match(head, tail) {
+			return f
 		}
 	}
-	return format{}, layer.ErrFormat // not reached: raw takes everything
+	return format{} // not reached: raw takes everything
 }
 
 func openRaw(o *opener, src layer.Source, at place) (layer.Source, error) {

@@ -6,15 +6,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
-	"sync"
 	"sync/atomic"
 
+	"snapmount/imagefmt/inflate"
 	"snapmount/imagefmt/layer"
 )
 
 const (
-	cacheWays   = 4       // units in which a chunk may be
 	marksChunks = 1 << 15 // chunks of one set of marks
 	zerosMax    = 1 << 12 // packed chunks of zeros are shorter
 	sumLen      = 4       // of an Adler-32
@@ -41,63 +39,24 @@ func (d *Disk) setVerified(c int64) {
 	atomic.OrUint32(&p.Load()[c/32], 1<<(c%32))
 }
 
-// unit is a chunk in the cache. The first who asks unpacks it; only who wants the same one waits.
-type unit struct {
-	chunk int64
-	used  atomic.Uint64
-	once  sync.Once
-	data  []byte // nil for one that is stored as it is
-	err   error
-}
-
-// unit returns the cache's unit of chunk c, in place of the one in its set that was not used for longest.
-func (d *Disk) unit(c int64) (*unit, *atomic.Pointer[unit]) {
-	set := d.units[c%int64(len(d.units)/cacheWays)*cacheWays:][:cacheWays]
-	for {
-		var slot *atomic.Pointer[unit]
-		var old *unit
-		oldest := uint64(math.MaxUint64)
-		for i := range set {
-			u, used := set[i].Load(), uint64(0)
-			if u != nil {
-				if u.chunk == c {
-					u.used.Store(d.clock.Add(1))
-					return u, &set[i]
-				}
-				used = u.used.Load()
-			}
-			if used < oldest {
-				slot, old, oldest = &set[i], u, used
-			}
-		}
-		u := &unit{chunk: c}
-		u.used.Store(d.clock.Add(1))
-		if slot.CompareAndSwap(old, u) {
-			return u, slot
-		}
-	}
-}
-
 // load unpacks chunk c, or verifies one that is stored as it is, of which it returns nil.
-func (d *Disk) load(c int64, s slot) ([]byte, error) {
-	u, slot := d.unit(c)
-	u.once.Do(func() {
-		if s.kind == kindPlain {
-			u.err = d.verify(c, s)
-			return
-		}
-		u.data, u.err = d.unpack(c, s)
-	})
-	if u.err != nil {
-		slot.CompareAndSwap(u, nil) // a failing disk may answer the next time
+func (d *Disk) load(c int64) ([]byte, error) {
+	s, err := d.slot(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.kind != kindPlain:
+		return d.unpack(c, s)
+	case d.isVerified(c):
+		return nil, nil
 	}
-	return u.data, u.err
+	return nil, d.verify(c, s)
 }
 
 // inflater is what unpacking needs, to be used again.
 type inflater struct {
-	tables deflateTables
-	buf    []byte
+	zlib inflate.Decoder
+	buf  []byte
 }
 
 // stored reads the n bytes that are stored for a chunk into f.
@@ -144,9 +103,9 @@ func (d *Disk) verify(c int64, s slot) error {
 	if err != nil {
 		return s.wrap(c, fmt.Errorf("at 0x%x: %w", s.off, err))
 	}
-	got, want := adler32Sum(b[:n]), binary.LittleEndian.Uint32(b[n:])
+	got, want := inflate.Adler32(b[:n]), binary.LittleEndian.Uint32(b[n:])
 	if got != want && have > n+sumLen { // the last chunk may be stored in full length
-		got, want = adler32Sum(b[:have-sumLen]), binary.LittleEndian.Uint32(b[have-sumLen:])
+		got, want = inflate.Adler32(b[:have-sumLen]), binary.LittleEndian.Uint32(b[have-sumLen:])
 	}
 	if got != want {
 		return s.wrap(c, layer.Corrupt("chunk", s.off, "adler-32 0x%08x, want 0x%08x", got, want))
@@ -176,7 +135,7 @@ func (d *Disk) unpack(c int64, s slot) ([]byte, error) {
 	}
 	n, used := 0, 0
 	if s.kind == kindZlib {
-		n, used, err = f.tables.inflate(dst, b)
+		n, used, err = f.zlib.Zlib(dst, b)
 	} else {
 		n, err = unpackBzip2(dst, b)
 	}
@@ -201,7 +160,7 @@ func unpackBzip2(dst, b []byte) (int, error) {
 	if err == nil {
 		var more [1]byte
 		if k, end := z.Read(more[:]); k > 0 {
-			return n, errLong
+			return n, inflate.ErrLong
 		} else if end != io.EOF {
 			return n, end
 		}
@@ -228,7 +187,7 @@ func (u *unpacked) ReadAt(p []byte, off int64) (int, error) {
 	}
 	want := int(layer.Clip(d.size, off, int64(len(p))))
 	if want > 0 {
-		d.follow(off/d.chunkSize, (off+int64(want)-1)/d.chunkSize)
+		d.chunks.Follow(off/d.chunkSize, (off+int64(want)-1)/d.chunkSize)
 	}
 	n := 0
 	for n < want {
@@ -257,7 +216,7 @@ func (d *Disk) read(c int64, dst []byte, in int64) error {
 	}
 	var data []byte
 	if s.kind != kindPlain || !d.isVerified(c) {
-		if data, err = d.load(c, s); err != nil {
+		if data, err = d.chunks.Piece(c); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/unpack"
 )
 
 // BadChunks is what to do about a chunk that fails its checksum or cannot be unpacked.
@@ -42,7 +43,6 @@ type Options struct {
 const (
 	maxChunkSize = 64 << 20
 	maxChunks    = 1 << 32
-	cacheBytes   = 32 << 20 // unpacked chunks kept in memory
 )
 
 // Disk is the disk that was acquired, a layer.Mapper: a chunk that is stored as it is is an extent of its segment file,
@@ -58,11 +58,9 @@ type Disk struct {
 
 	unpacked *unpacked
 	pages    []atomic.Pointer[page]  // by number modulo length
-	units    []atomic.Pointer[unit]  // sets of cacheWays, by chunk modulo their number
-	clock    atomic.Uint64           // when a unit was last used
+	chunks   *unpack.Cache           // unpacked
 	verified []atomic.Pointer[marks] // chunks that are stored as they are and passed their checksum
 	zeros    atomic.Pointer[[]byte]  // how this image packs a chunk of zeros
-	ahead    readAhead
 	told     damageLog
 
 	inflaters sync.Pool
@@ -105,10 +103,8 @@ func (d *Disk) prepare() {
 		chunks = t.first + t.count
 	}
 	d.pages = make([]atomic.Pointer[page], max(1, min(pages, pageCacheBytes/pageBytes)))
-	sets := max(1, min(cacheBytes/d.chunkSize, chunks)/cacheWays)
-	d.units = make([]atomic.Pointer[unit], sets*cacheWays)
+	d.chunks = unpack.New((d.size+d.chunkSize-1)/d.chunkSize, d.chunkSize, d.load, d.isVerified)
 	d.verified = make([]atomic.Pointer[marks], (chunks+marksChunks-1)/marksChunks)
-	d.ahead.init(min(sets, aheadBytes/d.chunkSize)) // a quarter of the cache at most
 }
 
 // Size is the size of the disk, in bytes.
@@ -150,10 +146,10 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 		}
 		return layer.Extent{Off: off, Len: k}, err
 	case s.kind == kindPlain:
-		if d.follow(c, c); d.isVerified(c) {
+		if d.chunks.Follow(c, c); d.isVerified(c) {
 			break
 		}
-		if _, err := d.load(c, s); err != nil {
+		if _, err := d.chunks.Piece(c); err != nil {
 			if !d.forgiven(c, err) {
 				return layer.Extent{Off: off, Len: k}, err
 			}

@@ -20,27 +20,6 @@ import (
 
 const kib = 1 << 10
 
-// mixed is n bytes in which zeros, text and random bytes alternate in pieces of odd lengths.
-func mixed(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	b := make([]byte, n)
-	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(200_000))]
-		switch r.IntN(3) {
-		case 0:
-			for i := range piece {
-				piece[i] = byte(r.Uint32())
-			}
-		case 1:
-			for i := range piece {
-				piece[i] = "the quick brown fox "[i%20]
-			}
-		}
-		at += len(piece)
-	}
-	return b
-}
-
 // open opens the image whose first segment is at path, with those beside it. Warnings are errors unless warn is given.
 func open(t testing.TB, path string, warn func(error)) *ewf.Disk {
 	t.Helper()
@@ -125,7 +104,7 @@ func same(t testing.TB, d *ewf.Disk, want []byte, reads int) {
 
 func TestAcquired(t *testing.T) {
 	layertest.Peer(t, "ewfacquire")
-	content := mixed(1200*kib+7*512, 1)
+	content := layertest.Mixed(200_000, 1200*kib+7*512, 1)
 	for _, format := range []string{"ewf", "smart", "ftk", "encase2", "encase3", "encase4", "encase5", "encase6", "encase7", "linen5", "linen6", "linen7", "ewfx"} {
 		levels := []string{"none", "best"}
 		if format == "smart" || format == "encase6" {
@@ -149,7 +128,7 @@ func TestAcquired(t *testing.T) {
 }
 
 func TestContract(t *testing.T) {
-	content := mixed(1100*kib+512, 2)
+	content := layertest.Mixed(200_000, 1100*kib+512, 2)
 	for _, args := range [][]string{{"-f", "encase6", "-c", "none"}, {"-f", "smart", "-c", "fast", "-b", "16"}} {
 		layertest.Contract(t, open(t, acquire(t, write(t, content), args...), nil), content)
 	}
@@ -161,7 +140,7 @@ func TestContract(t *testing.T) {
 func TestGeometry(t *testing.T) {
 	for _, args := range [][]string{{"-b", "16"}, {"-b", "1024"}, {"-b", "32768"}, {"-b", "128", "-P", "4096"}, {"-b", "64", "-g", "64", "-m", "removable", "-M", "logical"}} {
 		for _, level := range []string{"none", "fast"} {
-			content := mixed(1700*kib, 3)
+			content := layertest.Mixed(200_000, 1700*kib, 3)
 			d := open(t, acquire(t, write(t, content), append(args, "-f", "encase7", "-c", level)...), nil)
 			same(t, d, content, 16)
 		}
@@ -170,14 +149,14 @@ func TestGeometry(t *testing.T) {
 
 // TestRandomReads reads 2,000 times alone and 2,000 times from eight goroutines.
 func TestRandomReads(t *testing.T) {
-	content := mixed(3000*kib, 9)
+	content := layertest.Mixed(200_000, 3000*kib, 9)
 	for _, level := range []string{"none", "fast"} {
 		same(t, open(t, acquire(t, write(t, content), "-c", level), nil), content, 2000)
 	}
 }
 
 func TestStream(t *testing.T) {
-	content := mixed(2500*kib+512, 4)
+	content := layertest.Mixed(200_000, 2500*kib+512, 4)
 	for _, format := range []string{"ftk", "encase5", "encase7"} {
 		target := filepath.Join(t.TempDir(), "image")
 		cmd := exec.Command(layertest.Peer(t, "ewfacquirestream"), "-q", "-f", format, "-S", "1MiB", "-c", "fast", "-t", target)
@@ -211,7 +190,7 @@ func TestRealImages(t *testing.T) {
 // TestInfo compares with what was given to ewfacquire, also where only the old header has it.
 func TestInfo(t *testing.T) {
 	for _, format := range []string{"smart", "ftk", "encase4", "encase6", "linen7"} {
-		d := open(t, acquire(t, write(t, mixed(64*kib, 5)), "-f", format, "-c", "best", "-A", "windows-1252", "-C", "c 1", "-D", "dé", "-e", "Ann", "-E", "e2", "-N", "n", "-m", "removable"), nil)
+		d := open(t, acquire(t, write(t, layertest.Mixed(200_000, 64*kib, 5)), "-f", format, "-c", "best", "-A", "windows-1252", "-C", "c 1", "-D", "dé", "-e", "Ann", "-E", "e2", "-N", "n", "-m", "removable"), nil)
 		i := d.Info()
 		if i.Case != "c 1" || i.Description != "dé" || i.Examiner != "Ann" || i.Evidence != "e2" || i.Notes != "n" || len(i.Acquired) < 19 || i.SectorSize != 512 {
 			t.Errorf("%s: %+v", format, i)
@@ -224,7 +203,7 @@ func TestInfo(t *testing.T) {
 
 // TestVerifyFinds flips a bit in the data of one chunk.
 func TestVerifyFinds(t *testing.T) {
-	content := mixed(1000*kib, 6)
+	content := layertest.Mixed(200_000, 1000*kib, 6)
 	for _, level := range []string{"none", "best"} {
 		path := acquire(t, write(t, content), "-c", level)
 		b, err := os.ReadFile(path)
@@ -263,7 +242,7 @@ func TestVerifyFinds(t *testing.T) {
 
 func TestVerifyStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := openBytes(t, disk1{mixed(1500*kib, 7), 64, 100, 0}.build(), ewf.Options{})
+	d := openBytes(t, disk1{layertest.Mixed(200_000, 1500*kib, 7), 64, 100, 0}.build(), ewf.Options{})
 	if _, err := d.Verify(ctx, func(int64) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -271,7 +250,7 @@ func TestVerifyStops(t *testing.T) {
 
 // TestSequential reads a disk with several readers in sequence at once, which the read-ahead has to tell apart.
 func TestSequential(t *testing.T) {
-	content := mixed(6000*kib, 8)
+	content := layertest.Mixed(200_000, 6000*kib, 8)
 	d := open(t, acquire(t, write(t, content), "-c", "fast"), nil)
 	var wg sync.WaitGroup
 	for g := range 12 {
@@ -311,7 +290,7 @@ func TestSegmentName(t *testing.T) {
 
 // BenchmarkRead reads 256 MiB, a third of which is text, zeros and random.
 func BenchmarkRead(b *testing.B) {
-	content := mixed(256<<20, 10)
+	content := layertest.Mixed(200_000, 256<<20, 10)
 	for _, level := range []string{"none", "fast"} {
 		path := acquire(b, write(b, content), "-c", level)
 		for _, random := range []bool{false, true} {

@@ -14,6 +14,7 @@ import (
 
 	"snapmount/imagefmt/ewf"
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
 )
 
 func source(b []byte) layer.Source { return io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))) }
@@ -101,7 +102,7 @@ func loseTables(t *testing.T, b []byte, list ...int) []byte {
 
 // TestDamageIsLocal edits an image of three tables of 10, 10 and 5 chunks of 1,024 bytes; the last chunk is short.
 func TestDamageIsLocal(t *testing.T) {
-	content := mixed(24*1024+512, 20)
+	content := layertest.Mixed(200_000, 24*1024+512, 20)
 	for i := range content {
 		content[i] ^= byte(i >> 10) // no two chunks are alike
 	}
@@ -181,7 +182,7 @@ func TestDamageIsLocal(t *testing.T) {
 }
 
 func TestSegmentsMissing(t *testing.T) {
-	content := mixed(30*1024, 21)
+	content := layertest.Mixed(200_000, 30*1024, 21)
 	build := func() [][]byte { return disk1{content, 2, 5, 2}.build() } // 10 chunks in each of three
 	damage(t, build(), content, 0, 0, "")
 	files := build()
@@ -209,7 +210,7 @@ func TestSegmentsMissing(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	good := disk1{mixed(1024, 22), 2, 5, 0}.build()[0]
+	good := disk1{layertest.Mixed(200_000, 1024, 22), 2, 5, 0}.build()[0]
 	geometry := func(sectors, sectorLen uint32, total uint64) []byte {
 		b := bytes.Clone(good)
 		at := where(t, b, "volume", 0) + 76
@@ -252,7 +253,7 @@ func TestRefused(t *testing.T) {
 
 // TestMarks has error2 and session sections, and a disk of unknown size.
 func TestMarks(t *testing.T) {
-	content := mixed(4096, 23)
+	content := layertest.Mixed(200_000, 4096, 23)
 	b := disk1{content, 2, 5, 0}.build()[0]
 	at := where(t, b, "done", 0)
 	list := func(headerLen int, rows ...uint32) []byte {
@@ -297,7 +298,7 @@ func (f failing) ReadAt(p []byte, off int64) (int, error) {
 
 // TestReadErrorsAreNotKept holds that what could not be read is asked for again, and is never read as zeros.
 func TestReadErrorsAreNotKept(t *testing.T) {
-	content := mixed(30*1024, 24)
+	content := layertest.Mixed(200_000, 30*1024, 24)
 	b := disk1{content, 2, 50, 0}.build()[0]
 	for _, at := range []int64{0, 2048} { // packed, and as it is
 		var mended atomic.Bool
@@ -320,7 +321,7 @@ func TestReadErrorsAreNotKept(t *testing.T) {
 
 // TestFarMissing has a disk of which almost nothing is there.
 func TestFarMissing(t *testing.T) {
-	content := mixed(40*1024, 28)
+	content := layertest.Mixed(200_000, 40*1024, 28)
 	b := disk1{content, 2, 50, 0}.build()[0]
 	at := where(t, b, "volume", 0) + 76
 	le.PutUint64(b[at+16:], 1<<32)
@@ -347,7 +348,7 @@ func TestFarMissing(t *testing.T) {
 // TestMutations flips bytes anywhere but in chunks. What still reads must be right, or be told of: the description of
 // the disk has a checksum, and so have the tables.
 func TestMutations(t *testing.T) {
-	content := mixed(14*1024, 25)
+	content := layertest.Mixed(200_000, 14*1024, 25)
 	r := rand.New(rand.NewPCG(26, 26))
 	v1 := disk1{content, 2, 4, 2}.build()
 	v2 := [][]byte{disk2(content, 1, 2, 0, 0)}
@@ -376,7 +377,7 @@ func TestMutations(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	content := mixed(3*1024, 27)
+	content := layertest.Mixed(200_000, 3*1024, 27)
 	f.Add(disk1{content, 2, 2, 0}.build()[0])
 	f.Add(disk2(content, 1, 2, 0, 0))
 	f.Add(disk2(content, 2, 2, 0, 0))

@@ -74,7 +74,7 @@ func disk2(content []byte, method, sectors int, flags uint32, bare int) []byte {
 }
 
 func TestVersion2(t *testing.T) {
-	content := mixed(60*1024+512, 30)
+	content := layertest.Mixed(200_000, 60*1024+512, 30)
 	clear(content[4096:8192])
 	copy(content[9216:], bytes.Repeat([]byte{0xee}, 2048))
 	for method := 1; method <= 2; method++ {
@@ -108,7 +108,7 @@ func TestVersion2(t *testing.T) {
 }
 
 func TestVersion2Segments(t *testing.T) {
-	content := mixed(30*1024, 31)
+	content := layertest.Mixed(200_000, 30*1024, 31)
 	var files [][]byte
 	for n := range 3 {
 		f := newBuilder2(n+1, 1)

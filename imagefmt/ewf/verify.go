@@ -47,7 +47,7 @@ func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (Result, e
 		}
 		last := min(c+per, chunks) - 1
 		n := min((last+1)*d.chunkSize, d.size) - c*d.chunkSize
-		d.follow(c, last)
+		d.chunks.Follow(c, last)
 		for b := buf.b[:n]; c <= last; c++ {
 			k := d.chunkLen(c)
 			if err := d.read(c, b[:k], 0); err != nil {

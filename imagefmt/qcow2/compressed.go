@@ -2,104 +2,46 @@ package qcow2
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"sync/atomic"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
 
+	"snapmount/imagefmt/inflate"
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/unpack"
 )
 
-const (
-	maxWindow = 8 << 20 // enough for every level of zstd up to a cluster's 2 MiB
-	cacheWays = 4       // slots in which a cluster may be
-)
+const maxWindow = 8 << 20 // enough for every level of zstd up to a cluster's 2 MiB
 
-// unitSource is one compressed cluster. It is a value, so that two mappings to the same one compare equal.
-type unitSource struct {
-	d     *Disk
-	entry uint64 // L2 entry
+// newUnpacked makes the Source of the compressed clusters.
+func (d *Disk) newUnpacked() *unpack.Source {
+	size := int64(1) << d.clusterBits
+	cache := unpack.New((d.size-1)>>d.clusterBits+1, size, d.load, nil)
+	return &unpack.Source{Cache: cache, Piece: size, Bytes: d.size, Name: "compressed clusters of a qcow2 image"}
 }
 
-// unit is an unpacked cluster in the cache. The first who asks unpacks it; only who wants the same one waits.
-type unit struct {
-	entry uint64
-	once  sync.Once
-	data  []byte
-	err   error
-}
-
-// Size is one cluster.
-func (u unitSource) Size() int64 { return 1 << u.d.clusterBits }
-
-func (u unitSource) String() string {
-	off, _ := u.d.packed(u.entry)
-	return fmt.Sprintf("a compressed cluster at 0x%x", off)
-}
-
-// ReadAt implements io.ReaderAt. A read of the whole cluster is unpacked in place, others through the cache.
-func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
-	size := u.Size()
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
+// load returns a compressed cluster by its number on the disk.
+func (d *Disk) load(cluster int64) ([]byte, error) {
+	i := cluster >> d.l2Bits
+	if d.l1[i]&^entryCopied == 0 {
+		return nil, fmt.Errorf("cluster 0x%x: no table", cluster)
 	}
-	if layer.Clip(size, off, int64(len(p))) == 0 {
-		if len(p) == 0 {
-			return 0, nil
-		}
-		return 0, io.EOF
+	t, err := d.table(i)
+	if err != nil {
+		return nil, err
 	}
-	c, slot := u.d.cached(u.entry)
-	if c == nil {
-		if off == 0 && int64(len(p)) == size {
-			if err := u.d.unpack(u.entry, p); err != nil {
-				return 0, err
-			}
-			return len(p), nil
-		}
-		c = &unit{entry: u.entry}
-		slot.Store(c)
+	i = cluster & (1<<d.l2Bits - 1)
+	if d.extended {
+		i *= 2
 	}
-	c.once.Do(func() {
-		b := make([]byte, size)
-		if c.err = u.d.unpack(u.entry, b); c.err == nil {
-			c.data = b
-		}
-	})
-	if c.err != nil {
-		slot.CompareAndSwap(c, nil) // a failing disk may answer the next time
-		return 0, c.err
+	entry := t.words[i]
+	if entry&entryCompressed == 0 {
+		return nil, fmt.Errorf("cluster 0x%x: not compressed", cluster)
 	}
-	n := copy(p, c.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-// cached looks for an entry in the few slots that may hold it. Without one it returns the slot to fill: an empty one, or
-// each in turn.
-func (d *Disk) cached(entry uint64) (*unit, *atomic.Pointer[unit]) {
-	n := uint64(len(d.units))
-	first := entry * 0x9e3779b97f4a7c15 >> 32 // Fibonacci hashing spreads neighbouring entries
-	var free *atomic.Pointer[unit]
-	for way := range uint64(cacheWays) {
-		slot := &d.units[(first+way)%n]
-		c := slot.Load()
-		if c != nil && c.entry == entry {
-			return c, slot
-		}
-		if c == nil && free == nil {
-			free = slot
-		}
-	}
-	if free == nil {
-		free = &d.units[(first+uint64(d.turn.Add(1))%cacheWays)%n]
-	}
-	return nil, free
+	dst := make([]byte, 1<<d.clusterBits)
+	return dst, d.unpack(entry, dst)
 }
 
 // packed decodes a compressed L2 entry: an offset in the file, then the number of further 512-byte sectors; the cluster
@@ -109,6 +51,12 @@ func (d *Disk) packed(entry uint64) (off, sectors int64) {
 	return int64(entry & (1<<bits - 1)), int64(entry&(entryCompressed-1)>>bits) + 1
 }
 
+// worker is what unpacking needs, to be used again.
+type worker struct {
+	flate inflate.Decoder
+	buf   []byte
+}
+
 // unpack fills dst, one cluster, with what the compressed L2 entry stands for.
 func (d *Disk) unpack(entry uint64, dst []byte) error {
 	off, sectors := d.packed(entry)
@@ -116,38 +64,39 @@ func (d *Disk) unpack(entry uint64, dst []byte) error {
 	if n == 0 || entry&entryCopied != 0 {
 		return layer.Corrupt("compressed cluster", off, "entry 0x%x, want an offset in the file of 0x%x bytes", entry, d.src.Size())
 	}
-	buf, _ := d.buffers.Get().(*[]byte)
-	if buf == nil {
-		buf = new([]byte)
+	w, _ := d.workers.Get().(*worker)
+	if w == nil {
+		w = new(worker)
 	}
-	defer d.buffers.Put(buf)
-	if int64(cap(*buf)) < n {
-		*buf = make([]byte, n)
+	defer d.workers.Put(w)
+	if int64(cap(w.buf)) < n {
+		w.buf = make([]byte, n)
 	}
-	b := (*buf)[:n]
+	b := w.buf[:n]
 	if err := layer.ReadFull(d.src, b, off); err != nil {
 		return fmt.Errorf("compressed cluster at 0x%x: %w", off, err)
 	}
-	if err := d.decompress(b, dst); err != nil {
+	decompress := w.inflate
+	if d.compression == compressZstd {
+		decompress = d.inflateZstd
+	}
+	if err := decompress(b, dst); err != nil {
 		return layer.Corrupt("compressed cluster", off, "%w", err)
 	}
 	return nil
 }
 
-// decompress fills dst from b; what follows the stream in b is padding.
-func (d *Disk) decompress(b, dst []byte) error {
-	if d.compression == compressZstd {
-		return d.inflateZstd(b, dst)
+// inflate fills dst from b. What follows the stream in b is padding, and as for QEMU the stream may hold more, or its end
+// may be missing.
+func (w *worker) inflate(b, dst []byte) error {
+	n, _, err := w.flate.Raw(dst, b)
+	if err == inflate.ErrLong || errors.Is(err, io.ErrUnexpectedEOF) && n == len(dst) {
+		return nil
 	}
-	z, _ := d.inflaters.Get().(io.ReadCloser)
-	if z == nil {
-		z = flate.NewReader(nil)
+	if err == nil && n < len(dst) {
+		return fmt.Errorf("unpacks to %d bytes, want %d", n, len(dst))
 	}
-	defer d.inflaters.Put(z)
-	if err := z.(flate.Resetter).Reset(bytes.NewReader(b), nil); err != nil {
-		return err
-	}
-	return full(z, dst)
+	return err
 }
 
 func (d *Disk) inflateZstd(b, dst []byte) error {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/unpack"
 )
 
 // Options may be left zero.
@@ -26,13 +27,10 @@ type Options struct {
 	Snapshot string
 }
 
-const (
-	tableCacheBytes = 32 << 20 // L2 tables kept in memory
-	dataCacheBytes  = 16 << 20 // unpacked clusters kept in memory
-)
+const tableCacheBytes = 32 << 20 // L2 tables kept in memory
 
 // Disk is the virtual disk, a layer.Mapper: its data clusters are extents of the image file, its unallocated ones of
-// the backing file, and each compressed one is a small Source of its own.
+// the backing file, and compressed ones of a Source that unpacks them.
 type Disk struct {
 	src         layer.Source
 	data        layer.Source // where the clusters are: src, or the external data file
@@ -48,10 +46,9 @@ type Disk struct {
 	l1Off  int64 // bytes, in the file
 	l1     []uint64
 	tables []atomic.Pointer[table] // by L1 index modulo length
-	units  []atomic.Pointer[unit]  // by a hash of the L2 entry, see cached
-	turn   atomic.Uint32
 
-	inflaters, zstds, buffers sync.Pool
+	unpacked       *unpack.Source // what is in compressed clusters
+	workers, zstds sync.Pool
 }
 
 // Open reads the header and the L1 table of the image in src. A src without the magic is a layer.ErrFormat, a snapshot
@@ -92,7 +89,7 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 		return nil, err
 	}
 	d.tables = make([]atomic.Pointer[table], slots(tableCacheBytes, h.clusterBits, len(d.l1)))
-	d.units = make([]atomic.Pointer[unit], slots(dataCacheBytes, h.clusterBits, 1<<12))
+	d.unpacked = d.newUnpacked()
 	return d, d.openOthers(h, opts)
 }
 

@@ -109,7 +109,7 @@ func (d *Disk) cluster(entry uint64, p part, yield yieldFunc) bool {
 		if d.data != d.src {
 			return yield(layer.Extent{Off: p.off, Len: p.n}, layer.Corrupt("L2 entry", p.entryAt, "a compressed cluster beside an external data file"))
 		}
-		return yield(layer.Extent{Off: p.off, Len: p.n, Base: unitSource{d, entry}, BaseOff: p.in}, nil)
+		return yield(layer.Extent{Off: p.off, Len: p.n, Base: d.unpacked, BaseOff: p.off}, nil)
 	}
 	allowed := uint64(entryOffset | entryCopied)
 	if d.version >= 3 {

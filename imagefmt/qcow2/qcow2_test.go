@@ -2,6 +2,7 @@ package qcow2_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,27 +15,6 @@ import (
 )
 
 const mib = 1 << 20
-
-// mixed is n bytes in which zeros, text and random bytes alternate in pieces of odd lengths.
-func mixed(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	b := make([]byte, n)
-	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(300_000))]
-		switch r.IntN(3) {
-		case 0:
-			for i := range piece {
-				piece[i] = byte(r.Uint32())
-			}
-		case 1:
-			for i := range piece {
-				piece[i] = "the quick brown fox "[i%20]
-			}
-		}
-		at += len(piece)
-	}
-	return b
-}
 
 // open opens an image and, beside it, its backing files.
 func open(t testing.TB, path string) *qcow2.Disk {
@@ -63,7 +43,7 @@ func write(t testing.TB, b []byte) string {
 
 func TestConverted(t *testing.T) {
 	qemuImg := layertest.Peer(t, "qemu-img")
-	small, large := mixed(1*mib+7*512, 1), mixed(5*mib+512, 2)
+	small, large := layertest.Mixed(300_000, 1*mib+7*512, 1), layertest.Mixed(300_000, 5*mib+512, 2)
 	for _, c := range []struct {
 		options string
 		packed  bool
@@ -133,7 +113,7 @@ func converted(t *testing.T, path string) []byte {
 func TestBacking(t *testing.T) {
 	qemuImg := layertest.Peer(t, "qemu-img")
 	// The raw base ends within a cluster and before its child; discarded and zeroed ranges hide it again.
-	base := write(t, mixed(1*mib+300*512, 3))
+	base := write(t, layertest.Mixed(300_000, 1*mib+300*512, 3))
 	dir := filepath.Dir(base)
 	middle, top := filepath.Join(dir, "middle.qcow2"), filepath.Join(dir, "top.qcow2")
 	for _, options := range []string{"cluster_size=64k", "extended_l2=on", "cluster_size=4k", "compat=0.10"} {
@@ -196,5 +176,31 @@ func TestSparseExtents(t *testing.T) {
 	}
 	if n != 4 {
 		t.Errorf("%d extents, want data, zeros, data, zeros", n)
+	}
+}
+
+func BenchmarkCompressed(b *testing.B) {
+	qemuImg := layertest.Peer(b, "qemu-img")
+	in := write(b, layertest.Mixed(300_000, 256*mib, 8))
+	for _, kind := range []string{"zlib", "zstd"} {
+		path := filepath.Join(b.TempDir(), "disk.qcow2")
+		layertest.Run(b, qemuImg, "convert", "-c", "-O", "qcow2", "-o", "compression_type="+kind, in, path)
+		d := open(b, path)
+		for _, random := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/random=%v", kind, random), func(b *testing.B) {
+				p := make([]byte, 64<<10)
+				r := rand.New(rand.NewPCG(1, 1))
+				b.SetBytes(int64(len(p)))
+				for i := range b.N {
+					off := int64(i) % 4096 << 16
+					if random {
+						off = r.Int64N(d.Size() - int64(len(p)))
+					}
+					if err := layer.ReadFull(d, p, off); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }

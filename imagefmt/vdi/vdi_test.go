@@ -23,24 +23,6 @@ import (
 
 const mib = 1 << 20
 
-// mixed is n bytes in which zeros, text and random bytes alternate in pieces of odd lengths.
-func mixed(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	source := rand.NewChaCha8([32]byte{byte(seed)})
-	b := make([]byte, n)
-	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(3*mib))]
-		switch r.IntN(3) {
-		case 0:
-			source.Read(piece)
-		case 1:
-			copy(piece, bytes.Repeat([]byte("the quick brown fox "), len(piece)/20))
-		}
-		at += len(piece)
-	}
-	return b
-}
-
 func open(t testing.TB, src layer.Source) *vdi.Disk {
 	t.Helper()
 	d, err := vdi.Open(src, vdi.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }})
@@ -106,9 +88,9 @@ func converted(t testing.TB, disk []byte, options string) (image string, want la
 func TestConverted(t *testing.T) {
 	for _, options := range []string{"static=off", "static=on"} {
 		t.Run(options, func(t *testing.T) {
-			image, want := converted(t, mixed(9*mib+7*512, 1), options)
+			image, want := converted(t, layertest.Mixed(3*mib, 9*mib+7*512, 1), options)
 			same(t, open(t, layertest.Open(t, image)), want)
-			disk := mixed(mib-3*512, 2)
+			disk := layertest.Mixed(3*mib, mib-3*512, 2)
 			image, _ = converted(t, disk, options)
 			layertest.Contract(t, open(t, layertest.Open(t, image)), disk)
 		})
@@ -273,7 +255,7 @@ func TestParents(t *testing.T) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	image, _ := converted(b, mixed(256*mib, 8), "static=off")
+	image, _ := converted(b, layertest.Mixed(3*mib, 256*mib, 8), "static=off")
 	d := open(b, layertest.Open(b, image))
 	for _, random := range []bool{false, true} {
 		b.Run(fmt.Sprintf("random=%v", random), func(b *testing.B) {

@@ -15,27 +15,12 @@ import (
 
 const mib = 1 << 20
 
-func mixed(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	b := make([]byte, n)
-	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(mib))]
-		if r.IntN(2) == 0 {
-			for i := range piece {
-				piece[i] = byte(r.Uint32())
-			}
-		}
-		at += len(piece)
-	}
-	return b
-}
-
 // TestConverted compares with what qemu-img shows of its own images, whose size it rounds up to the geometry unless
 // force_size is on.
 func TestConverted(t *testing.T) {
 	qemuImg := layertest.Peer(t, "qemu-img")
 	in := filepath.Join(t.TempDir(), "disk.raw")
-	if err := os.WriteFile(in, mixed(4*mib+7*512, 5), 0o600); err != nil {
+	if err := os.WriteFile(in, layertest.Mixed(mib, 4*mib+7*512, 5), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, options := range []string{"subformat=dynamic", "subformat=fixed", "subformat=dynamic,force_size=on", "subformat=fixed,force_size=on"} {

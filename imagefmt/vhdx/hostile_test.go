@@ -268,7 +268,7 @@ func TestMutations(t *testing.T) {
 		{itemsAt, 8}, {itemsAt + 4096, 8}, {itemsAt + 3*4096, 4}, {itemsAt + 5*4096, 200}, {batAt, 24}, {batAt + 8*4096, 8},
 	}
 	begin, openedOK := time.Now(), 0
-	const runs = 1500
+	const runs = 600
 	for range runs {
 		undo := make(map[int64]byte)
 		for range 1 + r.IntN(3) {

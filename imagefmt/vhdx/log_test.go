@@ -50,7 +50,7 @@ func opened(t *testing.T, src layer.Source) (d *vhdx.Disk, warned string) {
 
 // TestReplay compares random logs with what QEMU shows after it has replayed them, and with a replay by hand. Changes overlap, go over several entries, and reach the table, the blocks and past the end of the file.
 func TestReplay(t *testing.T) {
-	for seed := range uint64(9) {
+	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		most := 124 // and two more fill a sector; QEMU 7.2 cannot read a second one with descriptors
 		if seed%3 == 2 {

@@ -16,20 +16,6 @@ import (
 	"snapmount/imagefmt/vhdx"
 )
 
-// mixed is data with holes.
-func mixed(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	b := make([]byte, n)
-	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(mib))]
-		if r.IntN(2) == 0 {
-			noise(r, piece)
-		}
-		at += len(piece)
-	}
-	return b
-}
-
 func noise(r *rand.Rand, b []byte) {
 	var word [8]byte
 	for len(b) > 0 {
@@ -53,7 +39,7 @@ func converted(t *testing.T, path string) []byte {
 func TestConverted(t *testing.T) {
 	qemuImg := layertest.Peer(t, "qemu-img")
 	in := filepath.Join(t.TempDir(), "disk.raw")
-	data := mixed(3*mib+7*512, 5)
+	data := layertest.Mixed(mib, 3*mib+7*512, 5)
 	if err := os.WriteFile(in, data, 0o600); err != nil {
 		t.Fatal(err)
 	}

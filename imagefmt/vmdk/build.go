@@ -154,6 +154,7 @@ func (b *builder) place(x extent, n int64) {
 // share gives all sparse extents the same caches, and looks through their tables if these are few.
 func (b *builder) share() {
 	c := newCaches(b.grains)
+	newPackedGrains(b.disk)
 	var tables int64
 	for i, s := range b.grains {
 		s.caches, s.salt = c, int64(i)*61

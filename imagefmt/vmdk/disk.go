@@ -14,7 +14,6 @@ import (
 
 const (
 	tableCacheBytes = 16 << 20 // pieces of grain tables kept in memory
-	dataCacheBytes  = 16 << 20 // unpacked grains kept in memory
 	maxExtents      = 32 << 10 // 64 TiB in pieces of 2 GiB
 	maxMissing      = 64       // extents that may be missing
 )
@@ -38,7 +37,7 @@ type Options struct {
 }
 
 // Disk is the virtual disk, a layer.Mapper and layer.Locator: flat extents and grains are extents of the files, grains
-// that are not there of the parent, or zeros, and each compressed grain is a small Source of its own.
+// that are not there of the parent, or zeros, and compressed grains of a Source that unpacks them.
 type Disk struct {
 	size    int64
 	cid     uint32
@@ -142,18 +141,11 @@ func (d *Disk) openParent(desc descriptor, at int64, opts Options) error {
 	return nil
 }
 
-// newCaches makes caches for extents: as many slots as their tables and grains may fill.
+// newCaches makes caches for extents: as many slots as their tables may fill.
 func newCaches(extents []*sparse) *caches {
-	var tables, grains int64
-	smallest := int64(maxPacked)
+	var tables int64
 	for _, s := range extents {
 		tables += 2*s.count()*s.perTable*s.entryLen()/pageLen + 4
-		if s.packed {
-			grains += s.capacity/s.grain + 1
-			smallest = min(smallest, s.grain)
-		}
 	}
-	c := &caches{pages: make([]atomic.Pointer[page], min(tables, tableCacheBytes/pageLen))}
-	c.units = make([]atomic.Pointer[unit], max(1, min(grains, dataCacheBytes/max(smallest, 4<<10))))
-	return c
+	return &caches{pages: make([]atomic.Pointer[page], min(tables, tableCacheBytes/pageLen))}
 }

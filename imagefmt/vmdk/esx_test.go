@@ -15,7 +15,7 @@ import (
 
 // TestStream reads a stream with a footer, as VMware writes it, and QEMU sees the same.
 func TestStream(t *testing.T) {
-	want := mixed(2500*sector, 21)
+	want := layertest.Mixed(300_000, 2500*sector, 21)
 	clear(want[100<<10 : 1160<<10]) // a table that is not there
 	dir := folder(t, map[string][]byte{"disk.vmdk": stream(want), "padded.vmdk": append(stream(want), make([]byte, 10*sector+7)...)})
 	layertest.Contract(t, open(t, filepath.Join(dir, "disk.vmdk")), want)
@@ -25,7 +25,7 @@ func TestStream(t *testing.T) {
 
 // TestTornStream cuts a stream everywhere: what is before the cut reads, all behind it is an error, zeros too.
 func TestTornStream(t *testing.T) {
-	want := mixed(2*mib, 29)
+	want := layertest.Mixed(300_000, 2*mib, 29)
 	clear(want[300<<10 : 1500<<10])
 	whole := stream(want)
 	before := 0
@@ -62,7 +62,7 @@ func TestTornStream(t *testing.T) {
 
 // TestLostFooter recovers all grains of a stream whose last sectors are lost, and of one whose directory is misplaced.
 func TestLostFooter(t *testing.T) {
-	want := mixed(mib-sector, 23)
+	want := layertest.Mixed(300_000, mib-sector, 23)
 	whole := stream(want)
 	misplaced := bytes.Clone(whole)
 	le.PutUint64(misplaced[len(misplaced)-2*sector+56:], 1<<40)
@@ -80,7 +80,7 @@ func TestLostFooter(t *testing.T) {
 func TestCOWD(t *testing.T) {
 	for grain, size := range map[int]int{1: 2*mib + 300*sector, 8: 150 * sector, 128: mib + 3*sector} {
 		t.Run(fmt.Sprint(grain), func(t *testing.T) {
-			want := mixed(size, 24)
+			want := layertest.Mixed(300_000, size, 24)
 			capacity := size / sector
 			dir := folder(t, map[string][]byte{
 				"disk.vmdk":              descriptor(5, 0xffffffff, "", "vmfsSparse", fmt.Sprintf(`RW %d VMFSSPARSE "disk-delta.vmdk"`, capacity)),
@@ -99,7 +99,7 @@ func TestCOWD(t *testing.T) {
 
 // TestSESparse reads a space-efficient snapshot over a flat VMFS disk; QEMU sees the same.
 func TestSESparse(t *testing.T) {
-	want := mixed(17*mib+3*sector, 25) // two tables
+	want := layertest.Mixed(300_000, 17*mib+3*sector, 25) // two tables
 	capacity := len(want) / sector
 	changed := grainsOf(bytes.Repeat([]byte{9}, len(want)), 4096, func(g int, _ []byte) bool { return g%7 == 3 || g > 4000 && g < 4200 })
 	for g := range changed {
@@ -120,7 +120,7 @@ func TestSESparse(t *testing.T) {
 // TestRedundant damages the grain directory or tables of a disk of QEMU's: the second ones are used.
 func TestRedundant(t *testing.T) {
 	dir := t.TempDir()
-	want := mixed(36*mib, 26) // two tables
+	want := layertest.Mixed(300_000, 36*mib, 26) // two tables
 	in, path := write(t, filepath.Join(dir, "disk.raw"), want), filepath.Join(dir, "disk.vmdk")
 	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "vmdk", in, path)
 	good := make([]byte, layertest.Open(t, path).Size())

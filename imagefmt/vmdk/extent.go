@@ -7,6 +7,9 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
+// maxJoined is how many bytes of compressed grains one step joins.
+const maxJoined = 4 << 20
+
 // extent is a range of the disk. With neither a file nor an error it is zeros.
 type extent struct {
 	start, end int64 // bytes, of the disk
@@ -58,7 +61,7 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 // grain is At for e, which lies within a sparse extent.
 func (d *Disk) grain(x *extent, e layer.Extent) (layer.Extent, error) {
 	s := x.grains
-	in := e.Off - x.start
+	in, all := e.Off-x.start, e.Len
 	at, n, err := s.locate(in, e.Len)
 	e.Len = n
 	switch {
@@ -67,8 +70,12 @@ func (d *Disk) grain(x *extent, e layer.Extent) (layer.Extent, error) {
 	case at.state == zero:
 		e.Kind = layer.Zero
 	case at.state == kept && s.packed:
-		start := in - in%s.grain
-		e.Base, e.BaseOff = packedGrain{s, at.off, start}, in-start
+		e.Base, e.BaseOff = s.unpacked, in
+		for most := min(all, maxJoined); e.Len < most; e.Len += n {
+			if at, n, err = s.locate(in+e.Len, most-e.Len); err != nil || at.state != kept {
+				break
+			}
+		}
 	case at.state == kept:
 		e.Base, e.BaseOff = s.src, at.off
 	default:

@@ -1,126 +1,96 @@
 package vmdk
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
+	"sort"
 	"sync"
-	"sync/atomic"
 
-	"github.com/klauspost/compress/zlib"
-
+	"snapmount/imagefmt/inflate"
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/unpack"
 )
 
-const cacheWays = 4 // slots in which a grain may be
+// packedGrains unpacks the compressed grains of a disk. An extent counts its own from the number of its first sector on,
+// so that no two have the same.
+type packedGrains struct {
+	extents []*sparse // those that are compressed, by their first grain
+	workers sync.Pool // of *worker
+}
 
-// packedGrain is one compressed grain. It is a value, so that two mappings to the same one compare equal.
+// worker is what unpacking needs, to be used again.
+type worker struct {
+	zlib inflate.Decoder
+	buf  []byte
+}
+
+// newPackedGrains gives each compressed extent the Source of its grains.
+func newPackedGrains(d *Disk) {
+	var p packedGrains
+	largest := int64(0)
+	for _, x := range d.extents {
+		if s := x.grains; s != nil && s.packed {
+			s.unpacked = &unpack.Source{First: x.start / sectorLen, Piece: s.grain, Bytes: s.capacity, Name: "compressed grains of a VMDK image"}
+			largest = max(largest, s.grain)
+			p.extents = append(p.extents, s)
+		}
+	}
+	if len(p.extents) == 0 {
+		return
+	}
+	cache := unpack.New(d.size/sectorLen, largest, p.load, nil)
+	for _, s := range p.extents {
+		s.unpacked.Cache = cache
+	}
+}
+
+// load returns a grain that was unpacked; the last one of an extent may be shorter.
+func (p *packedGrains) load(number int64) ([]byte, error) {
+	s := p.extents[sort.Search(len(p.extents), func(i int) bool { return p.extents[i].unpacked.First > number })-1]
+	g := packedGrain{s: s, start: (number - s.unpacked.First) * s.grain}
+	var at spot
+	var err error
+	if g.start < s.capacity {
+		at, _, err = s.locate(g.start, 1)
+	}
+	if err == nil && at.state != kept {
+		err = fmt.Errorf("grain at 0x%x of the extent: not in the file", g.start)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.off = at.off
+	w, _ := p.workers.Get().(*worker)
+	if w == nil {
+		w = new(worker)
+	}
+	defer p.workers.Put(w)
+	return g.unpack(w)
+}
+
+// packedGrain is one compressed grain.
 type packedGrain struct {
 	s     *sparse
 	off   int64 // bytes, in the file
 	start int64 // bytes, in the extent
 }
 
-// grainCache holds unpacked grains.
-type grainCache struct {
-	units     []atomic.Pointer[unit] // by a hash of the offset, see cached
-	turn      atomic.Uint32
-	inflaters sync.Pool
-	buffers   sync.Pool
-}
-
-// unit is an unpacked grain in the cache. The first who asks unpacks it; only who wants the same one waits.
-type unit struct {
-	grain packedGrain
-	once  sync.Once
-	data  []byte
-	err   error
-}
-
-// Size is one grain; the last one of an extent may be shorter.
-func (g packedGrain) Size() int64 { return min(g.s.grain, g.s.capacity-g.start) }
-
-func (g packedGrain) String() string { return fmt.Sprintf("a compressed grain at 0x%x", g.off) }
-
-// ReadAt implements io.ReaderAt. A read of the whole grain is unpacked in place, others through the cache.
-func (g packedGrain) ReadAt(p []byte, off int64) (int, error) {
-	size := g.Size()
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	if layer.Clip(size, off, int64(len(p))) == 0 {
-		if len(p) == 0 {
-			return 0, nil
-		}
-		return 0, io.EOF
-	}
-	u, slot := g.s.cached(g)
-	if u == nil {
-		if off == 0 && int64(len(p)) == size {
-			if err := g.unpack(p); err != nil {
-				return 0, err
-			}
-			return len(p), nil
-		}
-		u = &unit{grain: g}
-		slot.Store(u)
-	}
-	u.once.Do(func() {
-		b := make([]byte, size)
-		if u.err = g.unpack(b); u.err == nil {
-			u.data = b
-		}
-	})
-	if u.err != nil {
-		slot.CompareAndSwap(u, nil) // a failing disk may answer the next time
-		return 0, u.err
-	}
-	n := copy(p, u.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-// cached looks for a grain in the few slots that may hold it. Without one it returns the slot to fill: an empty one, or
-// each in turn.
-func (c *grainCache) cached(g packedGrain) (*unit, *atomic.Pointer[unit]) {
-	n := uint64(len(c.units))
-	first := (uint64(g.off/sectorLen) + uint64(g.s.salt)) * 0x9e3779b97f4a7c15 >> 32 // Fibonacci hashing
-	var free *atomic.Pointer[unit]
-	for way := range uint64(cacheWays) {
-		slot := &c.units[(first+way)%n]
-		u := slot.Load()
-		if u != nil && u.grain == g {
-			return u, slot
-		}
-		if u == nil && free == nil {
-			free = slot
-		}
-	}
-	if free == nil {
-		free = &c.units[(first+uint64(c.turn.Add(1))%cacheWays)%n]
-	}
-	return nil, free
-}
-
-// unpack fills dst, the whole grain.
-func (g packedGrain) unpack(dst []byte) error {
-	s := g.s
-	buf, _ := s.buffers.Get().(*[]byte)
-	if buf == nil {
-		buf = new([]byte)
-	}
-	defer s.buffers.Put(buf)
-	b, err := g.packedData(buf)
+// unpack returns the grain. The stream may hold more than the end of the extent needs, up to a whole grain.
+func (g packedGrain) unpack(w *worker) ([]byte, error) {
+	b, err := g.packedData(&w.buf)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.inflate(b, dst, s.grain); err != nil {
-		return layer.Corrupt("compressed grain", g.off, "%w", err)
+	want := min(g.s.grain, g.s.capacity-g.start)
+	dst := make([]byte, g.s.grain)
+	n, _, err := w.zlib.Zlib(dst, b)
+	if err == nil && int64(n) < want {
+		err = fmt.Errorf("unpacks to 0x%x bytes, want 0x%x", n, want)
 	}
-	return nil
+	if err != nil {
+		return nil, layer.Corrupt("compressed grain", g.off, "%w", err)
+	}
+	return dst[:want], nil
 }
 
 // packedData reads the grain's data, and some bytes more when no marker tells its length. Almost always one read is
@@ -167,37 +137,4 @@ func (s *sparse) read(buf *[]byte, off, n int64) ([]byte, error) {
 		return nil, fmt.Errorf("compressed grain at 0x%x: %w", off, err)
 	}
 	return b, nil
-}
-
-// inflate fills dst from the zlib stream in b, which holds up to a grain and whose checksum must be right.
-func (c *grainCache) inflate(b, dst []byte, grain int64) error {
-	in := bytes.NewReader(b)
-	z, _ := c.inflaters.Get().(io.ReadCloser)
-	var err error
-	if z == nil {
-		z, err = zlib.NewReader(in)
-	} else {
-		err = z.(zlib.Resetter).Reset(in, nil)
-	}
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return err
-	}
-	defer c.inflaters.Put(z)
-	n, err := io.ReadFull(z, dst)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return fmt.Errorf("unpacks to 0x%x bytes, want 0x%x", n, len(dst))
-	}
-	if err == nil { // the checksum is tested at the end; the last grain may be longer than the extent needs
-		_, err = io.CopyN(io.Discard, z, grain-int64(len(dst))+1)
-	}
-	switch err {
-	case nil:
-		return fmt.Errorf("unpacks to more than 0x%x bytes", grain)
-	case io.EOF:
-		return nil
-	}
-	return err
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/unpack"
 )
 
 // sparse is an extent whose data is found by a grain directory and grain tables. All are read when they are asked for.
@@ -27,7 +28,8 @@ type sparse struct {
 	warn      func(error) // while the disk is opened
 
 	*caches
-	salt int64 // spreads the extents over the caches
+	salt     int64          // spreads the extents over the caches
+	unpacked *unpack.Source // of a compressed extent: what is in its grains
 }
 
 // state tells what an entry says of its grain.
@@ -208,5 +210,4 @@ func (s *sparse) wordOf(b []byte) uint64 {
 // caches are shared by the extents of a disk.
 type caches struct {
 	pages []atomic.Pointer[page]
-	grainCache
 }

@@ -19,24 +19,6 @@ import (
 
 const mib = 1 << 20
 
-// mixed is n bytes in which zeros, text and random bytes alternate in pieces of odd lengths.
-func mixed(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 1))
-	source := rand.NewChaCha8([32]byte{byte(seed)})
-	b := make([]byte, n)
-	for at := 0; at < n; {
-		piece := b[at:min(n, at+1000+r.IntN(300_000))]
-		switch r.IntN(3) {
-		case 0:
-			source.Read(piece)
-		case 1:
-			copy(piece, bytes.Repeat([]byte("the quick brown fox "), len(piece)/20))
-		}
-		at += len(piece)
-	}
-	return b
-}
-
 // options opens what a disk in a folder names, beside it.
 func options(t testing.TB, dir string, warn func(error)) vmdk.Options {
 	return vmdk.Options{
@@ -86,7 +68,7 @@ func TestConverted(t *testing.T) {
 			}
 			t.Run(subformat+more, func(t *testing.T) {
 				t.Parallel()
-				want := mixed(3*mib+7*512, uint64(len(more)))
+				want := layertest.Mixed(300_000, 3*mib+7*512, uint64(len(more)))
 				if more == "" {
 					want = want[:200*512+512]
 				}
@@ -165,7 +147,7 @@ func TestBacking(t *testing.T) {
 	for _, options := range []string{"subformat=monolithicSparse", "subformat=monolithicSparse,zeroed_grain=on", "subformat=twoGbMaxExtentSparse"} {
 		t.Run(options, func(t *testing.T) {
 			dir := t.TempDir()
-			raw := write(t, filepath.Join(dir, "disk.raw"), mixed(2*mib+300*512, 3))
+			raw := write(t, filepath.Join(dir, "disk.raw"), layertest.Mixed(300_000, 2*mib+300*512, 3))
 			base, middle, top := filepath.Join(dir, "base.vmdk"), filepath.Join(dir, "middle.vmdk"), filepath.Join(dir, "top.vmdk")
 			layertest.Run(t, qemuImg, "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", raw, base)
 			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "base.vmdk", "-F", "vmdk", middle)
@@ -246,7 +228,7 @@ func TestRealImage(t *testing.T) {
 
 func BenchmarkRead(b *testing.B) {
 	qemuImg := layertest.Peer(b, "qemu-img")
-	in := write(b, filepath.Join(b.TempDir(), "disk.raw"), mixed(256*mib, 8))
+	in := write(b, filepath.Join(b.TempDir(), "disk.raw"), layertest.Mixed(300_000, 256*mib, 8))
 	for _, subformat := range []string{"monolithicSparse", "twoGbMaxExtentFlat", "streamOptimized"} {
 		path := filepath.Join(b.TempDir(), "disk.vmdk")
 		layertest.Run(b, qemuImg, "convert", "-O", "vmdk", "-o", "subformat="+subformat, in, path)

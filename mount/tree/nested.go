@@ -155,11 +155,15 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 func (s *Set) imageOptions(name string) imagefmt.Options {
 	return imagefmt.Options{
 		Warn:     func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) },
+		Progress: func(done, total int64) { s.progress(name+": reading all of it once, MiB", mib(done), mib(total)) },
 		Force:    s.opts.Force,
 		ZeroBad:  s.opts.ZeroBad,
 		Anywhere: s.opts.Anywhere,
 	}
 }
+
+// mib rounds up.
+func mib(n int64) int { return int((n + 1<<20 - 1) >> 20) }
 
 // within is what holds for images around or inside those of s, too.
 func (s *Set) within() Options {

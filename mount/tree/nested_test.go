@@ -50,8 +50,9 @@ func backups(t *testing.T) string {
 		layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "chain.vhd", "-F", "vpc", dir+"/chain.qcow2")
 		layertest.Run(t, qemuImg, "convert", "-O", "raw", demo(t), dir+"/disk.raw")
 		layertest.Run(t, layertest.Peer(t, "split"), "-b", "20M", "-d", "-a", "3", dir+"/disk.raw", dir+"/disk.")
+		packed := layertest.Run(t, layertest.Peer(t, "gzip"), "-1", "-c", dir+"/disk.raw")
 		layertest.Run(t, qemuImg, "convert", "-c", "-O", "qcow2", middle, dir+"/middle.qcow2")
-		if err := errors.Join(os.Remove(dir+"/disk.raw"), os.WriteFile(dir+"/note.txt", []byte("hello"), 0o644)); err != nil {
+		if err := errors.Join(os.Remove(dir+"/disk.raw"), os.WriteFile(dir+"/note.txt", []byte("hello"), 0o644), os.WriteFile(dir+"/disk.raw.gz", packed, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -60,7 +61,7 @@ func backups(t *testing.T) string {
 func TestNested(t *testing.T) {
 	image := backups(t)
 	want := manifest(t)
-	for _, inside := range []string{":/WindowsImageBackup/HOST/a@b.qcow2", "@current:chain.qcow2", `:p0:\DISK.000`, ":/middle.qcow2:/deep/demo.qcow2"} {
+	for _, inside := range []string{":/WindowsImageBackup/HOST/a@b.qcow2", "@current:chain.qcow2", `:p0:\DISK.000`, ":/disk.raw.gz", ":/middle.qcow2:/deep/demo.qcow2"} {
 		t.Run(inside, func(t *testing.T) {
 			s := open(t, image+inside)
 			if s.Images[0].Path != image+inside || !slices.Equal(s.HostFiles(), []string{image}) {
@@ -105,6 +106,27 @@ func TestNested(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("%s: error %v, want %v", location, err, want)
 		}
+	}
+}
+
+// TestPackedProgress tells of the pass through a compressed image.
+func TestPackedProgress(t *testing.T) {
+	dir := t.TempDir()
+	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
+	layertest.Run(t, layertest.Peer(t, "gzip"), "-1", dir+"/disk.raw")
+	told := make(map[string][2]int)
+	s, err := tree.Open([]string{dir + "/disk.raw.gz"}, tree.Options{Progress: func(what string, done, total int) {
+		if at := told[what]; done < at[0] || done > total {
+			t.Errorf("%s: %d of %d after %d", what, done, total, at[0])
+		}
+		told[what] = [2]int{done, total}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if at := told[dir+"/disk.raw.gz: reading all of it once, MiB"]; s.Images[0].Disk.Format() != "gzip raw" || at[0] == 0 || at[0] != at[1] {
+		t.Errorf("%s, told %v", s.Images[0].Disk.Format(), told)
 	}
 }
 

@@ -1,4 +1,4 @@
-package ewf
+package inflate
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ func TestAdler32(t *testing.T) {
 	}
 	for _, p := range [][]byte{b, bytes.Repeat([]byte{0xff}, 40000)} {
 		for n := 0; n < len(p); n += 1 + n/30 {
-			if got, want := adler32Sum(p[:n]), adler32.Checksum(p[:n]); got != want {
+			if got, want := Adler32(p[:n]), adler32.Checksum(p[:n]); got != want {
 				t.Errorf("0x%08x of %d bytes, want 0x%08x", got, n, want)
 			}
 		}
@@ -26,6 +26,6 @@ func BenchmarkAdler32(b *testing.B) {
 	p := make([]byte, 32768)
 	b.SetBytes(32768)
 	for b.Loop() {
-		adler32Sum(p)
+		Adler32(p)
 	}
 }

@@ -1,10 +1,10 @@
-package ewf
+package inflate
 
 import "encoding/binary"
 
-// adler32Sum is Adler-32 (RFC 1950), by eight bytes at a time: twice as fast as the standard library's, and every byte
+// Adler32 is the checksum of p (RFC 1950), by eight bytes at a time: twice as fast as the standard library's, and every byte
 // of an image goes through it.
-func adler32Sum(p []byte) uint32 {
+func Adler32(p []byte) uint32 {
 	const (
 		mod   = 65521
 		most  = 5552 // bytes after which the sums still fit into 32 bits

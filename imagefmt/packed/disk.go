@@ -1,0 +1,218 @@
+// Package packed reads disk images that are compressed as a whole, by gzip or zstd, at random and without unpacking them
+// to a file.
+//
+// Open unpacks the file once, to find the size of the disk, where its zeros are, and what is damaged; it keeps
+// checkpoints from which a read unpacks only some MiB. A gzip file (RFC 1952) has them anywhere, as a DEFLATE stream
+// (RFC 1951) goes on from 32 KiB of history; a zstd file (RFC 8878) between its frames. A zstd file that ends with the
+// seek table of the seekable format (contrib/seekable_format of zstd's sources), and whose frames bear it out by telling
+// their lengths, is not unpacked at Open: its damage and its zeros are found when they are read.
+//
+// What is damaged stays local where the file tells the place:
+//   - Where the file is cut off, or cannot be read, the disk ends, unless members of BGZF or frames follow whose place
+//     on the disk is known. What is before is shown, though no checksum vouches for it.
+//   - Where packed data makes no sense, the member or frame cannot be read from 1 MiB before on, because wrong bits most
+//     often unpack to wrong bytes for a while. What is before that is shown, though no checksum vouches for it.
+//   - Where a member or frame unpacks and its checksum is wrong, no part of it can be told from the wrong one, and all
+//     of it cannot be read. A checksum that is not there, as in many zstd files, vouches for nothing.
+package packed
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"sort"
+
+	"snapmount/imagefmt/layer"
+)
+
+// Options may be left zero.
+type Options struct {
+	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
+	Warn func(error)
+	// Progress is told, from time to time, how many bytes of the file Open has gone through, and how many there are; nil
+	// drops it.
+	Progress func(done, total int64)
+}
+
+// Disk is what a compressed file holds, a layer.Locator. Its leaves are unpacked pieces and long runs of zeros.
+type Disk struct{ data *unpacked }
+
+const (
+	chunkLen     = 256 << 10 // unpacked at a time
+	inputLen     = 128 << 10 // read at a time
+	decoderBytes = 256 << 20 // of windows, in all kept decoders
+	maxDecoders  = 8
+	maxWarnings  = 100
+	gzipMagic    = 0x088b1f // with the only method there is
+	slowFrame    = 64 << 20 // bytes, of a frame that is worth a warning
+	slowFrames   = "frames of up to 0x%x bytes are unpacked from their start for each read elsewhere, which is slow: " +
+		"smaller frames are fast, as \"zstd -dc FILE | pzstd -o NEW.zst\" writes them"
+)
+
+// The compressions, as Name names them.
+const (
+	gzipName = "gzip"
+	zstdName = "zstd"
+)
+
+// Name returns the name of the compression that src begins with, "" for none that is known. A zstd file may begin with a
+// skippable frame, as pzstd writes it.
+func Name(src layer.Source) (string, error) {
+	var b [4]byte
+	if err := layer.ReadFull(src, b[:layer.Clip(src.Size(), 0, 4)], 0); err != nil {
+		return "", fmt.Errorf("magic: %w", err)
+	}
+	magic := binary.LittleEndian.Uint32(b[:])
+	switch {
+	case magic&0xffffff == gzipMagic:
+		return gzipName, nil
+	case magic == frameMagic, magic&^15 == skippableMagic:
+		return zstdName, nil
+	}
+	return "", nil
+}
+
+// Head fills p with the first bytes of what src unpacks to, as far as there are any, and returns how many. Nothing vouches
+// for them.
+func Head(src layer.Source, p []byte) (n int, err error) {
+	name, err := Name(src)
+	if err != nil {
+		return 0, err
+	}
+	var s stream = newMembers(src, chunkLen)
+	if name != gzipName {
+		if s, err = newFrames(src, windowLimit(src.Size()), 0); err != nil {
+			return 0, err
+		}
+	}
+	for n < len(p) && err == nil {
+		var b []byte
+		b, _, err = s.next()
+		n += copy(p[n:], b)
+	}
+	return n, err
+}
+
+// Open reads all of src, a file of one or several gzip members or zstd frames. One of neither is a layer.ErrFormat.
+func Open(src layer.Source, opts Options) (*Disk, error) {
+	opts.Warn = limited(opts.Warn)
+	if opts.Progress == nil {
+		opts.Progress = func(int64, int64) {}
+	}
+	name, err := Name(src)
+	if err != nil {
+		return nil, err
+	}
+	u := &unpacked{name: name, pieces: make(map[int64]*piece)}
+	u.free.L = &u.lock
+	switch name {
+	case gzipName:
+		err = u.openGzip(src, opts)
+	case zstdName:
+		err = u.openZstd(src, opts)
+	default:
+		err = fmt.Errorf("neither gzip nor zstd: %w", layer.ErrFormat)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if u.size == 0 {
+		return nil, fmt.Errorf("nothing is packed in it: %w", layer.ErrFormat)
+	}
+	return &Disk{u}, nil
+}
+
+// limited passes on the first warnings only, as a file may give cause for millions.
+func limited(warn func(error)) func(error) {
+	count := 0
+	return func(err error) {
+		if count++; warn != nil && count < maxWarnings {
+			warn(err)
+		} else if warn != nil && count == maxWarnings {
+			warn(fmt.Errorf("%w (and more that is not told)", err))
+		}
+	}
+}
+
+// run makes the index by a pass of s, with a tail of so many bytes.
+func (u *unpacked) run(s stream, tail int, total int64, opts Options) error {
+	x := newBuilder(opts.Warn)
+	x.keep = tail
+	err := x.pass(s, func(at int64) { opts.Progress(at, total) })
+	opts.Progress(total, total)
+	u.index = &x.index
+	return err
+}
+
+func (u *unpacked) openGzip(src layer.Source, opts Options) error {
+	u.limit = maxDecoders
+	u.open = func() (stream, error) { return newMembers(src, chunkLen), nil }
+	m := newMembers(src, chunkLen)
+	m.verify = opts.Warn
+	return u.run(m, 0, src.Size(), opts)
+}
+
+func (u *unpacked) openZstd(src layer.Source, opts Options) error {
+	table, window, err := seekTable(src)
+	if err != nil {
+		opts.Warn(fmt.Errorf("%w: the whole file is unpacked instead", err))
+	}
+	whole := int64(0)
+	if u.index = table; table != nil {
+		whole = table.largest
+	} else {
+		f, err := newFrames(src, windowLimit(src.Size()), 0)
+		if err != nil {
+			return err
+		}
+		if err := u.run(f, tailLen, src.Size(), opts); err != nil {
+			return err
+		}
+		window = f.window
+	}
+	if u.largest > slowFrame {
+		opts.Warn(fmt.Errorf(slowFrames, u.largest))
+	}
+	window = min(max(window, 8<<20), maxWindow)
+	u.limit = int(max(1, min(maxDecoders, decoderBytes/window)))
+	u.open = func() (stream, error) { return newFrames(src, window, whole) }
+	return nil
+}
+
+// Size is the disk's, in bytes.
+func (d *Disk) Size() int64 { return d.data.size }
+
+// ReadAt implements io.ReaderAt.
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+
+// Extents implements layer.Mapper.
+func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
+	return func(yield func(layer.Extent, error) bool) {
+		for end := off + layer.Clip(d.data.size, off, n); off < end; {
+			e, err := d.At(off, end-off)
+			if !yield(e, err) {
+				return
+			}
+			off += e.Len
+		}
+	}
+}
+
+// At implements layer.Locator.
+func (d *Disk) At(off, n int64) (layer.Extent, error) {
+	x := d.data.index
+	n = layer.Clip(x.size, off, n)
+	if i := sort.Search(len(x.damages), func(i int) bool { return x.damages[i].end > off }); i < len(x.damages) {
+		if bad := x.damages[i]; bad.off <= off {
+			return layer.Extent{Off: off, Len: min(n, bad.end-off)}, bad.err
+		}
+		n = min(n, x.damages[i].off-off)
+	}
+	if i := sort.Search(len(x.zeros), func(i int) bool { return x.zeros[i].end > off }); i < len(x.zeros) {
+		if z := x.zeros[i]; z.off <= off {
+			return layer.Extent{Off: off, Len: min(n, z.end-off), Kind: layer.Zero}, nil
+		}
+		n = min(n, x.zeros[i].off-off)
+	}
+	return layer.Extent{Off: off, Len: n, Kind: layer.Data, Base: d.data, BaseOff: off}, nil
+}
