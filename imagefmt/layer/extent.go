@@ -133,6 +133,11 @@ func ReadAt(m Mapper, p []byte, off int64) (int, error) {
 			return readExtent(e, p)
 		}
 	}
+	return readPieces(m, p, off, n)
+}
+
+// readPieces is ReadAt for what lies in several pieces. It is apart because its loop costs allocations.
+func readPieces(m Mapper, p []byte, off, n int64) (int, error) {
 	done := 0
 	for e, err := range Resolve(m, off, n) {
 		if err != nil {

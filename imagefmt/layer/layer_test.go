@@ -144,3 +144,18 @@ func TestSectionRanges(t *testing.T) {
 		}
 	}
 }
+
+// TestReadOfOnePiece holds that a read that lies in one place does not allocate.
+func TestReadOfOnePiece(t *testing.T) {
+	src, _ := leaf(1000)
+	lower, _ := layer.Section(src, 100, 800)
+	s, _ := layer.Section(lower, 100, 600)
+	p := make([]byte, 300)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := s.ReadAt(p, 50); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

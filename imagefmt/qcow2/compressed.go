@@ -28,15 +28,15 @@ func (d *Disk) load(cluster int64) ([]byte, error) {
 	if d.l1[i]&^entryCopied == 0 {
 		return nil, fmt.Errorf("cluster 0x%x: no table", cluster)
 	}
-	t, err := d.table(i)
+	at, err := d.table(i)
 	if err != nil {
 		return nil, err
 	}
-	i = cluster & (1<<d.l2Bits - 1)
-	if d.extended {
-		i *= 2
+	t, err := d.piece(at, cluster>>d.pieceBits)
+	if err != nil {
+		return nil, err
 	}
-	entry := t.words[i]
+	entry, _, _ := t.entry(cluster&(1<<d.pieceBits-1), d.extended)
 	if entry&entryCompressed == 0 {
 		return nil, fmt.Errorf("cluster 0x%x: not compressed", cluster)
 	}

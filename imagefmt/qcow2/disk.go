@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -29,8 +30,8 @@ type Options struct {
 
 const tableCacheBytes = 32 << 20 // L2 tables kept in memory
 
-// Disk is the virtual disk, a layer.Mapper: its data clusters are extents of the image file, its unallocated ones of
-// the backing file, and compressed ones of a Source that unpacks them.
+// Disk is the virtual disk, a layer.Mapper and layer.Locator: its data clusters are extents of the image file, its
+// unallocated ones of the backing file, and compressed ones of a Source that unpacks them.
 type Disk struct {
 	src         layer.Source
 	data        layer.Source // where the clusters are: src, or the external data file
@@ -39,13 +40,14 @@ type Disk struct {
 	size        int64
 	version     uint32
 	clusterBits uint32
-	l2Bits      uint32
+	l2Bits      uint32 // log2 of the entries of a table
+	pieceBits   uint32 // log2 of the entries of a piece
 	extended    bool
 	compression byte
 
 	l1Off  int64 // bytes, in the file
 	l1     []uint64
-	tables []atomic.Pointer[table] // by L1 index modulo length
+	pieces []atomic.Pointer[piece] // by number modulo length
 
 	unpacked       *unpack.Source // what is in compressed clusters
 	workers, zstds sync.Pool
@@ -88,7 +90,9 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 	if err := d.readL1(int64(shown.l1Off), need); err != nil {
 		return nil, err
 	}
-	d.tables = make([]atomic.Pointer[table], slots(tableCacheBytes, h.clusterBits, len(d.l1)))
+	lenBits := min(d.clusterBits, pieceLenBits)
+	d.pieceBits = d.l2Bits - (d.clusterBits - lenBits)
+	d.pieces = make([]atomic.Pointer[piece], slots(tableCacheBytes, lenBits, len(d.l1)<<(d.l2Bits-d.pieceBits)))
 	d.unpacked = d.newUnpacked()
 	return d, d.openOthers(h, opts)
 }
@@ -115,9 +119,9 @@ func (d *Disk) openOthers(h header, opts Options) (err error) {
 	return nil
 }
 
-// slots is the number of clusters that fit into bytes, at most limit and at least one.
-func slots(bytes int, clusterBits uint32, limit int) int {
-	return max(1, min(bytes>>clusterBits, limit))
+// slots is the number of pieces of 2^lenBits bytes that fit into n bytes, at most limit and at least one.
+func slots(n int, lenBits uint32, limit int) int {
+	return max(1, min(n>>lenBits, limit))
 }
 
 // readL1 reads the entries of the L1 table that the size asks for.
@@ -127,6 +131,22 @@ func (d *Disk) readL1(off int64, n int) error {
 		return fmt.Errorf("L1 table: %w", err)
 	}
 	d.l1Off, d.l1 = off, bigEndianWords(b)
+	return d.checkL1()
+}
+
+// checkL1 refuses an L1 table that names more L2 tables than there are clusters in the file: some are named over and over,
+// so that a small file stands for any amount of data. Those past the end of a file that was cut short do not count.
+func (d *Disk) checkL1() error {
+	inside, room := int64(0), d.src.Size()>>d.clusterBits
+	for _, entry := range d.l1 {
+		at := bits.RotateLeft64(entry&^entryCopied, -int(d.clusterBits)) // what is no offset of a cluster becomes large
+		if at != 0 && at < uint64(room) {
+			inside++
+		}
+	}
+	if inside > room {
+		return layer.Corrupt("L1 table", d.l1Off, "%d L2 tables in the 0x%x bytes of the file, which has %d clusters", inside, d.src.Size(), room)
+	}
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package qcow2
 
 import (
+	"encoding/binary"
 	"fmt"
 	"iter"
+	"math"
 	"math/bits"
 
 	"snapmount/imagefmt/layer"
@@ -16,167 +18,155 @@ const (
 	entryZero       = 1 << 0             // L2 only, version 3, not with subclusters
 )
 
-// table is one L2 table; with subclusters each entry is two words. Immutable.
-type table struct {
-	index int64 // of its L1 entry
+// pieceLenBits is log2 of the bytes of an L2 table that are read at once; all of it where a cluster is shorter.
+const pieceLenBits = 14
+
+// piece is a part of an L2 table, big-endian; with subclusters each entry is two words. Immutable.
+type piece struct {
+	index int64 // on the disk
 	off   int64 // bytes, in the file
-	words []uint64
+	data  []byte
 }
-
-// part is the range of one cluster that is asked for.
-type part struct {
-	off, n  int64 // of the disk
-	in      int64 // where it begins in its cluster
-	entryAt int64 // offset of the L2 entry in the file
-}
-
-type yieldFunc = func(layer.Extent, error) bool
 
 // Extents implements layer.Mapper.
 func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield yieldFunc) {
-		span := int64(1) << (d.clusterBits + d.l2Bits)
-		end := off + layer.Clip(d.size, off, n)
-		for more := true; more && off < end; {
-			i := off / span
-			k := min(end-off, span-off%span)
-			if d.l1[i]&^entryCopied == 0 {
-				for i++; off+k < end && d.l1[i]&^entryCopied == 0; i++ {
-					k += min(end-off-k, span)
-				}
-				more = d.absent(off, k, yield)
-			} else if t, err := d.table(i); err != nil {
-				more = yield(layer.Extent{Off: off, Len: k}, err)
-			} else {
-				more = d.clusters(t, off, off+k, yield)
+	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
+		for end := off + layer.Clip(d.size, off, n); off < end; {
+			e, err := d.At(off, end-off)
+			if !yield(e, err) {
+				return
 			}
-			off += k
+			off += e.Len
 		}
 	})
 }
 
-// table returns the L2 table of L1 entry i, from memory when it is there.
-func (d *Disk) table(i int64) (*table, error) {
-	slot := &d.tables[i%int64(len(d.tables))]
-	if t := slot.Load(); t != nil && t.index == i {
-		return t, nil
+// At implements layer.Locator. Clusters of one piece that follow each other in the file are one extent.
+func (d *Disk) At(off, n int64) (layer.Extent, error) {
+	span := int64(1) << (d.clusterBits + d.l2Bits)
+	i, k := off/span, min(n, span-off%span)
+	if d.l1[i]&^entryCopied == 0 {
+		for i++; k < n && d.l1[i]&^entryCopied == 0; i++ {
+			k += min(n-k, span)
+		}
+		return d.absent(off, k), nil
 	}
+	at, err := d.table(i)
+	if err != nil {
+		return layer.Extent{Off: off, Len: k}, err
+	}
+	span = 1 << (d.clusterBits + d.pieceBits)
+	k = min(n, span-off%span)
+	t, err := d.piece(at, off/span)
+	if err != nil {
+		return layer.Extent{Off: off, Len: k}, err
+	}
+	e, err := d.cluster(t, off, k)
+	for err == nil && e.Len < k {
+		next, err := d.cluster(t, off+e.Len, k-e.Len)
+		if err != nil || next.Kind != e.Kind || next.Base != e.Base || e.Base != nil && next.BaseOff != e.BaseOff+e.Len {
+			break
+		}
+		e.Len += next.Len
+	}
+	return e, err
+}
+
+// table returns where the L2 table of L1 entry i is.
+func (d *Disk) table(i int64) (int64, error) {
 	entry := d.l1[i]
 	size := int64(1) << d.clusterBits
 	off := int64(entry & entryOffset)
 	if entry&^(entryOffset|entryCopied) != 0 || off == 0 || off%size != 0 {
-		return nil, layer.Corrupt("L1 entry", d.l1Off+8*i, "0x%x, want the offset of a cluster", entry)
+		return 0, layer.Corrupt("L1 entry", d.l1Off+8*i, "0x%x, want the offset of a cluster", entry)
 	}
 	if layer.Clip(d.src.Size(), off, size) < size {
-		return nil, layer.Corrupt("L2 table", off, "past the end of the file of 0x%x bytes", d.src.Size())
+		return 0, layer.Corrupt("L2 table", off, "past the end of the file of 0x%x bytes", d.src.Size())
 	}
-	b := make([]byte, size)
+	return off, nil
+}
+
+// piece returns piece number index of the disk, of the table at that offset, from memory when it is there.
+func (d *Disk) piece(table, index int64) (*piece, error) {
+	slot := &d.pieces[index%int64(len(d.pieces))]
+	if t := slot.Load(); t != nil && t.index == index {
+		return t, nil
+	}
+	b := make([]byte, 1<<min(pieceLenBits, d.clusterBits))
+	off := table + index&(1<<(d.l2Bits-d.pieceBits)-1)*int64(len(b))
 	if err := layer.ReadFull(d.src, b, off); err != nil {
 		return nil, fmt.Errorf("L2 table at 0x%x: %w", off, err)
 	}
-	t := &table{i, off, bigEndianWords(b)}
+	t := &piece{index, off, b}
 	slot.Store(t)
 	return t, nil
 }
 
-// clusters yields [off, end), which lies within t.
-func (d *Disk) clusters(t *table, off, end int64, yield yieldFunc) bool {
+// cluster returns what is at off, and as much of its cluster behind it, n bytes at most, as is in the same place.
+func (d *Disk) cluster(t *piece, off, n int64) (layer.Extent, error) {
 	size := int64(1) << d.clusterBits
-	mask := int64(1)<<d.l2Bits - 1
-	for off < end {
-		p := part{off: off, in: off & (size - 1)}
-		p.n = min(end-off, size-p.in)
-		i := off >> d.clusterBits & mask
-		more := false
-		if d.extended {
-			p.entryAt = t.off + 16*i
-			more = d.subclusters(t.words[2*i], t.words[2*i+1], p, yield)
-		} else {
-			p.entryAt = t.off + 8*i
-			more = d.cluster(t.words[i], p, yield)
-		}
-		if !more {
-			return false
-		}
-		off += p.n
-	}
-	return true
-}
-
-// cluster yields the part of the cluster that a plain entry describes.
-func (d *Disk) cluster(entry uint64, p part, yield yieldFunc) bool {
+	in, i := off&(size-1), off>>d.clusterBits&(1<<d.pieceBits-1)
+	e := layer.Extent{Off: off, Len: min(n, size-in)}
+	entry, bitmap, entryAt := t.entry(i, d.extended)
 	if entry&entryCompressed != 0 {
 		if d.data != d.src {
-			return yield(layer.Extent{Off: p.off, Len: p.n}, layer.Corrupt("L2 entry", p.entryAt, "a compressed cluster beside an external data file"))
+			return e, layer.Corrupt("L2 entry", entryAt, "a compressed cluster beside an external data file")
 		}
-		return yield(layer.Extent{Off: p.off, Len: p.n, Base: d.unpacked, BaseOff: p.off}, nil)
+		e.Base, e.BaseOff = d.unpacked, off
+		return e, nil
 	}
+	alloc, zero, err := d.parts(entry, bitmap, entryAt)
+	if err != nil {
+		return e, err
+	}
+	partBits := d.clusterBits - 5
+	part := in >> partBits
+	same := int64(min(run(alloc>>part), run(zero>>part)))
+	e.Len = min(e.Len, (part+same)<<partBits-in)
+	switch {
+	case alloc>>part&1 != 0:
+		e.Base, e.BaseOff = d.data, int64(entry&entryOffset)+in
+	case zero>>part&1 != 0:
+		e.Kind = layer.Zero
+	default:
+		return d.absent(off, e.Len), nil
+	}
+	return e, nil
+}
+
+// entry returns entry i, its second word if it has one, and where it is in the file.
+func (t *piece) entry(i int64, extended bool) (entry, bitmap uint64, at int64) {
+	be := binary.BigEndian
+	if extended {
+		return be.Uint64(t.data[16*i:]), be.Uint64(t.data[16*i+8:]), t.off + 16*i
+	}
+	return be.Uint64(t.data[8*i:]), 0, t.off + 8*i
+}
+
+// parts checks an entry, and tells of the 32 parts of its cluster which are in the file and which read as zeros. An
+// extended entry has a bit for each in its second word, the low half and the high half; else all parts are alike.
+func (d *Disk) parts(entry, bitmap uint64, entryAt int64) (alloc, zero uint32, err error) {
 	allowed := uint64(entryOffset | entryCopied)
-	if d.version >= 3 {
+	if d.version >= 3 && !d.extended {
 		allowed |= entryZero
 	}
-	host, err := d.host(entry, allowed, p)
+	// The first cluster of an external data file is at 0, and is told by its reference count.
+	allocated := entry&entryOffset != 0 || d.data != d.src && entry&entryCopied != 0
 	switch {
-	case err != nil:
-		return yield(layer.Extent{Off: p.off, Len: p.n}, err)
+	case entry&^allowed != 0 || entry&entryOffset&(1<<d.clusterBits-1) != 0:
+		return 0, 0, layer.Corrupt("L2 entry", entryAt, "0x%x, want the offset of a cluster and no reserved bits", entry)
+	case d.extended:
+		alloc, zero = uint32(bitmap), uint32(bitmap>>32)
+		if alloc&zero != 0 || !allocated && alloc != 0 {
+			return 0, 0, layer.Corrupt("L2 entry", entryAt,
+				"0x%x with subclusters 0x%016x, want each allocated or zero, and none allocated without a cluster", entry, bitmap)
+		}
 	case entry&entryZero != 0:
-		return yield(layer.Extent{Off: p.off, Len: p.n, Kind: layer.Zero}, nil)
-	case !d.allocated(entry):
-		return d.absent(p.off, p.n, yield)
+		zero = math.MaxUint32
+	case allocated:
+		alloc = math.MaxUint32
 	}
-	return yield(layer.Extent{Off: p.off, Len: p.n, Base: d.data, BaseOff: host + p.in}, nil)
-}
-
-// allocated reports whether an entry has a cluster. The first one of an external data file is at 0, and is told by its
-// reference count.
-func (d *Disk) allocated(entry uint64) bool {
-	return entry&entryOffset != 0 || d.data != d.src && entry&entryCopied != 0
-}
-
-// host returns the offset of an entry's cluster where clusters are, 0 when it has none, after checking the entry.
-func (d *Disk) host(entry, allowed uint64, p part) (int64, error) {
-	host := int64(entry & entryOffset)
-	if entry&^allowed != 0 || host&(1<<d.clusterBits-1) != 0 {
-		return 0, layer.Corrupt("L2 entry", p.entryAt, "0x%x, want the offset of a cluster and no reserved bits", entry)
-	}
-	return host, nil
-}
-
-// subclusters is cluster for an extended entry, whose second word has a bit "allocated" (low half) and a bit "reads as
-// zeros" (high half) for each of 32 subclusters.
-func (d *Disk) subclusters(entry, bitmap uint64, p part, yield yieldFunc) bool {
-	if entry&entryCompressed != 0 {
-		return d.cluster(entry, p, yield)
-	}
-	host, err := d.host(entry, entryOffset|entryCopied, p)
-	alloc, zero := uint32(bitmap), uint32(bitmap>>32)
-	if err == nil && (alloc&zero != 0 || !d.allocated(entry) && alloc != 0) {
-		err = layer.Corrupt("L2 entry", p.entryAt,
-			"0x%x with subclusters 0x%016x, want each allocated or zero, and none allocated without a cluster", entry, bitmap)
-	}
-	if err != nil {
-		return yield(layer.Extent{Off: p.off, Len: p.n}, err)
-	}
-	sub := int64(1) << (d.clusterBits - 5)
-	for off, in, end := p.off, p.in, p.in+p.n; in < end; {
-		i := in / sub
-		same := min(run(alloc>>i), run(zero>>i)) // as many as are alike, in one extent
-		k := min(end, (i+int64(same))*sub) - in
-		more := false
-		switch {
-		case alloc>>i&1 != 0:
-			more = yield(layer.Extent{Off: off, Len: k, Base: d.data, BaseOff: host + in}, nil)
-		case zero>>i&1 != 0:
-			more = yield(layer.Extent{Off: off, Len: k, Kind: layer.Zero}, nil)
-		default:
-			more = d.absent(off, k, yield)
-		}
-		if !more {
-			return false
-		}
-		in, off = in+k, off+k
-	}
-	return true
+	return alloc, zero, nil
 }
 
 // run counts how many of the lowest bits equal bit 0; what was shifted in counts as clear.
@@ -187,15 +177,12 @@ func run(b uint32) int {
 	return bits.TrailingZeros32(b)
 }
 
-// absent yields what the disk has where the image has nothing: the backing file, and zeros past its end.
-func (d *Disk) absent(off, n int64, yield yieldFunc) bool {
+// absent is what the disk has where the image has nothing: the backing file, and zeros past its end.
+func (d *Disk) absent(off, n int64) layer.Extent {
 	if d.backing != nil {
 		if k := layer.Clip(d.backing.Size(), off, n); k > 0 {
-			if !yield(layer.Extent{Off: off, Len: k, Base: d.backing, BaseOff: off}, nil) {
-				return false
-			}
-			off, n = off+k, n-k
+			return layer.Extent{Off: off, Len: k, Base: d.backing, BaseOff: off}
 		}
 	}
-	return n == 0 || yield(layer.Extent{Off: off, Len: n, Kind: layer.Zero}, nil)
+	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}
 }

@@ -270,6 +270,37 @@ func TestSubclusterDamage(t *testing.T) {
 	}
 }
 
+// TestTablesNamedAgain refuses a file of 37 clusters whose L1 table names one L2 table 2,048 times: it would stand for any
+// amount of data. As many different ones, which a file that was cut short has lost, only cannot be read.
+func TestTablesNamedAgain(t *testing.T) {
+	const tables = 2048
+	image := func(entry func(i int) uint64) []byte {
+		b := append(small(), make([]byte, tables*8)...)
+		put64(24, tables<<15)(b)
+		put32(36, tables)(b)
+		put64(40, 5*512)(b)
+		for i := range tables {
+			put64(5*512+8*i, entry(i))(b)
+		}
+		return b
+	}
+	_, err := qcow2.Open(newMemory(image(func(int) uint64 { return 1<<63 | 1024 })), qcow2.Options{})
+	if !errors.Is(err, layer.ErrCorrupt) || !strings.Contains(err.Error(), "2048 L2 tables") {
+		t.Errorf("one table: %v", err)
+	}
+	d, err := qcow2.Open(newMemory(image(func(i int) uint64 { return uint64(1024 + i*64<<10) })), qcow2.Options{})
+	if err != nil {
+		t.Fatalf("different tables: %v", err)
+	}
+	p := make([]byte, 512)
+	if err := layer.ReadFull(d, p, 512); err != nil || p[0] != 0xaa {
+		t.Errorf("the first table: %v, 0x%x", err, p[0])
+	}
+	if err := layer.ReadFull(d, p, 512+1<<15); !errors.Is(err, layer.ErrCorrupt) {
+		t.Errorf("the second table, which is lost: %v", err)
+	}
+}
+
 // failing fails its reads behind the first n bytes until it is mended.
 type failing struct {
 	layer.Source

@@ -204,3 +204,50 @@ func BenchmarkCompressed(b *testing.B) {
 		}
 	}
 }
+
+// TestPieces reads a disk whose L2 tables have many pieces, over the borders of pieces and of tables.
+func TestPieces(t *testing.T) {
+	const kib = 1 << 10
+	for options, border := range map[string]int64{"cluster_size=64k": 128 * mib, "cluster_size=2M": 4096 * mib, "cluster_size=64k,extended_l2=on": 64 * mib} {
+		t.Run(options, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "disk.qcow2")
+			layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-q", "-f", "qcow2", "-o", options, path, "2T")
+			borders := []int64{1, 3, 4, 5, 8, 128, 256}
+			var writes []string
+			for i, k := range borders {
+				writes = append(writes, fmt.Sprintf("write -P %d %d 128k", i+1, k*border-64*kib))
+			}
+			qemuIO(t, path, writes...)
+			d := open(t, path)
+			got, want := make([]byte, 256*kib), make([]byte, 256*kib)
+			for i, k := range borders {
+				copy(want[64*kib:], bytes.Repeat([]byte{byte(i + 1)}, 128*kib))
+				if err := layer.ReadFull(d, got, k*border-128*kib); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("over border %d: %v, or other bytes", k, err)
+				}
+			}
+			if err := layer.ReadFull(d, got, 2*border-128*kib); err != nil || !bytes.Equal(got, make([]byte, len(got))) {
+				t.Errorf("over border 2: %v, or not zeros", err)
+			}
+		})
+	}
+}
+
+// TestLocator holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
+// other in the file are one extent.
+func TestLocator(t *testing.T) {
+	in := write(t, bytes.Repeat([]byte("clusters "), 4*mib/9+1)[:4*mib])
+	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", in, in+".qcow2")
+	d := open(t, in+".qcow2")
+	if e, err := d.At(1*mib, mib/2); err != nil || e.Len != mib/2 || e.Base == nil {
+		t.Errorf("extent %+v, %v, want all 512 KiB in one", e, err)
+	}
+	p := make([]byte, 64<<10)
+	if n := testing.AllocsPerRun(100, func() {
+		if err := layer.ReadFull(d, p, 1*mib+100); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a read", n)
+	}
+}

@@ -11,54 +11,46 @@ import (
 // bitmapCacheBytes bounds the partly set bitmaps that are kept in memory.
 const bitmapCacheBytes = 16 << 20
 
-// block yields [off, off+n), which lies within one block.
-func (d *Disk) block(off, n int64, yield func(layer.Extent, error) bool) bool {
-	i := off / d.blockSize
+// At implements layer.Locator. Blocks that are not there are joined.
+func (d *Disk) At(off, n int64) (layer.Extent, error) {
+	if d.kind == typeFixed {
+		return layer.Extent{Off: off, Len: n, Base: d.src, BaseOff: off}, nil
+	}
+	i, in := off/d.blockSize, off%d.blockSize
+	e := layer.Extent{Off: off, Len: min(n, d.blockSize-in)}
 	if i >= int64(len(d.table)) {
-		return yield(layer.Extent{Off: off, Len: n}, fmt.Errorf("block %d: %w", i, layer.Corrupt("block table", 4*i, "ends before")))
+		return e, fmt.Errorf("block %d: %w", i, layer.Corrupt("block table", 4*i, "ends before"))
 	}
 	if d.table[i] == unused {
-		return d.absent(off, n, yield)
+		for j := i + 1; e.Len < n && j < int64(len(d.table)) && d.table[j] == unused; j++ {
+			e.Len += min(n-e.Len, d.blockSize)
+		}
+		return d.absent(off, e.Len), nil
 	}
-	data := int64(d.table[i])*sectorLen + d.bitmapLen
 	bitmap, err := d.bitmap(i)
 	if err != nil {
-		return yield(layer.Extent{Off: off, Len: n}, err)
+		return e, err
 	}
-	in := off % d.blockSize
-	for end := in + n; in < end; {
-		k, set := end-in, true
-		if bitmap != nil {
-			var sectors int64
-			sectors, set = run(bitmap, in/sectorLen)
-			k = min(k, (in/sectorLen+sectors)*sectorLen-in)
+	if bitmap != nil {
+		sectors, set := run(bitmap, in/sectorLen)
+		e.Len = min(e.Len, (in/sectorLen+sectors)*sectorLen-in)
+		if !set {
+			return d.absent(off, e.Len), nil
 		}
-		more := false
-		if set {
-			more = yield(layer.Extent{Off: off, Len: k, Base: d.src, BaseOff: data + in}, nil)
-		} else {
-			more = d.absent(off, k, yield)
-		}
-		if !more {
-			return false
-		}
-		in, off = in+k, off+k
 	}
-	return true
+	e.Base, e.BaseOff = d.src, int64(d.table[i])*sectorLen+d.bitmapLen+in
+	return e, nil
 }
 
-// absent yields what the disk has where the file has nothing: its parent, and zeros past the parent's end. By the
+// absent is what the disk has where the file has nothing: its parent, and zeros past the parent's end. By the
 // specification this is also so for a clear bit in the bitmap of a dynamic disk; QEMU alone ignores those.
-func (d *Disk) absent(off, n int64, yield func(layer.Extent, error) bool) bool {
+func (d *Disk) absent(off, n int64) layer.Extent {
 	if d.parent != nil {
 		if k := layer.Clip(d.parent.size, off, n); k > 0 {
-			if !yield(layer.Extent{Off: off, Len: k, Base: d.parent, BaseOff: off}, nil) {
-				return false
-			}
-			off, n = off+k, n-k
+			return layer.Extent{Off: off, Len: k, Base: d.parent, BaseOff: off}
 		}
 	}
-	return n == 0 || yield(layer.Extent{Off: off, Len: n, Kind: layer.Zero}, nil)
+	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}
 }
 
 // bitmap returns the sectors that block i has: a bit for each, the first the highest of the first byte; nil for all.

@@ -25,7 +25,7 @@ type Options struct {
 	OpenParent func(path string) (*Disk, error)
 }
 
-// Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, the sectors that it does not have are
+// Disk is the virtual disk, a layer.Mapper and layer.Locator: its blocks are extents of the file, the sectors that it does not have are
 // extents of its parent, or zeros.
 type Disk struct {
 	src       layer.Source // up to where the footer begins
@@ -139,19 +139,12 @@ func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d,
 // Extents implements layer.Mapper.
 func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(d.size, off, n)
-		if d.kind == typeFixed {
-			if off < end {
-				yield(layer.Extent{Off: off, Len: end - off, Base: d.src, BaseOff: off}, nil)
-			}
-			return
-		}
-		for off < end {
-			k := min(end-off, d.blockSize-off%d.blockSize)
-			if !d.block(off, k, yield) {
+		for end := off + layer.Clip(d.size, off, n); off < end; {
+			e, err := d.At(off, end-off)
+			if !yield(e, err) {
 				return
 			}
-			off += k
+			off += e.Len
 		}
 	})
 }

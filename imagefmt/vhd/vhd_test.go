@@ -159,3 +159,29 @@ func TestSmallerParent(t *testing.T) {
 		t.Errorf("%d extents, want 2", n)
 	}
 }
+
+// TestLocator holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
+// one extent.
+func TestLocator(t *testing.T) {
+	in := filepath.Join(t.TempDir(), "disk.raw")
+	content := append(bytes.Repeat([]byte{7}, 2*mib), make([]byte, 8*mib)...)
+	if err := os.WriteFile(in, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", in, in+".vhd")
+	d, err := vhd.Open(layertest.Open(t, in+".vhd"), vhd.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := d.At(3*mib, 7*mib); err != nil || e.Len != 7*mib || e.Kind != layer.Zero {
+		t.Errorf("extent %+v, %v, want one of 7 MiB of zeros", e, err)
+	}
+	p := make([]byte, 64<<10)
+	if n := testing.AllocsPerRun(100, func() {
+		if err := layer.ReadFull(d, p, mib+100); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a read", n)
+	}
+}

@@ -7,8 +7,9 @@
 //	go run ./testdata/make eight /tmp/eight.img  8 snapshots of a file of 2 GiB and one of 1 GiB, overwritten in place
 //	go run ./testdata/make many /tmp/many.img    64 snapshots of 4,000 files of 1 MiB, overwritten in place
 //	go run ./testdata/make wide /tmp/wide.img    64 snapshots of 200,000 files of a few bytes
+//	go run ./testdata/make mixed /tmp/mixed.raw  1 GiB of text, random bytes and zeros in turn; needs no programs
 //
-// Beside all but the demo it writes FILE.sha256: what each point must show.
+// Beside all but the demo and mixed it writes FILE.sha256: what each point must show.
 package main
 
 import (
@@ -41,9 +42,10 @@ func run(args []string) error {
 		"eight": makeEight,
 		"many":  makeMany,
 		"wide":  makeWide,
+		"mixed": makeMixed,
 	}
 	if len(args) != 2 || makers[args[0]] == nil {
-		return errors.New("usage: make demo|big|small|eight|many|wide FILE")
+		return errors.New("usage: make demo|big|small|eight|many|wide|mixed FILE")
 	}
 	work, err := os.MkdirTemp("", "snapmount-make")
 	if err != nil {
