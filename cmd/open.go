@@ -104,12 +104,9 @@ func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Ta
 		return nil, t, nil, "", err
 	}
 	if t.Point == nil {
-		_, err = s.NTFS()
-		if err == nil {
-			_, err = s.Resolve(s.Images[0], "@current")
-		}
+		err = noVolume(s, location)
 		s.Close()
-		return nil, t, nil, "", fmt.Errorf("%s: %w", location, err)
+		return nil, t, nil, "", err
 	}
 	n, stream, err := t.Point.Lookup(t.Path, follow)
 	if err != nil {
@@ -117,6 +114,15 @@ func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Ta
 		return nil, t, nil, "", err
 	}
 	return s, t, n, stream, nil
+}
+
+// noVolume says why a location names no volume.
+func noVolume(s *tree.Set, location string) error {
+	_, err := s.NTFS()
+	if err == nil {
+		_, err = s.Resolve(s.Images[0], "@current")
+	}
+	return fmt.Errorf("%s: %w", location, err)
 }
 
 // byteSize is a flag of a number of bytes.

@@ -7,9 +7,10 @@
 //	go run ./testdata/make eight /tmp/eight.img  8 snapshots of a file of 2 GiB and one of 1 GiB, overwritten in place
 //	go run ./testdata/make many /tmp/many.img    64 snapshots of 4,000 files of 1 MiB, overwritten in place
 //	go run ./testdata/make wide /tmp/wide.img    64 snapshots of 200,000 files of a few bytes
+//	go run ./testdata/make million /tmp/m.img    one snapshot of 1,000,000 small files, 1 % changed since
 //	go run ./testdata/make mixed /tmp/mixed.raw  1 GiB of text, random bytes and zeros in turn; needs no programs
 //
-// Beside all but the demo and mixed it writes FILE.sha256: what each point must show.
+// Beside all but the demo and mixed it writes FILE.sha256: what each point must show; of million FILE.changes.jsonl instead.
 package main
 
 import (
@@ -36,16 +37,17 @@ func main() {
 
 func run(args []string) error {
 	makers := map[string]func(work, out string) error{
-		"demo":  makeDemo,
-		"big":   func(work, out string) error { return makeLocal(work, out, 128<<30, 2000) },
-		"small": func(work, out string) error { return makeLocal(work, out, 256<<20, 200) },
-		"eight": makeEight,
-		"many":  makeMany,
-		"wide":  makeWide,
-		"mixed": makeMixed,
+		"demo":    makeDemo,
+		"big":     func(work, out string) error { return makeLocal(work, out, 128<<30, 2000) },
+		"small":   func(work, out string) error { return makeLocal(work, out, 256<<20, 200) },
+		"eight":   makeEight,
+		"many":    makeMany,
+		"wide":    makeWide,
+		"million": makeMillion,
+		"mixed":   makeMixed,
 	}
 	if len(args) != 2 || makers[args[0]] == nil {
-		return errors.New("usage: make demo|big|small|eight|many|wide|mixed FILE")
+		return errors.New("usage: make demo|big|small|eight|many|wide|million|mixed FILE")
 	}
 	work, err := os.MkdirTemp("", "snapmount-make")
 	if err != nil {
