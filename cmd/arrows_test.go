@@ -45,14 +45,15 @@ var arrows = map[string][]string{
 
 // fences names the only packages that may import a module directly.
 var fences = map[string][]string{
-	"github.com/hanwen/go-fuse":       {"mount"},
-	"github.com/spf13/cobra":          {"cmd"},
-	"www.velocidex.com/":              {"ntfs"},
-	"github.com/RoaringBitmap":        {"diffstore", "diffstore/vsstest"},
-	"github.com/klauspost/compress/":  {"imagefmt/qcow2", "imagefmt/packed"},
-	"github.com/maypok86/otter":       {"ntfs"},
-	"github.com/hashicorp/golang-lru": {"mount"},
-	"github.com/Microsoft/go-winio":   {}, // tests only
+	"github.com/hanwen/go-fuse":        {"mount"},
+	"github.com/spf13/cobra":           {"cmd"},
+	"www.velocidex.com/":               {"ntfs"},
+	"github.com/RoaringBitmap":         {"diffstore", "diffstore/vsstest"},
+	"github.com/klauspost/compress/":   {"imagefmt/qcow2", "imagefmt/packed"},
+	"github.com/maypok86/otter":        {"ntfs"},
+	"github.com/hashicorp/golang-lru":  {"mount"},
+	"github.com/aymanbagabas/go-udiff": {"cmd"},
+	"github.com/Microsoft/go-winio":    {}, // tests only
 }
 
 type listedPackage struct {

@@ -2,60 +2,180 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/aymanbagabas/go-udiff"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
 )
 
-// maxTextDiff is the size up to which content is compared as text, in bytes.
-const maxTextDiff = 1 << 20
+const (
+	// maxTextDiff is the most bytes of a text that is compared line by line; longer ones are as binary ones.
+	maxTextDiff = 4 << 20
+	// maxHexLines is how many lines of 16 bytes are shown of each side.
+	maxHexLines = 64
+	hexWindow   = 64 << 10
+	hexLine     = 16
+)
 
-// writeContentDiff writes what differs between two contents, as one hunk of lines; of what is no text, or large, only
-// that it differs.
+// writeContentDiff writes how b differs from a: as a unified diff where both are text (UTF-8, or UTF-16 with a mark), else
+// as lines of hex, of which there are only so many. It takes the same memory for streams of any size, and does not read
+// what is equal by proof.
 func writeContentDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error {
-	x, err := readText(a)
+	before, ok, err := readText(a)
+	if err != nil {
+		return fmt.Errorf("%s: %w", oldName, err)
+	}
+	after, ok2, err := readText(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", newName, err)
+	}
+	if !ok || !ok2 {
+		return writeHexDiff(w, oldName, newName, a, b)
+	}
+	text, err := udiff.ToUnified(oldName, newName, before, udiff.Lines(before, after), udiff.DefaultContextLines)
 	if err != nil {
 		return err
 	}
-	y, err := readText(b)
-	if err != nil {
-		return err
+	if isTerminal(w) {
+		text = printableText(text)
 	}
-	if x == nil || y == nil {
-		_, err := fmt.Fprintf(w, "%s and %s differ (%d and %d bytes)\n", oldName, newName, a.Size(), b.Size())
-		return err
-	}
-	from := 0
-	for from < min(len(x), len(y)) && bytes.Equal(x[from], y[from]) {
-		from++
-	}
-	x, y = x[from:], y[from:]
-	for len(x) > 0 && len(y) > 0 && bytes.Equal(x[len(x)-1], y[len(y)-1]) {
-		x, y = x[:len(x)-1], y[:len(y)-1]
-	}
-	fmt.Fprintf(w, "--- %s\n+++ %s\n@@ -%d,%d +%d,%d @@\n", oldName, newName, from+1, len(x), from+1, len(y))
-	for _, side := range []struct {
-		sign  byte
-		lines [][]byte
-	}{{'-', x}, {'+', y}} {
-		for _, line := range side.lines {
-			if _, err := fmt.Fprintf(w, "%c%s\n", side.sign, printable(string(bytes.TrimRight(line, "\r\n")))); err != nil {
-				return err
-			}
+	_, err = io.WriteString(w, text)
+	return err
+}
+
+// printableText is printable for each line, but leaves tabs.
+func printableText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		cells := strings.Split(line, "\t")
+		for k, c := range cells {
+			cells[k] = printable(c)
 		}
+		lines[i] = strings.Join(cells, "\t")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// readText returns a stream as UTF-8, if it is text and short.
+func readText(m layer.Mapper) (string, bool, error) {
+	if m.Size() > maxTextDiff {
+		return "", false, nil
+	}
+	b := make([]byte, m.Size())
+	if err := layer.ReadFull(m, b, 0); err != nil {
+		return "", false, err
+	}
+	if order := byteOrder(b); order != nil && len(b)%2 == 0 {
+		units := make([]uint16, len(b)/2)
+		for i := range units {
+			units[i] = order.Uint16(b[2*i:])
+		}
+		b = []byte(string(utf16.Decode(units[1:])))
+	}
+	return string(b), utf8.Valid(b) && bytes.IndexByte(b, 0) < 0, nil
+}
+
+// byteOrder is that of UTF-16, nil when b does not begin with its mark.
+func byteOrder(b []byte) binary.ByteOrder {
+	switch {
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
+		return binary.LittleEndian
+	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
+		return binary.BigEndian
 	}
 	return nil
 }
 
-// readText returns the lines of a text, each with its end; nil for what is none or too large.
-func readText(m layer.Mapper) ([][]byte, error) {
-	if m.Size() > maxTextDiff {
-		return nil, nil
+// A hexDiff writes lines of hex that differ.
+type hexDiff struct {
+	w     io.Writer
+	a, b  layer.Source
+	p, q  [hexWindow]byte
+	lines int
+	more  bool // there are more than are shown
+	next  int64
+}
+
+// writeHexDiff compares what is at equal offsets.
+func writeHexDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error {
+	if isTerminal(w) {
+		oldName, newName = printable(oldName), printable(newName)
 	}
-	b := make([]byte, m.Size())
-	if err := layer.ReadFull(m, b, 0); err != nil || bytes.IndexByte(b, 0) >= 0 {
-		return nil, err
+	if _, err := fmt.Fprintf(w, "--- %s (%d bytes)\n+++ %s (%d bytes)\n", oldName, a.Size(), newName, b.Size()); err != nil {
+		return err
 	}
-	return bytes.SplitAfter(b, []byte("\n")), nil
+	d := &hexDiff{w: w, a: a, b: b}
+	for off, n := range ntfs.Differ(a, b) {
+		if err := d.span(off-off%hexLine, off+n); err != nil {
+			return err
+		}
+	}
+	if common := min(a.Size(), b.Size()); a.Size() != b.Size() {
+		if err := d.span(common-common%hexLine, max(a.Size(), b.Size())); err != nil {
+			return err
+		}
+	}
+	if d.more {
+		_, err := fmt.Fprintln(w, "... and more")
+		return err
+	}
+	return nil
+}
+
+// span shows the lines that differ from off, which a line begins at, to end.
+func (d *hexDiff) span(off, end int64) error {
+	for off = max(off, d.next); off < end && !d.more; off += hexWindow {
+		n := min((end-off+hexLine-1)/hexLine*hexLine, hexWindow)
+		p, q := d.p[:layer.Clip(d.a.Size(), off, n)], d.q[:layer.Clip(d.b.Size(), off, n)]
+		if err := layer.ReadFull(d.a, p, off); err != nil {
+			return err
+		}
+		if err := layer.ReadFull(d.b, q, off); err != nil {
+			return err
+		}
+		for at := int64(0); at < n && !d.more; at += hexLine {
+			if err := d.line(off+at, part(p, at), part(q, at)); err != nil {
+				return err
+			}
+		}
+		d.next = off + n
+	}
+	return nil
+}
+
+// part is the line at at of b, which may end before.
+func part(b []byte, at int64) []byte {
+	b = b[min(at, int64(len(b))):]
+	return b[:min(len(b), hexLine)]
+}
+
+func (d *hexDiff) line(off int64, x, y []byte) error {
+	if bytes.Equal(x, y) {
+		return nil
+	}
+	if d.lines++; d.lines > maxHexLines {
+		d.more = true
+		return nil
+	}
+	for _, side := range []struct {
+		mark  string
+		bytes []byte
+	}{{"-", x}, {"+", y}} {
+		if len(side.bytes) == 0 {
+			continue
+		}
+		dump := strings.TrimRight(hex.Dump(side.bytes), "\n")
+		if _, err := fmt.Fprintf(d.w, "%s%08x%s\n", side.mark, off, dump[8:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

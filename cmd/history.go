@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +95,7 @@ func (h *historian) run(o *openFlags, location string) error {
 	for _, p := range h.points {
 		moments = append(moments, compare.Moment{Tree: p.Files, Find: func() (*ntfs.Node, string, error) { return p.Lookup(t.Path, false) }})
 	}
-	versions, err := compare.History(moments, compare.HistoryOptions{Path: t.Path, First: slices.Index(h.points, t.Point), Every: h.all, Hide: isStoreFile, System: h.system})
+	versions, err := compare.History(moments, compare.HistoryOptions{Path: t.Path, First: slices.Index(h.points, t.Point), Every: h.all, Hide: func(e ntfs.Entry) bool { return compare.IsStore(e.Name) }, System: h.system})
 	if err != nil {
 		return err
 	}
@@ -106,11 +105,6 @@ func (h *historian) run(o *openFlags, location string) error {
 		}
 	}
 	return nil
-}
-
-// isStoreFile tells the files that VSS keeps in System Volume Information.
-func isStoreFile(e ntfs.Entry) bool {
-	return strings.HasSuffix(strings.ToLower(e.Name), "{3808876b-c176-4e48-b7ae-04046e6cc752}")
 }
 
 // version prints one, and does what else is asked for.

@@ -6,6 +6,7 @@ package compare
 import (
 	"bytes"
 	"fmt"
+	"iter"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
@@ -28,12 +29,17 @@ const window = 256 << 10
 // SameContent tells whether a and b hold the same bytes, and how that was found. Only what places do not prove is read.
 // An error says that a range which counts cannot be read; then nothing is known.
 func SameContent(a, b layer.Mapper) (bool, By, error) {
+	return same(a, b, ntfs.Differ(a, b))
+}
+
+// same is SameContent where ranges are what is to be read.
+func same(a, b layer.Mapper, ranges iter.Seq2[int64, int64]) (bool, By, error) {
 	if a.Size() != b.Size() {
 		return false, ByRecord, nil
 	}
 	by := ByExtents
 	var p, q []byte
-	for off, n := range ntfs.Differ(a, b) {
+	for off, n := range ranges {
 		by = ByBytes
 		if p == nil {
 			p, q = make([]byte, min(window, a.Size())), make([]byte, min(window, a.Size()))

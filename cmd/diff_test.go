@@ -1,0 +1,162 @@
+package cmd
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"snapmount/imagefmt/layer"
+)
+
+func TestDiff(t *testing.T) {
+	d := demo(t)
+	for _, c := range []struct {
+		args []string
+		out  string // regular expression
+	}{
+		{[]string{d + ":p1@vss1", "@vss2"}, `(?s)^metadata  /  created, modified, changed, accessed\n.*\ncontent   /Letters/offer\.txt  52 -> 67 bytes\n.*\nrenamed   /Letters/thanks\.txt -> /Letters/thanks \(sent\)\.txt\n.*\nrenamed   /Photos -> /Pictures\n`},
+		{[]string{d + ":p1@vss1", d + ":p1@vss2", "--only", "renamed"}, `^renamed   /Letters/.*\nrenamed   /Photos -> /Pictures\n$`},
+		{[]string{d + ":p1@vss1:/Photos", "@vss3", "--only", "deleted,content,renamed"}, `^deleted   /Photos/harbour\.raw\nrenamed   /Photos -> /Pictures\n$`},
+		{[]string{d + ":p1@vss1", "@vss3", "Projects", "--only", "created,deleted"}, `^deleted   /Projects/budget\.csv\ncreated   /Projects/notes\.txt\n$`},
+		{[]string{d + ":p1@vss2", "@vss1", "--only", "content", "--content", "/letters"}, `(?s)^content   /Letters/offer\.txt  67 -> 52 bytes\n--- 2026-03-03T180000Z:/Letters/offer\.txt\n\+\+\+ 2026-03-02T180000Z:/Letters/offer\.txt\n@@ -1,2 \+1,2 @@\n Dear Ms Noether,\n-we.*\n\+we.*\n$`},
+		{[]string{d + ":p1@vss3", "@current", "--stat"}, `(?s)^created +1  29 B\ndeleted +0  0 B\nrenamed +0  \ncontent +2  108 KiB -> 108 KiB\nmetadata +\d+  \nstreams +0  \n$`},
+		{[]string{d + ":p2@vss1", "@vss2", "--paranoid", "--only", "deleted"}, `^deleted   /2024\ndeleted   /2024/ledger\.txt\n$`},
+		{[]string{d + ":p1@vss1", "@vss1"}, `^$`},
+		{[]string{d + ":p1@vss1", "@vss2", "--system", "--only", "content"}, `(?m)^content   /\$MFT  .*\(in place`},
+	} {
+		code, out, errs := run(append([]string{"diff"}, c.args...)...)
+		if code != 0 || errs != "" || !regexp.MustCompile(c.out).MatchString(out) {
+			t.Errorf("%q: exit %d\n%s\n%s\nwant %s", c.args, code, out, errs, c.out)
+		}
+	}
+}
+
+func TestDiffJSON(t *testing.T) {
+	code, out, errs := run("diff", "--json", demo(t)+":p1@vss1", "@vss2", "Letters")
+	if code != 0 || errs != "" {
+		t.Fatalf("exit %d, %s", code, errs)
+	}
+	for _, want := range []string{
+		`{"kind":"content","path":"/Letters/offer.txt","old_path":null,"ref":"68-1","type":"file","fields":[],"old_size":52,"new_size":67,"found_by":"record","in_place":false}`,
+		`{"kind":"renamed","path":"/Letters/thanks (sent).txt","old_path":"/Letters/thanks.txt","ref":"69-1","type":"file","fields":[],"old_size":null,"new_size":null,"found_by":"record","in_place":false}`,
+		`{"kind":"metadata","path":"/Letters/thanks (sent).txt","old_path":null,"ref":"69-1","type":"file","fields":["changed","accessed"],"old_size":null,"new_size":null,"found_by":"record","in_place":false}`,
+	} {
+		if !strings.Contains(out, want+"\n") {
+			t.Errorf("%s\nwithout %s", out, want)
+		}
+	}
+	_, out, _ = run("diff", "--json", "--stat", "--only", "deleted", demo(t)+":p1@vss1", "@current")
+	if want := `{"kind":"deleted","count":2,"old_bytes":307230,"new_bytes":0}` + "\n"; out != want {
+		t.Errorf("%s, want %s", out, want)
+	}
+}
+
+func TestDiffErrors(t *testing.T) {
+	d := demo(t)
+	for _, c := range []struct {
+		args []string
+		code int
+		text string
+	}{
+		{[]string{d}, exitUsage, "usage: snapmount diff"},
+		{[]string{d + ":p1", "@vss1", "--only", "moved"}, exitUsage, "want some of [created deleted renamed content metadata streams]"},
+		{[]string{d + ":p1", "@vss1", "--content", "--json"}, exitUsage, "--content"},
+		{[]string{d + ":p1", "@vss9"}, exitNoPoint, "there are: current"},
+		{[]string{d, "@vss1"}, exitError, "p1-Documents, p2-Archive"},
+		{[]string{d + ":p1", d}, exitError, "p1-Documents, p2-Archive"},
+		{[]string{d + ":p1", "@vss1", "/nothing"}, exitError, "nothing"},
+		{[]string{d + ":p1", "none.img@vss1"}, exitError, "none.img"},
+	} {
+		code, out, errs := run(append([]string{"diff"}, c.args...)...)
+		if code != c.code || !strings.Contains(errs, c.text) || out != "" || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q: exit %d, want %d and %q\n%s%s", c.args, code, c.code, c.text, out, errs)
+		}
+	}
+}
+
+// TestDiffTwoImages compares a volume in two images, which share no place, and then in one that says it is another volume.
+func TestDiffTwoImages(t *testing.T) {
+	d, raw := demo(t), filepath.Join(t.TempDir(), "copy.img")
+	code, image, errs := run("cat", "--raw", d+":p1@vss2")
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	if err := os.WriteFile(raw, []byte(image), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := run("diff", raw, d+":p1@vss2"); code != 0 || out != "" || errs != "" {
+		t.Errorf("a copy: exit %d, %s%s", code, out, errs)
+	}
+	_, want, _ := run("diff", d+":p1@vss1", "@vss2")
+	if code, out, errs := run("diff", d+":p1@vss1", raw); code != 0 || out != want || errs != "" {
+		t.Errorf("exit %d, %s%s, want %s", code, out, errs, want)
+	}
+	b := []byte(image)
+	b[0x48]++
+	if err := os.WriteFile(raw, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := run("diff", raw, d+":p1@vss2"); code != 0 || out != "" || !strings.Contains(errs, "different serial numbers") {
+		t.Errorf("two volumes: exit %d, %s%s", code, out, errs)
+	}
+}
+
+// TestDiffDamage zeroes a file record of the current state: that alone is not told, and the exit code says so.
+func TestDiffDamage(t *testing.T) {
+	raw := filepath.Join(t.TempDir(), "copy.img")
+	_, image, _ := run("cat", "--raw", demo(t)+":p1")
+	b := []byte(image)
+	key := []byte("o\x00f\x00f\x00e\x00r\x00.\x00t\x00x\x00t\x00")
+	at := 0
+	for !bytes.HasPrefix(b[at:], []byte("FILE")) || b[at+22] != 1 || !bytes.Contains(b[at:at+1024], key) {
+		at += 1024
+	}
+	b[at+510]++
+	if err := os.WriteFile(raw, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := run("diff", raw+"@vss3", "@current")
+	if code != exitPartial || strings.Contains(out, "/Letters/offer.txt") || !strings.Contains(out, "created   /READ ME") ||
+		!regexp.MustCompile(`^snapmount: /Letters/offer\.txt: .*second: file record.*update sequence.*\nsnapmount: some items could not be read\n$`).MatchString(errs) {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestContentDiff(t *testing.T) {
+	utf16 := func(s string) string {
+		out := "\xff\xfe"
+		for _, c := range s {
+			out += string([]byte{byte(c), byte(c >> 8)})
+		}
+		return out
+	}
+	long := strings.Repeat("0123456789abcde\n", maxTextDiff/16+1)
+	for _, c := range []struct{ name, a, b, want string }{
+		{"text", "a\nb\nc\n", "a\nB\nc\n", "--- x\n+++ y\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"},
+		{"no newline", "a", "", "--- x\n+++ y\n@@ -1 +0,0 @@\n-a\n\\ No newline at end of file\n"},
+		{"UTF-16", utf16("a\nß\n"), utf16("a\nü\n"), "--- x\n+++ y\n@@ -1,2 +1,2 @@\n a\n-ß\n+ü\n"},
+		{"binary", "\x00" + strings.Repeat("x", 40), "\x00" + strings.Repeat("x", 35) + "yx", "--- x (41 bytes)\n+++ y (38 bytes)\n" +
+			"-00000020  78 78 78 78 78 78 78 78  78                       |xxxxxxxxx|\n+00000020  78 78 78 78 79 78                                 |xxxxyx|\n"},
+		{"long", long, long[:100] + "X" + long[101:] + "end", "--- x (4194320 bytes)\n+++ y (4194323 bytes)\n" +
+			"-00000060  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 0a  |0123456789abcde.|\n+00000060  30 31 32 33 58 35 36 37  38 39 61 62 63 64 65 0a  |0123X56789abcde.|\n" +
+			"+00400010  65 6e 64                                          |end|\n"},
+	} {
+		var out bytes.Buffer
+		err := writeContentDiff(&out, "x", "y", source(c.a), source(c.b))
+		if err != nil || out.String() != c.want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", c.name, err, out.String(), c.want)
+		}
+	}
+	var out bytes.Buffer
+	if err := writeContentDiff(&out, "x", "y", source(strings.Repeat("\x00", 1<<20)), source(strings.Repeat("\x01", 1<<20))); err != nil || strings.Count(out.String(), "\n") != 2+2*maxHexLines+1 {
+		t.Errorf("%v, %d lines", err, strings.Count(out.String(), "\n"))
+	}
+}
+
+func source(s string) layer.Mapper {
+	m, _ := layer.Section(strings.NewReader(s), 0, int64(len(s)))
+	return m
+}

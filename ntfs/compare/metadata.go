@@ -1,0 +1,130 @@
+package compare
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"slices"
+
+	"snapmount/ntfs"
+	"snapmount/ntfs/security"
+)
+
+// compareMetadata tells which fields changed.
+func (p *pair) compareMetadata() {
+	x, y := p.old, p.now
+	fields := p.compareTimes()
+	note := func(field string, changed bool) {
+		if changed {
+			fields = append(fields, field)
+		}
+	}
+	whole := x.Damage == nil && y.Damage == nil
+	note("attributes", x.Attr != y.Attr && whole)
+	if x.SecurityID != y.SecurityID || x.SecurityID == 0 || p.opts.Paranoid {
+		owner, permissions := p.compareSecurity()
+		note("owner", owner)
+		note("permissions", permissions)
+	}
+	has, _ := x.Metadata() // what damage hides of either, whole tells
+	has2, _ := y.Metadata()
+	for _, v := range []struct {
+		field    string
+		old, now bool
+		valueOf  func(*ntfs.Node) ([]byte, error)
+	}{
+		{"ea", has.EA, has2.EA, (*ntfs.Node).RawEA},
+		{"efs", has.EFS, has2.EFS, (*ntfs.Node).EFS},
+		{"reparse", has.Reparse, has2.Reparse, (*ntfs.Node).RawReparse},
+		{"object_id", has.ObjectID, has2.ObjectID, objectID},
+	} {
+		if v.old && v.now {
+			note(v.field, p.differs(v.field, v.valueOf))
+		} else {
+			note(v.field, v.old != v.now && whole)
+		}
+	}
+	note("short_name", whole && !slices.Equal(shortNames(x), shortNames(y)))
+	if p.opts.System {
+		note("usn", x.USN != y.USN && whole)
+		note("quota", (x.OwnerID != y.OwnerID || x.QuotaCharged != y.QuotaCharged) && whole)
+	}
+	if len(fields) > 0 {
+		p.add(y, p.at, place{}, Change{Kind: Metadata, Fields: fields, OldSize: -1, NewSize: -1})
+	}
+}
+
+// compareTimes names the times that differ. A file whose record is damaged may have lost them.
+func (p *pair) compareTimes() (fields []string) {
+	x, y := p.old.Times, p.now.Times
+	if p.old.Damage != nil && x == (ntfs.Times{}) || p.now.Damage != nil && y == (ntfs.Times{}) {
+		return nil
+	}
+	for i, changed := range []bool{x.Created != y.Created, x.Modified != y.Modified, x.Changed != y.Changed, x.Accessed != y.Accessed} {
+		if changed {
+			fields = append(fields, [...]string{"created", "modified", "changed", "accessed"}[i])
+		}
+	}
+	return fields
+}
+
+// compareSecurity compares descriptors: the owner, and all else.
+func (p *pair) compareSecurity() (owner, permissions bool) {
+	x, err := descriptor(p.old)
+	y, err2 := descriptor(p.now)
+	if err = sideErr(err, err2); err != nil {
+		p.fail("security descriptor", err)
+		return false, false
+	}
+	if bytes.Equal(x, y) {
+		return false, false
+	}
+	d, err := security.Decode(x)
+	e, err2 := security.Decode(y)
+	if err != nil || err2 != nil || d.Owner.String() == e.Owner.String() {
+		return false, true
+	}
+	d.Owner, e.Owner = security.SID{}, security.SID{}
+	return true, d.SDDL() != e.SDDL()
+}
+
+// descriptor returns the security descriptor, nil when there is none.
+func descriptor(n *ntfs.Node) ([]byte, error) {
+	b, err := n.Security()
+	if errors.Is(err, fs.ErrNotExist) && n.Damage == nil {
+		return nil, nil
+	}
+	return b, err
+}
+
+// differs compares a value that both have.
+func (p *pair) differs(what string, valueOf func(*ntfs.Node) ([]byte, error)) bool {
+	x, err := valueOf(p.old)
+	y, err2 := valueOf(p.now)
+	if err := sideErr(err, err2); err != nil {
+		p.fail(what, err)
+		return false
+	}
+	return !bytes.Equal(x, y)
+}
+
+// objectID is without what $ObjId adds.
+func objectID(n *ntfs.Node) ([]byte, error) {
+	o, err := n.ObjectID()
+	if o.Raw != nil {
+		return o.Raw, nil
+	}
+	return nil, err
+}
+
+// shortNames lists the 8.3 names of a node that stand beside others.
+func shortNames(n *ntfs.Node) []string {
+	names, _ := n.Names()
+	names = slices.DeleteFunc(names, func(x ntfs.Name) bool { return x.Namespace != ntfs.NamespaceDOS })
+	var out []string
+	for _, x := range names {
+		out = append(out, x.Name)
+	}
+	slices.Sort(out)
+	return out
+}
