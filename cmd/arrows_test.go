@@ -53,6 +53,7 @@ var fences = map[string][]string{
 	"github.com/maypok86/otter":        {"ntfs"},
 	"github.com/hashicorp/golang-lru":  {"mount"},
 	"github.com/aymanbagabas/go-udiff": {"cmd"},
+	"github.com/parquet-go/":           {"ntfs/timeline"},
 	"github.com/Microsoft/go-winio":    {}, // tests only
 }
 

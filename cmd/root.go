@@ -69,7 +69,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	o.add(root)
 	m.add(root)
-	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newVerify(o), newVersion())
+	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
+		newTimeline(o), newVerify(o), newVersion())
 	return root
 }
 

@@ -14,6 +14,7 @@ type StreamInfo struct {
 	Size, Allocated, Initialized  int64  // bytes; Allocated is without holes, and 0 when resident
 	Resident                      bool
 	Compressed, Encrypted, Sparse bool
+	ID                            uint16 // of the attribute, in its record
 }
 
 // Streams lists the node's $DATA attributes, as they are on the volume. With an error, what could be read is there too.
@@ -36,7 +37,7 @@ func (n *Node) Streams() ([]StreamInfo, error) {
 
 func (t *Tree) streamInfo(a *attribute) StreamInfo {
 	info := StreamInfo{Name: a.nameString(), Resident: a.resident, Compressed: a.flags&flagCompressed != 0,
-		Encrypted: a.flags&flagEncrypted != 0, Sparse: a.flags&flagSparse != 0}
+		Encrypted: a.flags&flagEncrypted != 0, Sparse: a.flags&flagSparse != 0, ID: a.id}
 	if a.resident {
 		info.Size, info.Initialized = int64(len(a.value)), int64(len(a.value))
 		return info

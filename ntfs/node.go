@@ -128,6 +128,7 @@ type Node struct {
 	packed int64       // bytes of the stream that WOF keeps the content in
 	parent uint64      // record of the first name's directory
 	list   []attribute // all attributes, where there is an attribute list
+	own    *fileRecord // where the node keeps its record
 }
 
 // Node returns the node of a base record in use. It wraps ErrStale when r.Seq is neither 0 nor the record's, or the
@@ -249,9 +250,13 @@ func (n *Node) attributes() ([]attribute, error) {
 	if n.list != nil {
 		return n.list, n.Damage
 	}
-	r, err := n.tree.record(n.Ref.Record)
-	if err != nil {
-		return nil, fmt.Errorf("%v: %w", n.Ref, err)
+	r := n.own
+	if r == nil {
+		rec, err := n.tree.record(n.Ref.Record)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", n.Ref, err)
+		}
+		r = &rec
 	}
 	list, err := r.attributes()
 	if err != nil {

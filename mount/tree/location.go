@@ -61,7 +61,9 @@ type Target struct {
 	Point   *Point  // nil likewise
 	Path    string
 	HasPath bool
-	named   bool // volume or point were given
+	// HasPoint says that Point was given, not taken.
+	HasPoint bool
+	named    bool // volume or point were given
 }
 
 // Resolve finds the volume, the point and the path of a location in img. Without a volume it takes the only NTFS
@@ -88,7 +90,7 @@ func (s *Set) Resolve(img *Image, rest string) (Target, error) {
 		if point, rest = cutPoint(r); point == "" {
 			return t, fmt.Errorf("point %q: want current, latest, oldest, vssN, a shadow copy id or its start, a time such as 2026-11-03 or 2026-11-03T14:22Z, or before:TIME", r)
 		}
-		t.named = true
+		t.named, t.HasPoint = true, true
 	}
 	t.Path, t.HasPath = strings.CutPrefix(rest, ":")
 	if rest == "" || (t.Volume == nil && !t.named && !t.HasPath) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -399,8 +400,16 @@ func (m *model) behind(image string) {
 	}
 	h, err := os.OpenFile(image, os.O_WRONLY, 0)
 	m.check(err)
+	defer h.Close()
 	_, err = h.WriteAt([]byte{key[17] ^ 0x20}, int64(at)+17)
-	m.check(errors.Join(err, h.Close()))
+	m.check(err)
+	now, err := exec.Command("ntfscat", "-f", image, m.path(f)).Output()
+	m.check(err)
+	if len(now) != len(f.data) || now[off+17] != key[17]^0x20 { // left over from before the file was moved or compressed
+		_, err = h.WriteAt([]byte{key[17]}, int64(at)+17)
+		m.check(err)
+		return
+	}
 	f.data = slices.Clone(f.data)
 	f.data[off+17] ^= 0x20
 	f.inPlace++

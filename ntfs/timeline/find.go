@@ -1,0 +1,340 @@
+package timeline
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs"
+	"snapmount/ntfs/compare"
+	"snapmount/ntfs/security"
+)
+
+// A Query says which files to find. What is zero does not count.
+type Query struct {
+	Name     *Pattern
+	Below    string // path of a directory, or of a file
+	Size     *Range[int64]
+	Modified *Range[wintype.Filetime]
+	Created  *Range[wintype.Filetime]
+	Kinds    []ntfs.Kind
+	Attr     ntfs.FileAttr // all of them
+	Owner    string        // a SID
+	Content  *Content
+	Streams  bool // named streams too
+	Deleted  bool // only what the newest point lacks; the records of deleted files too
+	System   bool // metafiles and the files of VSS too
+	Versions bool // a hit for each version
+}
+
+// Range is from Min to Max, both included.
+type Range[T int64 | wintype.Filetime] struct{ Min, Max T }
+
+func (r *Range[T]) holds(v T) bool { return r == nil || v >= r.Min && v <= r.Max }
+
+// A Hit is a file under one path, or a stream of it, over the interval in which every version was found. What may differ
+// from version to version is as the newest has it.
+type Hit struct {
+	Ref         ntfs.Ref
+	Path        string // as in Segment; with :STREAM for a named stream
+	Stream      string
+	Orphan      bool
+	Deleted     bool // found in the record of a deleted file
+	First, Last int  // points
+	Versions    int  // of the file record
+	Size        int64
+	Kind        ntfs.Kind
+	Attr        ntfs.FileAttr
+	Modified    wintype.Filetime
+	Created     wintype.Filetime
+	By          string // name, path, ads or content
+	Matches     []Match
+	Err         error // what of the content could not be searched
+
+	seen int // the point that the newest version is first seen at, which tells versions apart
+}
+
+// Find yields what matches q, by record number, then by time, path and stream. What could not be looked at is an
+// error beside a Hit that is empty but for First and Last; a *Gap where it was records.
+func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64)) iter.Seq2[Hit, error] {
+	return func(yield func(Hit, error) bool) {
+		f := &finder{points: points, dirs: d, q: q, owners: owners{}, open: map[place]int{}, last: map[string]content{}}
+		for _, t := range points {
+			if t != nil {
+				f.upper = t.Upper
+				f.q.Below = strings.TrimSuffix(t.Upper(strings.ReplaceAll(q.Below, `\`, "/")), "/")
+			}
+		}
+		var group []Version
+		flush := func() bool {
+			hits := f.file(group)
+			group = group[:0]
+			for _, h := range hits {
+				if !yield(h, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		for v, err := range Versions(points, Options{Progress: progress}) {
+			if err != nil {
+				if !yield(Hit{First: v.First, Last: v.Last}, err) {
+					return
+				}
+				continue
+			}
+			if len(group) > 0 && group[0].Node.Ref.Record != v.Node.Ref.Record && !flush() {
+				return
+			}
+			if err := damage(&v); err != nil && !yield(Hit{First: v.First, Last: v.Last}, err) {
+				return
+			}
+			group = append(group, v)
+		}
+		if !flush() {
+			return
+		}
+		if err := d.Err(); err != nil {
+			yield(Hit{Last: len(points) - 1}, err)
+		}
+	}
+}
+
+type finder struct {
+	points []*ntfs.Tree
+	dirs   *Dirs
+	q      Query
+	upper  func(string) string
+	owners owners
+
+	hits []Hit
+	open map[place]int      // the newest hit of a place
+	last map[string]content // of each stream of the record, as it was searched last
+}
+
+// A place is where a file was found.
+type place struct {
+	ref          ntfs.Ref
+	path, stream string
+}
+
+// file finds among the versions of one record.
+func (f *finder) file(group []Version) []Hit {
+	f.hits = f.hits[:0]
+	clear(f.open)
+	clear(f.last)
+	for i := range group {
+		v := &group[i]
+		now := slices.ContainsFunc(group, func(o Version) bool {
+			return !o.Node.Deleted && o.Node.Ref == v.Node.Ref && o.Last == len(f.points)-1
+		})
+		was := v.Node.Deleted && slices.ContainsFunc(group, func(o Version) bool { return o.Node.Ref == v.Node.Live() && !o.Node.Deleted })
+		switch {
+		case v.Node.Deleted && !f.q.Deleted, f.q.Deleted && now, was: // what was seen alive is not told as its remains
+		case f.wanted(v):
+			f.version(v)
+		}
+	}
+	return f.hits
+}
+
+// wanted applies what of the query is about the file record.
+func (f *finder) wanted(v *Version) bool {
+	n, q := v.Node, &f.q
+	return (q.System || !system(v)) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, n.Kind)) && n.Attr&q.Attr == q.Attr &&
+		q.Modified.holds(n.Times.Modified) && q.Created.holds(n.Times.Created) &&
+		(q.Owner == "" || strings.EqualFold(q.Owner, f.owners.of(n)))
+}
+
+// system reports whether a file is one that NTFS or VSS keeps for itself.
+func system(v *Version) bool {
+	return v.Node.Metafile() || slices.ContainsFunc(v.Names, func(n ntfs.Name) bool {
+		return compare.IsStore(n.Name)
+	})
+}
+
+// belowSystem reports whether a path leads through a directory that NTFS keeps for itself.
+func belowSystem(s Segment) bool { return strings.HasPrefix(s.Path, "/$Extend/") }
+
+// links gives the names of a version that are not 8.3 names, or those where there are no others.
+func links(v *Version) []ntfs.Name {
+	long := slices.DeleteFunc(slices.Clone(v.Names), func(n ntfs.Name) bool { return n.Namespace == ntfs.NamespaceDOS })
+	if len(long) > 0 || v.Node.Ref.Record == recordRoot {
+		return long
+	}
+	return v.Names
+}
+
+// version finds the paths and streams of a version that match.
+func (f *finder) version(v *Version) {
+	if v.Node.Ref.Record == recordRoot {
+		return
+	}
+	names := links(v)
+	if len(names) == 0 {
+		names = []ntfs.Name{nameless(v)}
+	}
+	for _, name := range names {
+		if p := f.q.Name; p != nil && !p.byPath && !f.q.Streams && !p.Match(name.Name) {
+			continue
+		}
+		for _, s := range f.dirs.Paths(name, v.First, v.Last) {
+			if !f.q.System && belowSystem(s) || !f.below(s) {
+				continue
+			}
+			if by, ok := f.matches(name.Name, s.Path); ok && f.q.Size.holds(v.Node.Size) {
+				f.hit(v, s, Hit{Path: s.Path, Size: v.Node.Size, By: by})
+			}
+			f.streams(v, name.Name, s)
+		}
+	}
+}
+
+// streams finds named streams.
+func (f *finder) streams(v *Version, name string, s Segment) {
+	if !f.q.Streams {
+		return
+	}
+	for _, st := range v.Streams {
+		if st.Name == "" || !f.q.Size.holds(st.Size) {
+			continue
+		}
+		_, ok := f.matches(st.Name, s.Path+":"+st.Name)
+		if _, whole := f.matches(name+":"+st.Name, s.Path+":"+st.Name); ok || whole {
+			f.hit(v, s, Hit{Path: s.Path + ":" + st.Name, Stream: st.Name, Size: st.Size, By: "ads"})
+		}
+	}
+}
+
+// below reports whether a path is the one that was asked for, or below it.
+func (f *finder) below(s Segment) bool {
+	if f.q.Below == "" {
+		return true
+	}
+	path := f.upper(strings.TrimPrefix(s.Path, "/"))
+	rest, ok := strings.CutPrefix(path, strings.TrimPrefix(f.q.Below, "/"))
+	return ok && !s.Orphan && (rest == "" || rest[0] == '/')
+}
+
+func (f *finder) matches(name, path string) (by string, ok bool) {
+	switch p := f.q.Name; {
+	case p == nil:
+		return "name", true
+	case p.byPath:
+		return "path", p.matchPath(path)
+	default:
+		return "name", p.Match(name)
+	}
+}
+
+// hit adds h, a file or stream of v, over the interval of a path.
+func (f *finder) hit(v *Version, s Segment, h Hit) {
+	n := v.Node
+	h.Ref, h.Deleted, h.Kind, h.Attr, h.Modified, h.Created = n.Ref, n.Deleted, n.Kind, n.Attr, n.Times.Modified, n.Times.Created
+	h.Orphan, h.First, h.Last, h.seen, h.Versions = s.Orphan, s.First, s.Last, v.First, 1
+	if f.q.Content == nil {
+		f.merge(h)
+		return
+	}
+	if n.Kind != ntfs.KindFile && h.Stream == "" {
+		return
+	}
+	h.By = "content"
+	for _, c := range f.contents(v, h.Stream) {
+		part := h
+		part.First, part.Last = max(h.First, c.first), min(h.Last, c.last)
+		part.Matches, part.Err = c.matches, c.err
+		if part.First <= part.Last && (len(c.matches) > 0 || c.err != nil) {
+			f.merge(part)
+		}
+	}
+}
+
+// merge adds a hit, or lets the one before it at the same place go on.
+func (f *finder) merge(h Hit) {
+	k := place{h.Ref, h.Path, h.Stream}
+	if i, ok := f.open[k]; ok && !f.q.Versions {
+		old := &f.hits[i]
+		if old.Last+1 == h.First && old.Orphan == h.Orphan && slices.Equal(old.Matches, h.Matches) && (old.Err == nil) == (h.Err == nil) {
+			h.First, h.Versions = old.First, old.Versions
+			if h.seen != old.seen {
+				h.Versions++
+			}
+			*old = h
+			return
+		}
+	}
+	f.open[k] = len(f.hits)
+	f.hits = append(f.hits, h)
+}
+
+// content is what was found in a stream from point first to last.
+type content struct {
+	first, last int
+	matches     []Match
+	err         error
+	m           layer.Mapper
+}
+
+// contents searches a stream of a version wherever it is not proven to be what was searched before.
+func (f *finder) contents(v *Version, stream string) []content {
+	i := slices.IndexFunc(v.Streams, func(s ntfs.StreamInfo) bool { return s.Name == stream })
+	if i < 0 || v.Streams[i].Size == 0 {
+		return nil
+	}
+	var out []content
+	for p := v.First; p <= v.Last; p++ {
+		m, err := v.Node.In(f.points[p]).Stream(stream)
+		c := content{first: p, last: p, m: m, err: err}
+		if v.Streams[i].Resident {
+			c.last = v.Last
+		}
+		old, ok := f.last[stream]
+		if err == nil && ok && old.m != nil {
+			same, _, err := compare.SameContent(old.m, m)
+			if ok = same && err == nil; ok {
+				c.matches, c.err = old.matches, old.err
+			}
+		}
+		if err == nil && (!ok || old.m == nil) {
+			c.matches, c.err = f.q.Content.search(m)
+		}
+		if f.last[stream] = c; len(out) > 0 && ok {
+			out[len(out)-1].last = c.last
+		} else {
+			out = append(out, c)
+		}
+		p = c.last
+	}
+	return out
+}
+
+// owners knows owners of files by their security id, which $Secure keeps for many.
+type owners map[ownerKey]string
+
+type ownerKey struct {
+	t  *ntfs.Tree
+	id uint32
+}
+
+// of gives the owner's SID, empty where it is not known.
+func (o owners) of(n *ntfs.Node) string {
+	k := ownerKey{n.Tree(), n.SecurityID}
+	sid, ok := o[k]
+	if ok && k.id != 0 {
+		return sid
+	}
+	if raw, err := n.Security(); err == nil {
+		if d, _ := security.Decode(raw); d != nil {
+			sid = d.Owner.String()
+		}
+	}
+	const most = 1 << 16
+	if len(o) >= most {
+		clear(o)
+	}
+	o[k] = sid
+	return sid
+}

@@ -1,0 +1,254 @@
+package timeline_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/ntfs"
+	"snapmount/ntfs/timeline"
+)
+
+// volumeOf names points as a command does.
+func volumeOf(points []*ntfs.Tree) *timeline.Volume {
+	v := &timeline.Volume{}
+	for i, t := range points {
+		p := timeline.Point{Name: fmt.Sprint("point", i), Time: time.Date(2026, 3, i+1, 0, 0, 0, 0, time.UTC), Tree: t}
+		if i == len(points)-1 {
+			p.Name, p.Time = "current", time.Time{}
+		}
+		v.Points = append(v.Points, p)
+	}
+	return v
+}
+
+// export writes a timeline to a file.
+func export(t *testing.T, v *timeline.Volume, format string, o timeline.RowOptions) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := timeline.NewWriter(format, &out)
+	for r, err := range v.Rows(o) {
+		if err == nil {
+			err = w.Write(r)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "timeline")
+	if err := errors.Join(w.Close(), os.WriteFile(path, out.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// bodyLines gives name, record, mode, size and times of each line. Left out are what fls and we call by other names, or
+// measure otherwise: indexes, their sizes, streams of directories, and $MFT's times, whose 0 fls takes for 2076.
+func bodyLines(t *testing.T, body []byte) (out []string) {
+	t.Helper()
+	for _, line := range strings.Split(strings.TrimSuffix(string(body), "\n"), "\n") {
+		f := strings.Split(line, "|")
+		if len(f) != 11 {
+			t.Errorf("%q: %d fields, want 11", line, len(f))
+			continue
+		}
+		name, record := f[1], strings.Split(f[2], "-")[0]
+		if strings.HasPrefix(f[3], "d/") && !strings.HasSuffix(name, "($FILE_NAME)") {
+			f[6] = "of the index"
+		}
+		special := strings.HasPrefix(name, "/$Extend/") || strings.HasPrefix(name, "/$Secure") || strings.HasPrefix(name, "/$OrphanFiles") || name == "/$MFT" || strings.HasPrefix(f[3], "V/")
+		if !special {
+			out = append(out, strings.Join(append([]string{name, record, f[3], f[6]}, f[7:]...), "|"))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestFls compares with fls at one point, and lets mactime read the result.
+func TestFls(t *testing.T) {
+	fls, mactime := layertest.Peer(t, "fls"), layertest.Peer(t, "mactime")
+	qemu := layertest.Peer(t, "qemu-img")
+	for _, name := range []string{"vsstest.qcow2", "windows_volume.qcow2"} {
+		t.Run(name, func(t *testing.T) {
+			raw := filepath.Join(t.TempDir(), "raw")
+			layertest.Run(t, qemu, "convert", "-O", "raw", layertest.Shared(t, "data", name), raw)
+			points := volumes(t, raw)[0]
+			v := volumeOf(points[len(points)-1:])
+			want := bodyLines(t, layertest.Run(t, fls, "-m", "/", "-r", raw))
+			got := export(t, v, "bodyfile", timeline.RowOptions{System: true})
+			b, err := os.ReadFile(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := bodyLines(t, b)
+			for _, l := range lines {
+				if !slices.Contains(want, l) {
+					t.Errorf("only we have %s", l)
+				}
+			}
+			for _, l := range want {
+				if !slices.Contains(lines, l) {
+					t.Errorf("only fls has %s", l)
+				}
+			}
+			t.Logf("%d lines", len(want))
+			table := layertest.Run(t, mactime, "-d", "-z", "UTC", "-b", got)
+			if !bytes.Contains(table, []byte("($FILE_NAME)")) || bytes.Count(table, []byte("\n")) < len(lines) {
+				t.Errorf("mactime made %d lines of %d", bytes.Count(table, []byte("\n")), len(lines))
+			}
+		})
+	}
+}
+
+// TestParquet reads a timeline back, with the library and with what else is there.
+func TestParquet(t *testing.T) {
+	points, truth := story(t)
+	path := export(t, volumeOf(points), "parquet", timeline.RowOptions{})
+	type row struct {
+		Path   string `parquet:"path"`
+		Record int64  `parquet:"record"`
+		Size   int64  `parquet:"size"`
+		Kind   string `parquet:"kind"`
+		From   string `parquet:"valid_from"`
+		To     string `parquet:"valid_to"`
+		Mtime  *int64 `parquet:"si_mtime,optional"`
+		Ticks  *int64 `parquet:"si_mtime_ticks,optional"`
+	}
+	rows, err := parquet.ReadFile[row](path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := truth[len(truth)-1]
+	for _, r := range rows {
+		w, ok := last[r.Path]
+		if r.To != "current" || r.Kind == "stream" || !ok {
+			continue
+		}
+		if uint64(r.Record) != w.record || r.Size != w.size || *r.Ticks != int64(w.modified) || *r.Mtime != w.modified.Time().UnixNano() {
+			t.Errorf("%+v, want %+v", r, w)
+		}
+		delete(last, r.Path)
+	}
+	if len(last) > 0 {
+		t.Errorf("missing: %v", last)
+	}
+	sql := fmt.Sprintf("select count(*) from '%s' where valid_from <= valid_to", path)
+	for _, p := range [][]string{{"duckdb", "-noheader", "-list", "-c", sql}, {"python3", "-c", "import pyarrow.parquet as p; print(p.read_table('" + path + "').num_rows)"},
+		{"python3", "-c", "import duckdb; print(duckdb.sql(\"select count(*) from '" + path + "'\").fetchone()[0])"}} {
+		out, err := exec.Command(p[0], p[1:]...).CombinedOutput()
+		if err != nil {
+			t.Logf("SKIPPED: no other reader: %q does not work", p[:3])
+		} else if strings.TrimSpace(string(out)) != fmt.Sprint(len(rows)) {
+			t.Errorf("%q: %s rows, want %d", p, out, len(rows))
+		}
+	}
+}
+
+// TestPointRows has a row for each point and path.
+func TestPointRows(t *testing.T) {
+	points, truth := story(t)
+	got := make([]map[string]seen, len(points))
+	for i := range got {
+		got[i] = map[string]seen{}
+	}
+	for r, err := range volumeOf(points).Rows(timeline.RowOptions{Points: true}) {
+		if err != nil || r.First != r.Last {
+			t.Fatal(r, err)
+		}
+		if r.Stream == "" && !r.Node.Deleted {
+			if _, twice := got[r.First][r.Path]; twice {
+				t.Errorf("point %d: %s: twice", r.First, r.Path)
+			}
+			got[r.First][r.Path] = seen{r.Node.Ref.Record, r.Size, r.Node.Times.Modified}
+		}
+	}
+	compare(t, got, truth)
+}
+
+// broken is a volume of which a range cannot be read, or is not what it was.
+type broken struct {
+	layer.Source
+	off, n int64
+	flip   bool
+}
+
+func (b *broken) ReadAt(p []byte, off int64) (int, error) {
+	hit := off < b.off+b.n && b.off < off+int64(len(p))
+	if hit && !b.flip {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := b.Source.ReadAt(p, off)
+	if hit {
+		for i := max(off, b.off); i < min(b.off+b.n, off+int64(n)); i++ {
+			p[i-off] ^= 0x5a
+		}
+	}
+	return n, err
+}
+
+// TestDamage has a range of the $MFT that is lost, or damaged, at one of two points: no other record changes.
+func TestDamage(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "raw")
+	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", layertest.Shared(t, "data", "windows_volume.qcow2"), image)
+	good := layertest.Open(t, image)
+	tree := open(t, good)
+	size := int64(tree.RecordSize())
+	const first, count = 40, 3
+	e, err := layer.Leaf(tree.MFT(), first*size, count*size)
+	if err != nil || e.Len < count*size {
+		t.Fatal(e, err)
+	}
+	whole := told(t, []*ntfs.Tree{tree})[0]
+	for _, flip := range []bool{false, true} {
+		bad := open(t, &broken{good, e.BaseOff, count * size, flip})
+		got, lost := map[string]bool{}, 0
+		points := []*ntfs.Tree{tree, bad, tree}
+		d := timeline.ReadDirs(points, nil)
+		for v, err := range timeline.Versions(points, timeline.Options{}) {
+			var gap *timeline.Gap
+			if errors.As(err, &gap) {
+				if gap.First != 1 || gap.Last != 1 || gap.From < first || gap.To > first+count {
+					t.Errorf("%+v", gap)
+				}
+				lost += int(gap.To - gap.From)
+				continue
+			}
+			r := v.Node.Ref.Record
+			if in := r >= first && r < first+count; !in && (v.First != 0 || v.Last != 2) || in && (v.First == 1 || v.Last == 1) {
+				t.Errorf("%v: from %d to %d", v.Node.Ref, v.First, v.Last)
+			}
+			if !v.Node.Deleted && v.First == 0 {
+				for _, n := range v.Names {
+					if n.Namespace != ntfs.NamespaceDOS && r != 5 {
+						got[d.Paths(n, 0, 0)[0].Path] = true
+					}
+				}
+			}
+		}
+		if lost != count || len(got) != len(whole) {
+			t.Errorf("flip %v: %d records lost, want %d; %d paths at the first point, want %d", flip, lost, count, len(got), len(whole))
+		}
+	}
+}
+
+func open(t testing.TB, s layer.Source) *ntfs.Tree {
+	t.Helper()
+	nt, err := ntfs.Open(s, ntfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nt
+}
