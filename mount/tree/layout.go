@@ -165,6 +165,10 @@ func (l *Layout) addVirtual(dir *Item, v *Volume, points []*Point) {
 	all := append(slices.Clone(points), v.Current())
 	item := l.add(dir, Item{Name: "versions", Kind: ItemVirtual})
 	item.made = &versions{l, item, all}
+	item = l.add(dir, Item{Name: "changes", Kind: ItemVirtual})
+	item.made = &changes{l: l, item: item, points: all}
+	item = l.add(dir, Item{Name: "deleted", Kind: ItemVirtual})
+	item.made = newDeleted(l, item, all)
 }
 
 // addSets groups the points that were taken together on several volumes, under the time of the first.

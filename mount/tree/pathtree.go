@@ -34,8 +34,14 @@ func (t *pathTree) dir(name string) *pathTree {
 	return t
 }
 
-// add puts a file at a path. A name that is taken, by what differed in case only or had the path before, gets a number.
+// add puts a file at a path, unless that is below a link to a directory. A name that is taken, by what differed in case only or had the path before, gets a number.
 func (t *pathTree) add(name string, f Found) {
+	for dir, words := t, splitPath(name); dir != nil && len(words) > 0; words = words[1:] {
+		if len(words) > 1 && dir.files[words[0]].Link != "" {
+			return
+		}
+		dir = dir.dirs[words[0]]
+	}
 	t = t.dir(path.Dir(name))
 	base := path.Base(name)
 	f.Name = base
@@ -48,6 +54,8 @@ func (t *pathTree) add(name string, f Found) {
 	}
 	t.files[f.Name] = f
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (t *pathTree) has(name string) bool {
 	_, ok := t.files[name]

@@ -43,9 +43,10 @@ func (d Virtual) Child(name string) (Found, error) { return d.Item.made.find(d.P
 // Join is the directory of that name in d.
 func (d Virtual) Join(name string) Virtual { return Virtual{d.Item, path.Join(d.Path, name)} }
 
-// leaf gives n as an entry. A link of a point would lead elsewhere from here: it becomes a link to that link.
+// leaf gives n as an entry. A link of a point would lead elsewhere from here, and a directory can be in one directory only:
+// they become links to themselves.
 func (l *Layout) leaf(item *Item, dir, name string, p *Point, n *ntfs.Node) (Found, error) {
-	if n.Kind != ntfs.KindSymlink {
+	if n.Kind == ntfs.KindFile {
 		return Found{Name: name, Point: p, File: n}, nil
 	}
 	at, err := dirPath(n)

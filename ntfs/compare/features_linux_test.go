@@ -42,7 +42,7 @@ func features(t *testing.T) (a, b *ntfs.Tree, image string) {
 			do(write(fmt.Sprintf("other/%d", i), []byte("the same")))
 		}
 		do(write("many/first", []byte("one file")), write("ea", nil), write("object", nil), write("link", nil), write("short name", nil),
-			write("streams", nil), write("behind/stream", nil), write("behind/list", big(9, 1)), write("up/in/file", []byte("old")), write("reused", nil),
+			write("streams", nil), write("behind/stream", nil), write("behind/list", big(9, 1)), write("up/in/file", []byte("old")), write("reused", nil), write("reused too", nil),
 			write(store, big(100000, 2)), set("behind/stream", "user.big", big(50000, 3)))
 		for i := range 300 {
 			do(os.Link(at("many/first"), at(fmt.Sprintf("many/%03d%s", i, strings.Repeat("n", 150)))))
@@ -61,7 +61,8 @@ func features(t *testing.T) (a, b *ntfs.Tree, image string) {
 			set("short name", "system.ntfs_dos_name", []byte("SHORT")),
 			set("streams", "user.s33", big(500, 99)), unix.Removexattr(at("streams"), "user.s07"), set("streams", "user.new", nil),
 			os.Rename(at("up"), at("elsewhere")), write("elsewhere/in/file", []byte("new")),
-			os.Remove(at("reused")), write("reuser", nil))
+			os.Remove(at("reused")), write("reuser", nil),
+			os.Remove(at("reused too")), write("reuser too", nil), os.Link(at("reuser too"), at("reused too")))
 		h, err := os.OpenFile(at(store), os.O_WRONLY, 0)
 		do(err)
 		_, err = h.WriteAt([]byte("changed"), 5000)
@@ -141,6 +142,7 @@ func TestFeatures(t *testing.T) {
 	moved, more := "many/200"+strings.Repeat("n", 150), "many/more"
 	want := []string{
 		`deleted "reused" 0`, `created "reuser" 0`, // in one record
+		`deleted "reused too" 0`, `created "reused too" 0`, `created "reuser too" link 0`, // and by one name
 		fmt.Sprintf("renamed %q %q", more, moved), `renamed "many/moved" "many/first"`, // in order
 		`metadata "ea" ea`, `metadata "object" object_id`, `metadata "link" attributes,reparse`, `metadata "short name" short_name`,
 		`streams "streams" new,s07,s33`, `streams "behind/stream" big`,

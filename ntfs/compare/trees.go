@@ -157,8 +157,14 @@ func (d *differ) collect(number uint64, inPlace bool) {
 	if p.old != nil || p.now != nil || p.err != nil {
 		d.items = append(d.items, item{p.at, number, inPlace})
 	}
-	for _, l := range slices.Concat(without(p.oldLinks, p.nowLinks), without(p.nowLinks, p.oldLinks)) {
-		if l.place != p.at {
+	gone, came := p.oldLinks, p.nowLinks
+	if p.old != nil && p.now != nil && p.old.Ref == p.now.Ref {
+		gone, came = without(gone, came), without(came, gone)
+	}
+	seen := []place{p.at}
+	for _, l := range slices.Concat(gone, came) {
+		if !slices.Contains(seen, l.place) {
+			seen = append(seen, l.place)
 			d.items = append(d.items, item{l.place, number, inPlace})
 		}
 	}
