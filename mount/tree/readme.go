@@ -15,6 +15,9 @@ func (l *Layout) readme(s *Set, names map[*Volume]string, points map[*Volume][]*
 		"  VOLUME/current              the volume as imaged\n" +
 		"  VOLUME/snapshots/TIME       the volume at that time (UTC); latest and oldest are links\n" +
 		"  VOLUME/vssN, VOLUME/ids/ID  the same snapshots by number (1 = oldest) and by shadow copy id\n" +
+		"  VOLUME/versions/PATH/       each distinct version of a file, named by the points that have it\n" +
+		"  VOLUME/changes/A..B/        what was created, deleted, modified and renamed between two points\n" +
+		"  VOLUME/deleted/             what some point has and the current state lacks, as it was last\n" +
 		"  raw/VOLUME/*.img            the same as block images, for other tools\n" +
 		"  any directory/.snapshots    the same directory at the other times; not listed, but there\n\n" +
 		"Unmount with: snapmount umount DIRECTORY\n")

@@ -56,10 +56,12 @@ func (m *versions) list(dir string) ([]Found, error) {
 	}
 	var out []Found
 	seen := map[string]bool{}
+	var newer *ntfs.Node // whose entries were taken last
 	for _, h := range slices.Backward(nodes) {
-		if h.node.Kind != ntfs.KindDir {
+		if h.node.Kind != ntfs.KindDir || newer != nil && newer.Ref == h.node.Ref && newer.SameContentIn(h.node.Tree()) {
 			continue
 		}
+		newer = h.node
 		for e, err2 := range h.node.Entries() {
 			if err2 != nil {
 				err = errors.Join(err, fmt.Errorf("%s: %w", h.point.Name, err2))
@@ -139,6 +141,9 @@ func extension(name string) string {
 func sameVersion(a, b *ntfs.Node) bool {
 	if a.Ref != b.Ref || a.Kind != b.Kind {
 		return false
+	}
+	if a.SameContentIn(b.Tree()) {
+		return true
 	}
 	if a.Kind == ntfs.KindSymlink {
 		x, err := a.RawReparse()
