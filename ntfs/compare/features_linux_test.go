@@ -175,14 +175,6 @@ func TestFeatures(t *testing.T) {
 	damaged(t, a, image, want)
 }
 
-func ref(t *testing.T, tree *ntfs.Tree, path string) ntfs.Ref {
-	n, err := tree.Lookup(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n.Ref
-}
-
 // damaged tears a record of the later state: that alone is not told.
 func damaged(t *testing.T, a *ntfs.Tree, image string, want []string) {
 	v, err := os.ReadFile(image)

@@ -126,10 +126,6 @@ func named(kind string, names, all map[string]frozenName, f *frozen) (out []stri
 	return out
 }
 
-func comparePaths(a, b string) int {
-	return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
-}
-
 // differences are those of one file. What was written behind its back is all that is found in its extents.
 func differences(x, y *frozen) []string {
 	out := renames(x, y)
