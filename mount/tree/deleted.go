@@ -77,8 +77,14 @@ func (m *deleted) look() (*pathTree, error) {
 		if h.Last < newest[h.Ref] || h.Last < last[h.Path].Last {
 			continue // it had another path later, or the path had another file
 		}
-		if _, err := now.walk(shownPath(h.Path), false); err != nil {
+		_, err := now.walk(shownPath(h.Path), false)
+		switch {
+		case absent(err):
 			last[h.Path] = h
+		case err != nil: // it may be there
+			if failed++; failed <= maxTold {
+				damage = errors.Join(damage, err)
+			}
 		}
 	}
 	t := &pathTree{}

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"errors"
 	"iter"
 	"slices"
 	"strings"
@@ -67,6 +68,10 @@ func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64
 				f.q.Below = strings.TrimSuffix(t.Upper(strings.ReplaceAll(q.Below, `\`, "/")), "/")
 			}
 		}
+		if q.Deleted && !f.newest() {
+			yield(Hit{First: len(points) - 1, Last: len(points) - 1}, errNoNewest)
+			return
+		}
 		var group []Version
 		flush := func() bool {
 			hits := f.file(group)
@@ -80,6 +85,12 @@ func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64
 		}
 		for v, err := range Versions(points, Options{Progress: progress}) {
 			if err != nil {
+				if g, ok := err.(*Gap); ok {
+					if len(group) > 0 && g.From > group[0].Node.Ref.Record && !flush() {
+						return
+					}
+					f.note(g)
+				}
 				if !yield(Hit{First: v.First, Last: v.Last}, err) {
 					return
 				}
@@ -109,6 +120,7 @@ type finder struct {
 	upper  func(string) string
 	owners owners
 
+	gap  *Gap // at the newest point, the last one that was met
 	hits []Hit
 	open map[place]int      // the newest hit of a place
 	last map[string]content // of each stream of the record, as it was searched last
@@ -120,9 +132,31 @@ type place struct {
 	path, stream string
 }
 
-// file finds among the versions of one record.
+var errNoNewest = errors.New("the newest point cannot be opened: what it lacks is not known")
+
+// newest reports whether the newest point can be looked at.
+func (f *finder) newest() bool { return len(f.points) > 0 && f.points[len(f.points)-1] != nil }
+
+// note remembers of which records the newest point tells nothing. Gaps come in the order of records, as versions do.
+func (f *finder) note(g *Gap) {
+	if g.Last == len(f.points)-1 {
+		f.gap = g
+	}
+}
+
+// unknown reports whether it cannot be known what the newest point has in a record.
+func (f *finder) unknown(record uint64) bool {
+	t := f.points[len(f.points)-1]
+	beyond := record >= t.Records() && record < uint64(t.MFT().Size())/uint64(t.RecordSize()) // out of reach
+	return beyond || f.gap != nil && f.gap.From <= record && record < f.gap.To
+}
+
+// file finds among the versions of one record. What may be there still, for all that can be known, is not deleted.
 func (f *finder) file(group []Version) []Hit {
 	f.hits = f.hits[:0]
+	if f.q.Deleted && len(group) > 0 && f.unknown(group[0].Node.Ref.Record) {
+		return nil
+	}
 	clear(f.open)
 	clear(f.last)
 	for i := range group {

@@ -238,10 +238,24 @@ func TestDamage(t *testing.T) {
 				}
 			}
 		}
+		if names, told := deleted(t, []*ntfs.Tree{tree, bad}); len(names) > 0 || !told {
+			t.Errorf("flip %v: deleted, though the newest point cannot be read there: %q; told %v", flip, names, told)
+		}
 		if lost != count || len(got) != len(whole) {
 			t.Errorf("flip %v: %d records lost, want %d; %d paths at the first point, want %d", flip, lost, count, len(got), len(whole))
 		}
 	}
+}
+
+// deleted gives the files that were seen alive and that the newest point lacks, and whether anything could not be told.
+func deleted(t *testing.T, points []*ntfs.Tree) (names []string, told bool) {
+	t.Helper()
+	for h, err := range timeline.Find(points, timeline.ReadDirs(points, nil), timeline.Query{Deleted: true}, nil) {
+		if told = told || err != nil; err == nil && !h.Deleted {
+			names = append(names, h.Path)
+		}
+	}
+	return names, told
 }
 
 func open(t testing.TB, s layer.Source) *ntfs.Tree {

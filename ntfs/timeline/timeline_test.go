@@ -274,4 +274,10 @@ func TestUnopened(t *testing.T) {
 	}
 	all[1] = map[string]seen{}
 	compare(t, told(t, points), all)
+	points[len(points)-1] = nil
+	for h, err := range timeline.Find(points, timeline.ReadDirs(points, nil), timeline.Query{Deleted: true}, nil) {
+		if err == nil {
+			t.Errorf("%s is deleted, though the newest point cannot be opened", h.Path)
+		}
+	}
 }
