@@ -36,9 +36,10 @@ var arrows = map[string][]string{
 	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/compare":             {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/usn"},
 	"ntfs/timeline":            {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/security", "ntfs/usn"},
+	"ntfs/restore":             {"imagefmt/layer", "imagefmt/wintype", "ntfs"},
 	"mount/tree":               {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs", "ntfs/compare", "ntfs/timeline"},
 	"mount":                    {"mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
-	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/compare", "ntfs/timeline"},
+	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/compare", "ntfs/restore", "ntfs/timeline"},
 	"cmd/snapmount":            {"cmd"},
 	"testdata/make":            {"diffstore/vsstest", "imagefmt", "imagefmt/layer", "imagefmt/partition", "imagefmt/raw", "imagefmt/wintype", "ntfs"},
 }

@@ -156,7 +156,8 @@ func (s *Set) volumeNamed(img *Image, word string) (*Volume, error) {
 		if v.Name == word {
 			return v, nil
 		}
-		if strings.EqualFold(word, fmt.Sprintf("p%d", v.Partition.Number)) || strings.EqualFold(word, v.Name) || (v.Label != "" && strings.EqualFold(word, v.Label)) {
+		own := strings.TrimPrefix(v.Name, v.prefix) // what it is called in its image alone
+		if strings.EqualFold(word, fmt.Sprintf("p%d", v.Partition.Number)) || strings.EqualFold(word, own) || strings.EqualFold(word, v.Name) || (v.Label != "" && strings.EqualFold(word, v.Label)) {
 			found = append(found, v)
 		}
 	}
@@ -182,7 +183,7 @@ func (s *Set) onlyVolume(img *Image) (*Volume, error) {
 	case 1:
 		return found[0], nil
 	}
-	return nil, fmt.Errorf("%s has several NTFS volumes (%s): say which, as in %s:%s", img.Path, names(found), img.Path, found[0].Name)
+	return nil, severalError{fmt.Errorf("%s has several NTFS volumes (%s): say which, as in %s:%s", img.Path, names(found), img.Path, found[0].Name)}
 }
 
 func names(vs []*Volume) string {

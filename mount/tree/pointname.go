@@ -36,14 +36,14 @@ func isPointName(s string) bool {
 		return true
 	}
 	t, isBefore := strings.CutPrefix(s, "before:")
-	if _, _, err := parseTime(t); err == nil {
+	if _, _, err := ParseTime(t); err == nil {
 		return true
 	}
 	return !isBefore && (vssName.MatchString(s) || dirName.MatchString(s) || idStart.MatchString(s))
 }
 
-// parseTime reads a UTC time and gives the span it stands for.
-func parseTime(s string) (from, to time.Time, err error) {
+// ParseTime reads a UTC time and gives the span it stands for.
+func ParseTime(s string) (from, to time.Time, err error) {
 	for i, layout := range layouts {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, t.Add(lengthOf[i]), nil
@@ -72,7 +72,7 @@ func (v *Volume) PointNamed(name string) (*Point, error) {
 			found = v.Snapshots()[n-1]
 		}
 	default:
-		from, to, err := parseTime(t)
+		from, to, err := ParseTime(t)
 		if err != nil {
 			return v.pointByID(name)
 		}

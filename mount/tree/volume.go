@@ -27,6 +27,7 @@ type Volume struct {
 	Points      []*Point     // the current state, then the snapshots, oldest first
 	Damage      error        // why snapshots are missing, or nil
 
+	prefix string            // of Name: which of several images
 	header *diffstore.Header // nil when VSS was never on
 }
 
@@ -50,7 +51,7 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 	if err != nil {
 		return nil, err
 	}
-	v := &Volume{Image: img, Partition: p, Block: block, Name: fmt.Sprintf("%sp%d", prefix, p.Number)}
+	v := &Volume{Image: img, Partition: p, Block: block, prefix: prefix, Name: fmt.Sprintf("%sp%d", prefix, p.Number)}
 	v.Filesystem = partition.FileSystem(block)
 	if v.header, v.Damage = headerOf(block); v.Damage != nil {
 		s.warn(fmt.Errorf("%s: %w", v.Name, v.Damage))

@@ -1,0 +1,71 @@
+package restore_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"snapmount/ntfs/restore"
+)
+
+// TestApplyDamaged applies a sidecar of which most lines are damaged: each is told, and costs no other.
+func TestApplyDamaged(t *testing.T) {
+	dir := t.TempDir()
+	lines := []string{
+		`{"path":"../outside","type":"file","name":"x"}`, `{"path":"/etc/passwd","type":"file"}`, `not JSON`,
+		`{"path":"a","type":"file","security_id":"00"}`, `{"path":"a","type":"file","streams":[{"name":"s","size":-1}]}`,
+		`{"path":"a","type":"file","streams":[{"name":"s","size":5,"file":"../outside"}]}`, `{"path":"a","type":"file","link":"b"}`,
+		`{"path":"missing","type":"dir"}`, `{"path":"b","type":"file","name":"c/d"}`, `{"path":"b","type":"file","name":"d"}`,
+	}
+	for name, content := range map[string]string{restore.SidecarName: strings.Join(lines, "\n"), "a": "1", "b": "2"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	told, failed := 0, 0
+	err = restore.Apply(root, func(path string, lost []string, err error) {
+		told++
+		if err != nil {
+			failed++
+		}
+	})
+	if err != nil || told != len(lines) || failed != len(lines)-2 {
+		t.Errorf("%d lines told, %d failed, %v", told, failed, err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "d")); string(b) != "2" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// FuzzApply applies any sidecar: nothing outside of the target changes, and it ends.
+func FuzzApply(f *testing.F) {
+	f.Add([]byte(`{"path":"a","type":"file","name":"b","modified":5,"streams":[{"name":"s","size":1,"data":"AA=="}]}`))
+	f.Add([]byte(`{"type":"security","security_id":"1","security":"AQ=="}` + "\n" + `{"path":"a/../../x","type":"link","link":"a","security_id":"1"}`))
+	f.Fuzz(func(t *testing.T, sidecar []byte) {
+		outer := t.TempDir()
+		dir := filepath.Join(outer, "dest")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{restore.SidecarName, "a"} {
+			if err := os.WriteFile(filepath.Join(dir, name), sidecar, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close()
+		restore.Apply(root, func(string, []string, error) {})
+		if list, err := os.ReadDir(outer); err != nil || len(list) != 1 {
+			t.Errorf("outside of the target: %v, %v", list, err)
+		}
+	})
+}

@@ -1,0 +1,317 @@
+package restore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"path"
+	"strings"
+	"time"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+)
+
+// Format is a kind of archive.
+type Format uint8
+
+const (
+	Tar Format = iota // POSIX (pax), with all that NTFS has as extended attributes, and holes
+	Zip
+)
+
+// A packer writes the members of an archive.
+type packer interface {
+	// names adds to the rule for names what the archive wants; fold says that names differ in more than case.
+	names(Names) (rule Names, fold bool)
+	dir(path string, m *Meta) error
+	// fits says why the archive cannot hold b.
+	fits(b body) error
+	// file begins a file; what is written then are the spans of b. A Closer is closed.
+	file(path string, m *Meta, b body) (io.Writer, error)
+	link(path, text string, m *Meta) error
+	// hardLink reports false where the archive has no such links.
+	hardLink(path, first string, m *Meta) (bool, error)
+	// loose names the streams that m cannot have in its member, and what else is lost.
+	loose(m *Meta) (streams []Stream, lost []string)
+	// streamsLast says that members for streams have to follow all others.
+	streamsLast() bool
+	close() error
+}
+
+// An archiver writes sources to one archive.
+type archiver struct {
+	opts   Options
+	pack   packer
+	copier *copier
+	reader *copier           // of what is not written yet
+	there  map[[16]byte]bool // members, by the hash of their paths; true for directories
+	first  map[fileKey]linked
+	late   []lateStream
+	fold   bool
+}
+
+// Archive writes sources as one archive to out, in the order of the volumes' directories. Options are as for Run, those
+// that are about a target aside. A file of which something is not in the image is an error of that file, and no member,
+// where the tables of the volume tell or Verify is set, which reads each file twice; else, and where it is larger than
+// 1 MiB, an error in its midst is that of Archive, and out is no whole archive.
+func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq2[Source, error], opts Options) error {
+	a := &archiver{opts: opts, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
+	a.pack = &tarPacker{out: out}
+	if format == Zip {
+		a.pack = newZipPacker(out)
+	}
+	a.opts.Names, a.fold = a.pack.names(opts.Names)
+	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.progress(0, n) }}
+	a.reader = &copier{ctx: ctx, partial: opts.Partial, tick: func(int64) {}}
+	for it, err := range walk(ctx, sources, &a.opts, a.fold) {
+		if err == nil {
+			err = a.item(&it)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for i := range a.late {
+		if err := a.lateStream(&a.late[i]); err != nil {
+			return err
+		}
+	}
+	return a.pack.close()
+}
+
+// A lateStream is a stream that is a member of its own.
+type lateStream struct {
+	res      Result // of its file
+	modified wintype.Filetime
+	Stream
+}
+
+// lateStream adds a stream. Its error ends the archive.
+func (a *archiver) lateStream(l *lateStream) error {
+	err := a.loose(l)
+	if err == nil {
+		return nil
+	}
+	res := l.res
+	res.Path, res.Err, res.At = res.Path+":"+l.Name, err, time.Now().UTC()
+	if a.opts.Done != nil {
+		a.opts.Done(res)
+	}
+	return ending(&res)
+}
+
+// ending gives an error that ends the archive.
+func ending(res *Result) error {
+	var ends writeError
+	if errors.As(res.Err, &ends) {
+		return fmt.Errorf("%s: %w", res.Path, ends)
+	}
+	return nil
+}
+
+func (a *archiver) progress(files, bytes int64) {
+	if a.opts.Progress != nil {
+		a.opts.Progress(files, bytes)
+	}
+}
+
+// writeError is an error that ends the archive.
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }
+
+// item adds one item, and tells what became of it. Its error ends the archive.
+func (a *archiver) item(it *item) error {
+	res := &it.res
+	if res.Err == nil {
+		res.Err = a.add(it)
+	}
+	if res.Err == nil && res.Type == "dir" && it.node == nil {
+		return nil
+	}
+	res.At = time.Now().UTC()
+	if errors.Is(res.Err, errSkipped) {
+		return nil
+	}
+	a.progress(1, 0)
+	if a.opts.Done != nil {
+		a.opts.Done(*res)
+	}
+	return ending(res)
+}
+
+// claim takes a path for a member.
+func (a *archiver) claim(p string, dir bool) error {
+	if a.fold {
+		p = strings.ToLower(p)
+	}
+	sum := sha256.Sum256([]byte(p))
+	key := [16]byte(sum[:])
+	was, known := a.there[key]
+	switch {
+	case known && dir && was:
+		return errSkipped
+	case known:
+		return ErrExists
+	}
+	a.there[key] = dir
+	return nil
+}
+
+func (a *archiver) add(it *item) error {
+	res := &it.res
+	if err := a.claim(res.Path, res.Type == "dir"); err != nil {
+		return err
+	}
+	m := Meta{Type: res.Type}
+	if it.node != nil {
+		var err error
+		if m, err = a.meta(it); err != nil {
+			return err
+		}
+	}
+	m.Path, m.Name = res.Path, res.Mapped
+	streams, lost := a.pack.loose(&m)
+	res.Lost = append(res.Lost, lost...)
+	var err error
+	switch res.Type {
+	case "dir":
+		err = a.ended(a.pack.dir(res.Path, &m))
+	case "link":
+		err = a.link(it, &m)
+	default:
+		var linked bool
+		if linked, err = a.linked(it, &m); linked {
+			return err
+		}
+		if err == nil {
+			err = a.file(it, &m)
+		}
+	}
+	for i := range streams {
+		if err == nil {
+			err = a.later(&lateStream{Result{Path: res.Path, Origin: res.Origin, Ref: res.Ref, Type: "file"}, m.Modified, streams[i]})
+		}
+	}
+	return err
+}
+
+// later adds a stream now, or when all else is done.
+func (a *archiver) later(l *lateStream) error {
+	if !a.pack.streamsLast() {
+		return a.lateStream(l)
+	}
+	l.Data = nil // it is read again
+	a.late = append(a.late, *l)
+	return nil
+}
+
+// ended marks an error of the archive itself.
+func (a *archiver) ended(err error) error {
+	if err == nil {
+		return nil
+	}
+	return writeError{err}
+}
+
+func (a *archiver) meta(it *item) (Meta, error) {
+	n := it.node
+	if it.stream != "" {
+		return Meta{Type: "file", Modified: n.Times.Modified, Accessed: n.Times.Accessed, Created: n.Times.Created, Changed: n.Times.Changed}, nil
+	}
+	m, err := ReadMeta(n)
+	if err != nil && a.opts.Partial {
+		it.res.Lost = append(it.res.Lost, "metadata: "+err.Error())
+		err = nil
+	}
+	return m, err
+}
+
+func (a *archiver) link(it *item, m *Meta) error {
+	text, err := (&writer{run: &run{opts: a.opts}, node: it.node}).linkText()
+	if err != nil {
+		return err
+	}
+	if strings.ContainsRune(text, 0) {
+		return fmt.Errorf("link to %q: %w", text, layer.ErrUnsupported)
+	}
+	it.res.Lost = append(it.res.Lost, "link of Windows")
+	return a.ended(a.pack.link(it.res.Path, text, m))
+}
+
+// linked adds a further name of a file. It reports false for a first one.
+func (a *archiver) linked(it *item, m *Meta) (bool, error) {
+	if it.node.Links < 2 || it.stream != "" {
+		return false, nil
+	}
+	first := a.first[fileKey{it.node.Tree(), it.node.Ref}]
+	if first.path == "" {
+		return false, nil
+	}
+	ok, err := a.pack.hardLink(it.res.Path, first.path, m)
+	if ok {
+		it.res.Size, it.res.SHA256 = it.node.Size, first.sum
+	}
+	return ok, a.ended(err)
+}
+
+// file adds a file, and the note of what is missing in it.
+func (a *archiver) file(it *item, m *Meta) error {
+	res := &it.res
+	content, err := contentOf(it.node, it.stream)
+	if err != nil {
+		return err
+	}
+	res.Size = content.Size()
+	b, gaps, err := a.look(content)
+	if err != nil {
+		return err
+	}
+	res.Gaps = gaps
+	if res.SHA256, err = a.send(res.Path, m, b); err != nil {
+		return err
+	}
+	if it.node.Links > 1 && it.stream == "" {
+		a.first[fileKey{it.node.Tree(), it.node.Ref}] = linked{path: res.Path, sum: res.SHA256}
+	}
+	if len(gaps) == 0 {
+		return nil
+	}
+	note, err := rangesNote(res.Size, gaps)
+	if err != nil {
+		return err
+	}
+	name := path.Join(path.Dir(res.Path), noteName(path.Base(res.Path), 0))
+	for i := 1; a.claim(name, false) != nil; i++ {
+		name = path.Join(path.Dir(res.Path), noteName(path.Base(res.Path), i))
+	}
+	_, err = a.send(name, &Meta{Type: "file", Modified: m.Modified}, whole(note))
+	return err
+}
+
+// loose adds a stream as a member of its own.
+func (a *archiver) loose(l *lateStream) error {
+	p := path.Join(StreamsName, l.res.Path, a.opts.Names.Map(l.Name))
+	content, ok := l.content.(layer.Mapper)
+	if !ok {
+		return fs.ErrInvalid
+	}
+	b, gaps, err := a.look(content)
+	if err != nil {
+		return err
+	}
+	l.res.Gaps = gaps
+	if err := a.claim(p, false); err != nil {
+		return err
+	}
+	_, err = a.send(p, &Meta{Type: "file", Modified: l.modified}, b)
+	if err == nil && len(l.res.Gaps) > 0 {
+		err = fmt.Errorf("%d ranges are not in the image, and zeros: %w", len(l.res.Gaps), layer.ErrUnknown)
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+package restore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A File gets its name when it is complete: an archive, or a receipt.
+type File struct {
+	*os.File
+	dir        *os.Root // nil for what is written in place: a device, or a pipe
+	part, name string
+	replace    bool
+}
+
+// Create makes a file that Commit gives its name. One that is there is replaced, or is ErrExists.
+func Create(name string, replace bool) (*File, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, fmt.Errorf("%s: is a directory, want a file", name)
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		return &File{File: f}, err
+	case err == nil && !replace:
+		return nil, fmt.Errorf("%s: %w", name, ErrExists)
+	}
+	dir, err := os.OpenRoot(filepath.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	f := &File{dir: dir, part: partStart + rand.Text()[:16] + partEnd, name: filepath.Base(name), replace: replace}
+	if f.File, err = dir.OpenFile(f.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return f, nil
+}
+
+// Commit gives the file its name.
+func (f *File) Commit() error {
+	err := f.File.Close()
+	if f.dir == nil {
+		return err
+	}
+	if err == nil && !f.replace {
+		if _, err2 := f.dir.Lstat(f.name); !errors.Is(err2, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: %w", f.name, ErrExists)
+		}
+	}
+	if err == nil {
+		err = f.dir.Rename(f.part, f.name)
+	}
+	if err != nil {
+		err = errors.Join(err, f.dir.Remove(f.part))
+	}
+	return errors.Join(err, f.dir.Close())
+}
+
+// Abort removes the file.
+func (f *File) Abort() error {
+	err := f.File.Close()
+	if f.dir == nil {
+		return err
+	}
+	return errors.Join(err, f.dir.Remove(f.part), f.dir.Close())
+}

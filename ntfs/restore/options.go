@@ -1,0 +1,84 @@
+package restore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"snapmount/ntfs"
+)
+
+// Overwrite says what happens to files that are there. Directories are always used as they are.
+type Overwrite uint8
+
+const (
+	Never     Overwrite = iota // the file is an error
+	Always                     // it is replaced
+	IfChanged                  // it is replaced when size, time or content differ
+	IfNewer                    // it is replaced when it was changed before
+)
+
+// ErrExists says that a file is there and stays as it is.
+var ErrExists = fmt.Errorf("is there already, and stays: %w", fs.ErrExist)
+
+// errSkipped says that a file need not be written. It is no failure.
+var errSkipped = errors.New("need not be written")
+
+// Options of Run; the zero value works.
+type Options struct {
+	Overwrite Overwrite
+	Resume    bool // files that are there with the same content are done; parts that an earlier run left are removed
+	Partial   bool // files of which ranges are lost are written, with holes there
+	Verify    bool // files are read back
+	NoSidecar bool
+	NoHash    bool // Results have no SHA256, which costs more than the copying of large files; Verify wants it all the same
+	Names     Names
+	Jobs      int // files at once; 0 is one for each processor
+
+	// Protected are files that are never replaced: those of the image.
+	Protected []fs.FileInfo
+	// LinkText gives the text of a symbolic link as this machine has it. nil is the target that Windows shows.
+	LinkText func(n *ntfs.Node) (string, error)
+	// Done is told each file, directory or link that was restored, or was not; from any goroutine.
+	Done func(Result)
+	// Progress is told what was done since it was told last; from any goroutine.
+	Progress func(files, bytes int64)
+}
+
+// Source is a file or directory to restore, with all below it.
+type Source struct {
+	Node   *ntfs.Node
+	Stream string // the stream that becomes a file; "" is all of the Node
+	Name   string // on the target, as NTFS has it, "/" between names; "" restores what is in a directory, not itself
+	Origin string // what Results say of it: image, volume and point
+
+	// Choose says whether to restore what path, below the source, leads to. It is called from one goroutine at a time.
+	// nil takes all.
+	Choose func(path string, n *ntfs.Node) (Choice, error)
+}
+
+// Choice says what to do with a file or directory.
+type Choice uint8
+
+const (
+	Skip    Choice = iota // nothing, and with nothing below it
+	Through               // look into it; a directory is made when something in it is taken
+	Take
+)
+
+// Result says what became of one file, directory or link.
+type Result struct {
+	Path    string // below the target
+	Origin  string // of its Source
+	Ref     ntfs.Ref
+	Type    string
+	Size    int64
+	SHA256  string // of what was written, in hexadecimal; "" of what has no content or holes without end, and with NoHash
+	Mapped  string // the name that it has on the volume, where the target has another
+	Gaps    []Gap  // ranges that are not in the image and read as zeros
+	Skipped bool   // it was there already, and is right
+	Lost    []string
+	Err     error
+	At      time.Time
+}

@@ -1,0 +1,207 @@
+package restore
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+)
+
+// SidecarName is the file in the target that holds what the target could not: a Meta in JSON a line; later lines count
+// more. StreamsName is the directory of the streams that are too large for it, by their SHA-256.
+const (
+	SidecarName = ".snapmount-meta.jsonl"
+	StreamsName = ".snapmount-streams"
+)
+
+// securityType is the type of a line that has a security descriptor alone, once for all files that have it.
+const securityType = "security"
+
+// A sidecar is made when there is something to write, or added to.
+type sidecar struct {
+	root   *os.Root
+	resume bool // lines that are there need not be written again
+
+	mu    sync.Mutex // held while a line is written: lines must not mix
+	file  *os.File
+	size  int64
+	err   error
+	seed  maphash.Seed
+	known map[uint64]struct{} // hashes of the lines of security descriptors, and of all that were there on resuming
+}
+
+// write adds a line, and the streams that are too large for one.
+func (s *sidecar) write(m *Meta) error {
+	for i := range m.Streams {
+		if st := &m.Streams[i]; st.Data == nil && st.Size > 0 {
+			if err := s.writeStream(st); err != nil {
+				return fmt.Errorf("stream %q: %w", st.Name, err)
+			}
+		}
+	}
+	line, out := *m, []byte(nil)
+	if len(m.Security) > 0 {
+		sum := sha256.Sum256(m.Security)
+		line.Security, line.SecurityID = nil, hex.EncodeToString(sum[:16])
+		var err error
+		if out, err = json.Marshal(map[string]any{"type": securityType, "security_id": line.SecurityID, "security": m.Security}); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(&line)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil && s.err == nil {
+		s.err = s.open()
+	}
+	if err := s.err; err != nil {
+		return err
+	}
+	if out != nil {
+		if err := s.add(out, true); err != nil {
+			return err
+		}
+	}
+	return s.add(b, false)
+}
+
+// add writes a line, or nothing at all, and remembers it where it may come again.
+func (s *sidecar) add(line []byte, again bool) error {
+	key := maphash.Bytes(s.seed, line)
+	if _, ok := s.known[key]; ok {
+		return nil
+	}
+	if _, err := s.file.WriteAt(append(line, '\n'), s.size); err != nil {
+		return fmt.Errorf("%s: %w", SidecarName, errors.Join(err, s.file.Truncate(s.size)))
+	}
+	s.size += int64(len(line)) + 1
+	if again {
+		s.known[key] = struct{}{}
+	}
+	return nil
+}
+
+// open makes the file, or reads what is there and removes half a line at the end.
+func (s *sidecar) open() error {
+	s.seed, s.known = maphash.MakeSeed(), map[uint64]struct{}{}
+	f, err := openOwn(s.root, SidecarName)
+	if err != nil {
+		return fmt.Errorf("%s: %w", SidecarName, err)
+	}
+	s.file = f
+	for r := bufio.NewReaderSize(f, 1<<16); ; {
+		line, err := r.ReadSlice('\n')
+		if err == bufio.ErrBufferFull { // a long one: hashed in pieces, and so not found again
+			s.size += int64(len(line))
+			continue
+		}
+		if err == io.EOF {
+			return s.dropTail()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", SidecarName, err)
+		}
+		s.size += int64(len(line))
+		if s.resume {
+			s.known[maphash.Bytes(s.seed, bytes.TrimSuffix(line, []byte("\n")))] = struct{}{}
+		}
+	}
+}
+
+// dropTail removes what follows the last line end: a line that was being written when a run was ended.
+func (s *sidecar) dropTail() error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 1)
+	for s.size = info.Size(); s.size > 0; s.size-- {
+		if _, err := s.file.ReadAt(b, s.size-1); err != nil {
+			return err
+		}
+		if b[0] == '\n' {
+			break
+		}
+	}
+	return s.file.Truncate(s.size)
+}
+
+// openOwn opens a file of the program's own for reading and writing, and makes it when it is not there. Links are not
+// followed.
+func openOwn(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
+	}
+	info, err := root.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("is no file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f, err = root.OpenFile(name, os.O_RDWR, 0); err != nil {
+		return nil, err
+	}
+	opened, err := f.Stat()
+	if err == nil && !os.SameFile(info, opened) {
+		err = errors.New("was replaced while it was opened")
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// writeStream writes a stream to a file that is called by its content.
+func (s *sidecar) writeStream(st *Stream) error {
+	dir, _, err := makeDir(s.root, StreamsName)
+	if err != nil {
+		return fmt.Errorf("%s: %w", StreamsName, err)
+	}
+	defer dir.Close()
+	part := partName()
+	f, err := dir.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(f, sum), io.NewSectionReader(st.content, 0, st.Size))
+	name := hex.EncodeToString(sum.Sum(nil))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = dir.Rename(part, name)
+	}
+	if err != nil {
+		return errors.Join(err, dir.Remove(part))
+	}
+	st.File = StreamsName + "/" + name
+	return nil
+}
+
+func (s *sidecar) close() error {
+	if s == nil || s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
+
+// copyTo writes the content of a stream.
+func (s *Stream) copyTo(f *os.File) error {
+	if s.content == nil {
+		_, err := f.Write(s.Data)
+		return err
+	}
+	_, err := io.Copy(f, io.NewSectionReader(s.content, 0, s.Size))
+	return err
+}

@@ -1,0 +1,177 @@
+package restore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"snapmount/ntfs"
+)
+
+// A linuxTarget holds what its extended attributes can: of ntfs-3g (ntfs-3g(8), nearly all), of the kernel's ntfs3
+// (Documentation/filesystems/ntfs3.rst: permissions and attributes) or of users.
+type linuxTarget struct {
+	ntfs3g, ntfs3 bool
+	streams       bool // "file:stream" is a stream
+}
+
+// detect looks at the file system below root.
+func detect(root *os.Root) (target, error) {
+	d, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	has := func(name string) bool {
+		_, err := unix.Fgetxattr(int(d.Fd()), name, make([]byte, 64))
+		return err == nil
+	}
+	t := &linuxTarget{ntfs3g: has("system.ntfs_times")}
+	t.ntfs3 = !t.ntfs3g && has("system.ntfs_attrib")
+	if t.ntfs3g {
+		t.streams = hasStreams(root)
+	}
+	return t, nil
+}
+
+// hasStreams tries whether a name with a colon is a stream, as ntfs-3g takes it with streams_interface=windows.
+func hasStreams(root *os.Root) bool {
+	name := partName()
+	defer func() {
+		root.Remove(name)
+		root.Remove(name + ":s") // where it is a file
+	}()
+	for _, n := range []string{name, name + ":s"} {
+		f, err := root.OpenFile(n, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+		if err != nil {
+			return false
+		}
+		f.Close()
+	}
+	a, err := root.Lstat(name)
+	b, err2 := root.Lstat(name + ":s")
+	return err == nil && err2 == nil && os.SameFile(a, b)
+}
+
+func (t *linuxTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (lost []string, err error) {
+	rest := *m
+	fd := int(f.Fd())
+	lost = rest.takeStreams(func(s *Stream) error { return t.stream(dir, name, fd, s) })
+	switch {
+	case t.ntfs3g:
+		lost = append(lost, set(fd, []xattr{
+			{"permissions", "system.ntfs_acl", m.Security}, {"object id", "system.ntfs_object_id", m.ObjectID},
+			{"extended attributes", "system.ntfs_ea", m.EA}, {"reparse data", "system.ntfs_reparse_data", m.Reparse},
+		})...)
+		if len(m.EFS) > 0 {
+			lost = append(lost, "EFS keys")
+		}
+		if m.Name != "" {
+			lost = append(lost, "name")
+		}
+		return lost, nil
+	case t.ntfs3:
+		lost = append(lost, set(fd, []xattr{{"permissions", "system.ntfs_security", m.Security}, {"attributes", "system.ntfs_attrib", attributes(m)}})...)
+		rest.Security, rest.Attributes = nil, 0
+	}
+	return append(lost, rest.losses()...), chtimes(dir, name, m)
+}
+
+func (t *linuxTarget) settles() bool { return t.ntfs3g }
+
+// settle sets what ntfs-3g drops or changes when it renames or writes a file: the short name, the archive attribute, times.
+func (t *linuxTarget) settle(f *os.File, m *Meta) []string {
+	if !t.ntfs3g {
+		return nil
+	}
+	list := []xattr{{"short name", "system.ntfs_dos_name", []byte(m.ShortName)}}
+	if m.Created != 0 || m.Link == "" { // not the line of a hard link, which has the short name alone
+		list = append(list, xattr{"attributes", "system.ntfs_attrib", attributes(m)}, xattr{"times", "system.ntfs_times", times(m)})
+	}
+	return set(int(f.Fd()), list)
+}
+
+// set sets extended attributes and says which could not be.
+func set(fd int, list []xattr) (lost []string) {
+	for _, x := range list {
+		if len(x.value) == 0 {
+			continue
+		}
+		if err := unix.Fsetxattr(fd, x.name, x.value, 0); err != nil {
+			lost = append(lost, fmt.Sprintf("%s: %v", x.what, err))
+		}
+	}
+	return lost
+}
+
+// stream makes a named stream: as such, or as an extended attribute.
+func (t *linuxTarget) stream(dir *os.Root, name string, fd int, s *Stream) error {
+	if !t.streams {
+		if s.Size > maxInline {
+			return unix.E2BIG
+		}
+		b, err := s.bytes()
+		if err != nil {
+			return err
+		}
+		return unix.Fsetxattr(fd, "user."+s.Name, b, 0)
+	}
+	if strings.ContainsAny(s.Name, "/\x00:") {
+		return unix.EINVAL
+	}
+	f, err := dir.OpenFile(name+":"+s.Name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.copyTo(f), f.Close())
+}
+
+// makeLink makes a file or directory with the reparse data, as ntfs-3g wants it. It is opened before it is a link.
+func (t *linuxTarget) makeLink(dir *os.Root, name string, m *Meta) (*os.File, error) {
+	if !t.ntfs3g || len(m.Reparse) == 0 {
+		return nil, nil
+	}
+	var f *os.File
+	var err error
+	if m.Attributes&ntfs.AttrDirectory == 0 {
+		f, err = dir.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	} else if err = dir.Mkdir(name, 0o700); err == nil {
+		f, err = dir.Open(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lost, err := t.apply(dir, name, f, m)
+	if len(lost) > 0 {
+		err = errors.Join(err, fmt.Errorf("link: %s", strings.Join(lost, ", ")))
+	}
+	return f, err
+}
+
+func (t *linuxTarget) hasLink(dir *os.Root, name string, m *Meta) bool {
+	if !t.ntfs3g || len(m.Reparse) == 0 {
+		return false
+	}
+	d, err := dir.Open(".")
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	b := make([]byte, len(m.Reparse)+1)
+	n, err := unix.Lgetxattr(fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name), "system.ntfs_reparse_data", b)
+	return err == nil && bytes.Equal(b[:n], m.Reparse)
+}
+
+func (t *linuxTarget) linkTimes(dir *os.Root, name string, m *Meta) error {
+	d, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	times := []unix.Timespec{unix.NsecToTimespec(m.Accessed.Time().UnixNano()), unix.NsecToTimespec(m.Modified.Time().UnixNano())}
+	return unix.UtimesNanoAt(int(d.Fd()), name, times, unix.AT_SYMLINK_NOFOLLOW)
+}

@@ -1,0 +1,344 @@
+package restore
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
+)
+
+// What a file is called until it is complete.
+const (
+	partStart = ".snapmount-"
+	partEnd   = ".part"
+)
+
+// A writer restores one file or link.
+type writer struct {
+	run    *run
+	copier *copier
+	root   *os.Root // of dir
+	dir    *folder
+	node   *ntfs.Node
+	stream string
+	name   string // on the target
+	res    Result
+	same   bool   // what is there is the same, and stays
+	first  string // path of the file that this should be another name of, but cannot be on this target
+	damage error  // why metadata is missing
+}
+
+// errNoMeta says that a file was written, but not all of its metadata could be read.
+var errNoMeta = errors.New("written without all of its metadata")
+
+// write restores the file. Where the disk is full it is tried again when no other file is being written: a large one that
+// does not fit must not take small ones with it.
+func (w *writer) write() error {
+	w.run.turn.RLock()
+	res := w.res
+	err := w.try()
+	w.run.turn.RUnlock()
+	if errors.Is(err, syscall.ENOSPC) {
+		w.run.turn.Lock()
+		defer w.run.turn.Unlock()
+		w.res = res
+		err = w.try()
+	}
+	return err
+}
+
+// try restores the file under a name of its own first.
+func (w *writer) try() error {
+	content, err := w.content()
+	if err != nil {
+		return err
+	}
+	if err := w.allowed(content); err != nil {
+		return err
+	}
+	part := partName()
+	f, m, err := w.fill(part, content)
+	if err == nil && !w.run.target.settles() { // what is written late, as over a network, can fail as late as here
+		f, err = nil, closed(f)
+	}
+	if err == nil {
+		err = w.root.Rename(part, w.name)
+	}
+	if err != nil {
+		return errors.Join(err, closed(f), w.removed(part))
+	}
+	if len(w.res.Gaps) > 0 {
+		if err := noteRanges(w.root, w.name, w.res.Size, w.res.Gaps); err != nil {
+			return errors.Join(err, closed(f))
+		}
+	}
+	return w.finish(f, m)
+}
+
+// finish does what is left when the file has its name.
+func (w *writer) finish(f *os.File, m *Meta) error {
+	if f != nil {
+		w.res.Lost = append(w.res.Lost, w.run.target.settle(f, m)...)
+	}
+	err := errors.Join(closed(f), w.run.keep(m, w.res.Lost))
+	if w.damage != nil {
+		err = errors.Join(err, fmt.Errorf("%w: %w", errNoMeta, w.damage))
+	}
+	return err
+}
+
+func partName() string { return partStart + rand.Text()[:16] + partEnd }
+
+func closed(f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+func (w *writer) removed(part string) error {
+	err := w.root.RemoveAll(part)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err
+}
+
+// content opens what the file holds; nil for a link.
+func (w *writer) content() (layer.Mapper, error) {
+	if w.node.Kind == ntfs.KindSymlink && w.stream == "" {
+		w.res.Type = "link"
+		return nil, nil
+	}
+	m, err := w.node.Stream(w.stream)
+	if errors.Is(err, fs.ErrNotExist) && w.stream == "" && w.node.Damage == nil {
+		return layer.Section(strings.NewReader(""), 0, 0) // a file may lack the unnamed stream
+	}
+	if err == nil {
+		w.res.Size = m.Size()
+	}
+	return m, err
+}
+
+// allowed says whether the file may be written: nil, or why not.
+func (w *writer) allowed(content layer.Mapper) error {
+	info, err := w.root.Lstat(w.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	opts := &w.run.opts
+	if info.IsDir() {
+		return fmt.Errorf("is a directory there: %w", fs.ErrExist)
+	}
+	if slices.ContainsFunc(opts.Protected, func(f fs.FileInfo) bool { return os.SameFile(f, info) }) {
+		return fmt.Errorf("is of the image: %w", ErrExists)
+	}
+	if opts.Resume || opts.Overwrite == IfChanged {
+		same, err := w.isDone(info, content)
+		if err != nil {
+			return err
+		}
+		if same {
+			w.same = true
+			return w.again(content)
+		}
+	}
+	switch opts.Overwrite {
+	case Always, IfChanged:
+		return nil
+	case IfNewer:
+		if w.node.Times.Modified.Time().After(info.ModTime()) {
+			return nil
+		}
+		return errSkipped
+	}
+	return ErrExists
+}
+
+// again sees to it that a file that an earlier run wrote has its metadata too: it may have been ended before that.
+func (w *writer) again(content layer.Mapper) error {
+	if !w.run.opts.Resume || content == nil {
+		return errSkipped
+	}
+	m, err := w.meta()
+	if err != nil {
+		return err
+	}
+	f, err := w.root.Open(w.name)
+	if err != nil {
+		return err
+	}
+	lost, err := w.run.target.apply(w.root, w.name, f, m)
+	w.res.Lost = append(w.res.Lost, lost...)
+	if err = errors.Join(err, w.finish(f, m)); err == nil {
+		err = errSkipped
+	}
+	return err
+}
+
+// isDone reports whether what is there has the content already.
+func (w *writer) isDone(info fs.FileInfo, content layer.Mapper) (bool, error) {
+	if content == nil {
+		m, err := w.meta()
+		if err == nil && w.run.target.hasLink(w.root, w.name, m) {
+			return true, nil
+		}
+		text, err := w.linkText()
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return false, nil //nolint:nilerr // it is written, and fails then
+		}
+		there, err := w.root.Readlink(w.name)
+		return there == text, err
+	}
+	if !info.Mode().IsRegular() || info.Size() != content.Size() {
+		return false, nil
+	}
+	f, err := w.root.Open(w.name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	sum, same, err := sameBytes(w.copier, f, content)
+	if same {
+		w.res.SHA256 = sum
+	}
+	return same, err
+}
+
+// meta is the metadata of what is written. What could not be read is noted, as damage.
+func (w *writer) meta() (*Meta, error) {
+	t := w.node.Times
+	m := Meta{Type: "file", Modified: t.Modified, Accessed: t.Accessed, Created: t.Created, Changed: t.Changed}
+	if w.stream == "" {
+		m, w.damage = ReadMeta(w.node)
+		if w.node.Links > 1 && m.ShortName != "" && w.dir.node != nil {
+			var err error
+			m.ShortName, err = shortName(w.node, w.dir.node.Ref, cmp.Or(w.res.Mapped, w.name))
+			w.damage = errors.Join(w.damage, err)
+		}
+		if w.run.ctx.Err() != nil {
+			return nil, context.Cause(w.run.ctx)
+		}
+	}
+	m.Path, m.Name, m.Link = w.res.Path, w.res.Mapped, w.first
+	return &m, nil
+}
+
+// fill makes the file or link under the name part, and gives it its metadata. It returns the open file, nil for a link of
+// POSIX.
+func (w *writer) fill(part string, content layer.Mapper) (*os.File, *Meta, error) {
+	m, err := w.meta()
+	if err != nil {
+		return nil, nil, err
+	}
+	if content == nil {
+		f, err := w.fillLink(part, m)
+		return f, m, err
+	}
+	f, err := w.root.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := w.copier.content(f, content)
+	if err == nil {
+		w.res.Gaps = out.gaps
+		if out.sum != nil {
+			w.res.SHA256 = hex.EncodeToString(out.sum.Sum(nil))
+		}
+		err = w.verify(f, content)
+	}
+	if err == nil {
+		var lost []string
+		lost, err = w.run.target.apply(w.root, part, f, m)
+		w.res.Lost = append(w.res.Lost, lost...)
+	}
+	return f, m, err
+}
+
+// verify reads the file back.
+func (w *writer) verify(f *os.File, content layer.Mapper) error {
+	if !w.run.opts.Verify || w.res.SHA256 == "" {
+		return nil
+	}
+	sum, err := sumOf(w.copier, f, content.Size())
+	if err == nil && sum != w.res.SHA256 {
+		err = fmt.Errorf("reads back with sha256 %s, want %s", sum, w.res.SHA256)
+	}
+	return err
+}
+
+// fillLink makes a link as the target has them.
+func (w *writer) fillLink(part string, m *Meta) (*os.File, error) {
+	f, err := w.run.target.makeLink(w.root, part, m)
+	if f != nil || err != nil {
+		return f, err
+	}
+	text, err := w.linkText()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.root.Symlink(text, part); err != nil {
+		return nil, err
+	}
+	w.res.Lost = append(w.res.Lost, "link of Windows")
+	return nil, w.run.target.linkTimes(w.root, part, m)
+}
+
+func (w *writer) linkText() (string, error) {
+	if w.run.opts.LinkText != nil {
+		return w.run.opts.LinkText(w.node)
+	}
+	r, err := w.node.Reparse()
+	return r.Target, err
+}
+
+// removeParts removes what an earlier run left unfinished in a directory.
+func removeParts(root *os.Root) {
+	d, err := root.Open(".")
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(1000)
+		for _, name := range names {
+			if strings.HasPrefix(name, partStart) && strings.HasSuffix(name, partEnd) {
+				root.RemoveAll(name) // what stays is seen by the user only
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// sumOf hashes the first n bytes of f.
+func sumOf(c *copier, f *os.File, n int64) (string, error) {
+	sum := sha256.New()
+	for off := int64(0); off < n; {
+		if c.ctx.Err() != nil {
+			return "", context.Cause(c.ctx)
+		}
+		b := c.buffer(0, min(piece, n-off))
+		if k, err := f.ReadAt(b, off); k < len(b) {
+			return "", err
+		}
+		sum.Write(b)
+		off += int64(len(b))
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

@@ -1,0 +1,132 @@
+package restore
+
+import (
+	"archive/zip"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
+)
+
+// A zipPacker writes a zip: names in UTF-8, of which Windows takes all, three times of NTFS, DOS attributes. Holes are
+// zeros, and a further name of a file is a copy.
+type zipPacker struct{ w *zip.Writer }
+
+func newZipPacker(out io.Writer) *zipPacker { return &zipPacker{zip.NewWriter(out)} }
+
+func (*zipPacker) names(n Names) (Names, bool) {
+	n.Windows, n.UTF8 = true, true
+	return n, true
+}
+
+// zipAttributes are those of DOS, which a zip has.
+const zipAttributes = ntfs.AttrReadOnly | ntfs.AttrHidden | ntfs.AttrSystem | ntfs.AttrArchive
+
+// header describes a member, as section 4 of APPNOTE.TXT and Info-ZIP's extra fields have it.
+func (z *zipPacker) header(name string, m *Meta, mode fs.FileMode) *zip.FileHeader {
+	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+	if t := m.Modified.Time(); t.Unix() >= 0 && t.Unix() <= math.MaxInt32 { // what the fields for it hold
+		h.Modified = t
+	}
+	h.SetMode(mode)
+	h.ExternalAttrs |= uint32(m.Attributes & zipAttributes)
+	if m.Created != 0 || m.Accessed != 0 {
+		le := binary.LittleEndian
+		x := le.AppendUint16(nil, 0x000a) // NTFS
+		x = le.AppendUint16(x, 32)
+		x = le.AppendUint32(x, 0)
+		x = le.AppendUint16(x, 1) // times
+		x = le.AppendUint16(x, 24)
+		for _, t := range []uint64{uint64(m.Modified), uint64(m.Accessed), uint64(m.Created)} {
+			x = le.AppendUint64(x, t)
+		}
+		h.Extra = x
+	}
+	return h
+}
+
+func (z *zipPacker) dir(p string, m *Meta) error {
+	h := z.header(p+"/", m, fs.ModeDir|0o755)
+	h.Method = zip.Store
+	_, err := z.w.CreateHeader(h)
+	return err
+}
+
+func (z *zipPacker) link(p, text string, m *Meta) error {
+	w, err := z.w.CreateHeader(z.header(p, m, fs.ModeSymlink|0o777))
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	return err
+}
+
+func (*zipPacker) hardLink(string, string, *Meta) (bool, error) { return false, nil }
+
+// loose says that a zip has no streams, and none of what only NTFS has.
+func (*zipPacker) loose(m *Meta) ([]Stream, []string) {
+	rest := *m
+	rest.Streams, rest.Created, rest.Name = nil, 0, ""
+	rest.Attributes &^= zipAttributes
+	return m.Streams, rest.losses()
+}
+
+func (*zipPacker) streamsLast() bool { return false }
+
+func (*zipPacker) fits(b body) error {
+	if holes := b.Size() - b.data; holes > maxHashed {
+		return fmt.Errorf("%d bytes of holes, which a zip has not: %w", holes, layer.ErrUnsupported)
+	}
+	return nil
+}
+
+func (z *zipPacker) file(p string, m *Meta, b body) (io.Writer, error) {
+	mode := fs.FileMode(0o644)
+	if m.Attributes&ntfs.AttrReadOnly != 0 {
+		mode = 0o444
+	}
+	w, err := z.w.CreateHeader(z.header(p, m, mode))
+	return &zipContent{w: w, b: b}, err
+}
+
+// zipContent writes the holes that a body has before, between and after its spans.
+type zipContent struct {
+	w    io.Writer
+	b    body
+	next int   // span
+	done int64 // bytes of it
+	at   int64 // of the content
+}
+
+// Write writes bytes of the next span.
+func (c *zipContent) Write(b []byte) (int, error) {
+	if c.done == 0 && len(b) > 0 {
+		if err := c.zeros(c.b.spans[c.next].off); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.w.Write(b)
+	c.at += int64(n)
+	if c.done += int64(n); c.done > 0 && c.done == c.b.spans[c.next].len {
+		c.next, c.done = c.next+1, 0
+	}
+	return n, err
+}
+
+// Close writes what is behind the last span.
+func (c *zipContent) Close() error { return c.zeros(c.b.Size()) }
+
+func (c *zipContent) zeros(to int64) error {
+	for c.at < to {
+		n, err := c.w.Write(zeroPage[:min(to-c.at, int64(len(zeroPage)))])
+		if c.at += int64(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (z *zipPacker) close() error { return z.w.Close() }
