@@ -70,7 +70,7 @@ func newRoot() *cobra.Command {
 	o.add(root)
 	m.add(root)
 	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
-		newTimeline(o), newVerify(o), newVersion())
+		newTimeline(o), newRestore(o), newVerify(o), newVersion())
 	return root
 }
 

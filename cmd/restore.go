@@ -1,0 +1,211 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/mount/tree"
+	"snapmount/ntfs"
+	"snapmount/ntfs/restore"
+)
+
+// A restorer is one run of "restore".
+type restorer struct {
+	open *openFlags
+	opts restore.Options
+
+	overwrite, to, receipt, shown string
+	asOf, since, newerTo, olderTo string
+	exclude                       []string
+	deleted, dryRun, onlyMeta     bool
+	newer, older                  *time.Time
+	excluded                      []exclusion
+	sets                          []*tree.Set
+	chosen                        []*chosen
+	points                        map[*ntfs.Tree]*tree.Point
+	origins                       map[string]*tree.Point
+	stdout, stderr                io.Writer
+	report                        *restoreReport
+}
+
+const restoreLong = `Restore copies what LOCATIONs name into the directory DEST, which is made if it is not there: a file or a directory
+by its name, or with a slash at its end what is in a directory, or all of a volume. A path that is not there as it
+stands may be a pattern, in which * ? and [..] stand for letters of a name and ** for any directories; what it finds keeps
+its place below the first directory that is given in full.
+
+Without a volume, IMAGE@POINT means all volumes that have the point, as those of a shadow copy set do: each goes to a
+directory of its name below DEST.
+
+Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --apply-meta sets it on a copy elsewhere.`
+
+func newRestore(o *openFlags) *cobra.Command {
+	r := &restorer{open: o}
+	c := &cobra.Command{
+		Use:   "restore LOCATION... DEST",
+		Short: "Copy files and directories, with all metadata, from any point in time",
+		Long:  restoreLong,
+		Example: "  snapmount restore disk.vhd@latest:/Users/ann/report.txt .\n" +
+			"  snapmount restore disk.vhd@2026-11-03:/Users/*/Documents/**/*.docx found\n" +
+			"  snapmount restore --deleted disk.vhd:/Users/ann/ found\n" +
+			"  snapmount restore --to tar disk.vhd@vss2:/Users/ann - | ssh host tar -x",
+		Args: args(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			r.stdout, r.stderr = c.OutOrStdout(), c.ErrOrStderr()
+			if r.onlyMeta {
+				if len(args) != 1 {
+					return usageError{errors.New("--apply-meta: want the directory, and nothing else")}
+				}
+				return applyMeta(c, args[0])
+			}
+			if len(args) < 2 {
+				return usageError{errors.New("want LOCATION... DEST")}
+			}
+			return r.run(c.Context(), args[:len(args)-1], args[len(args)-1])
+		},
+	}
+	r.addFlags(c)
+	return c
+}
+
+func (r *restorer) addFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringArrayVar(&r.exclude, "exclude", nil, "leave out what a pattern matches: names, or with a slash paths from the root on; a slash at its end: directories only (may be repeated)")
+	f.StringVar(&r.newerTo, "newer", "", "only files modified at this time (UTC) or after it")
+	f.StringVar(&r.olderTo, "older", "", "only files modified before this time (UTC)")
+	f.StringVar(&r.since, "changed-since", "", "only files whose content, streams or path differ from this point")
+	f.BoolVar(&r.deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
+	f.StringVar(&r.asOf, "as-of", "", "for locations without a point: the newest that is not after this time (UTC)")
+	f.StringVar(&r.to, "to", "dir", "DEST is a directory (dir), or an archive (tar, zip), - for standard output")
+	f.StringVar(&r.overwrite, "overwrite", "never", "files that are there: never, always, if-changed (size, time or content), if-newer")
+	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
+	f.BoolVar(&r.opts.Partial, "partial", false, "write files of which ranges are lost too, with holes there and a note (NAME.ranges)")
+	f.BoolVar(&r.opts.Verify, "verify", false, "read back what was written; for archives, read each file twice")
+	f.StringVar(&r.receipt, "receipt", "", "write to this file, in JSON, what was restored, from where, and its sha256")
+	f.BoolVar(&r.dryRun, "dry-run", false, "tell what would be restored, and the space for it")
+	f.IntVar(&r.opts.Jobs, "jobs", 0, "files at once (default one for each processor)")
+	f.StringVar(&r.shown, "progress", "", "plain, json or none (default a line that changes, on a terminal)")
+	f.BoolVar(&r.opts.NoSidecar, "no-sidecar", false, "drop the metadata that DEST cannot hold")
+	f.BoolVar(&r.onlyMeta, "apply-meta", false, "set the metadata that an earlier restore kept aside: restore --apply-meta DIR")
+}
+
+// check makes sense of the flags.
+func (r *restorer) check(dest string) error {
+	var ok bool
+	r.opts.Overwrite, ok = map[string]restore.Overwrite{"never": restore.Never, "always": restore.Always,
+		"if-changed": restore.IfChanged, "if-newer": restore.IfNewer}[r.overwrite]
+	switch {
+	case !ok:
+		return usageError{fmt.Errorf("--overwrite %q: want never, always, if-changed or if-newer", r.overwrite)}
+	case r.to != "dir" && r.to != "tar" && r.to != "zip":
+		return usageError{fmt.Errorf("--to %q: want dir, tar or zip", r.to)}
+	case r.shown != "" && r.shown != "plain" && r.shown != "json" && r.shown != "none":
+		return usageError{fmt.Errorf("--progress %q: want plain, json or none", r.shown)}
+	case r.deleted && (r.asOf != "" || r.since != ""):
+		return usageError{errors.New("--deleted: looks at all points, so not with --as-of or --changed-since")}
+	case r.to == "dir" && dest == "-":
+		return usageError{errors.New("standard output: want --to tar or --to zip")}
+	case r.to != "dir" && r.opts.Resume:
+		return usageError{fmt.Errorf("--resume: not with --to %s", r.to)}
+	}
+	for _, t := range []struct {
+		flag, text string
+		at         **time.Time
+	}{{"newer", r.newerTo, &r.newer}, {"older", r.olderTo, &r.older}} {
+		if t.text == "" {
+			continue
+		}
+		from, _, err := tree.ParseTime(t.text)
+		if err != nil {
+			return usageError{fmt.Errorf("--%s: %w", t.flag, err)}
+		}
+		*t.at = &from
+	}
+	if r.asOf != "" {
+		if _, _, err := tree.ParseTime(r.asOf); err != nil {
+			return usageError{fmt.Errorf("--as-of: %w", err)}
+		}
+	}
+	for _, text := range r.exclude {
+		x, err := newExclusion(text)
+		if err != nil {
+			return usageError{fmt.Errorf("--exclude %q: %w", text, err)}
+		}
+		r.excluded = append(r.excluded, x)
+	}
+	return nil
+}
+
+func (r *restorer) run(ctx context.Context, locations []string, dest string) error {
+	if err := r.check(dest); err != nil {
+		return err
+	}
+	defer func() {
+		for _, s := range r.sets {
+			s.Close()
+		}
+	}()
+	r.points, r.origins = map[*ntfs.Tree]*tree.Point{}, map[string]*tree.Point{}
+	if err := r.choose(locations); err != nil {
+		return err
+	}
+	if err := r.protect(dest); err != nil {
+		return err
+	}
+	r.opts.Names.Windows = runtime.GOOS == "windows"
+	r.opts.Names.UTF8 = r.opts.Names.Windows || runtime.GOOS == "darwin"
+	r.opts.LinkText = func(n *ntfs.Node) (string, error) { return r.points[n.Tree()].LinkTarget(n) }
+	if r.dryRun {
+		return r.plan(ctx, dest)
+	}
+	ctx, stop := untilInterrupted(ctx, r.stderr)
+	defer stop()
+	return r.restore(ctx, locations, dest)
+}
+
+// untilInterrupted ends the context at the first signal, with a word of it. The second one ends the program.
+func untilInterrupted(ctx context.Context, out io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			fmt.Fprintln(out, "snapmount: ending, without what is not complete; once more ends at once")
+			cancel(errors.New("interrupted; --resume goes on with it"))
+		case <-done:
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); close(done); cancel(nil) }
+}
+
+// protect makes sure that nothing replaces a file of the images.
+func (r *restorer) protect(dest string) error {
+	for _, s := range r.sets {
+		for _, name := range s.HostFiles() {
+			info, err := os.Stat(name)
+			if err != nil {
+				return err
+			}
+			r.opts.Protected = append(r.opts.Protected, info)
+		}
+	}
+	for _, out := range []string{dest, r.receipt} {
+		info, err := os.Stat(out)
+		for _, p := range r.opts.Protected {
+			if err == nil && os.SameFile(p, info) {
+				return usageError{fmt.Errorf("%s: is of the image, which is not written to", out)}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"snapmount/ntfs/restore"
+)
+
+// applyMeta gives what was restored, and then copied or moved to dir, the metadata of its sidecar.
+func applyMeta(c *cobra.Command, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	done, failed := 0, 0
+	err = restore.Apply(root, func(path string, lost []string, err error) {
+		switch {
+		case err != nil:
+			failed++
+			fmt.Fprintf(c.ErrOrStderr(), "snapmount: %s: %s\n", printable(path), oneLine(err))
+		case len(lost) > 0:
+			failed++
+			fmt.Fprintf(c.ErrOrStderr(), "snapmount: %s: not set: %s\n", printable(path), printable(strings.Join(lost, ", ")))
+		default:
+			done++
+		}
+	})
+	fmt.Fprintf(c.OutOrStdout(), "metadata of %d files and directories set, %d not or in part\n", done, failed)
+	if err == nil && failed > 0 {
+		err = errPartial
+	}
+	return err
+}
