@@ -68,8 +68,12 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 	a.opts.Names, a.fold = a.pack.names(opts.Names)
 	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.progress(0, n) }}
 	a.reader = &copier{ctx: ctx, partial: opts.Partial, tick: func(int64) {}}
-	for it, err := range walk(ctx, sources, &a.opts, a.fold) {
-		if err == nil {
+	var fold func(string) string
+	if a.fold {
+		fold = strings.ToLower
+	}
+	for it, err := range walk(ctx, sources, a.opts.Names, fold) {
+		if err == nil && !it.done {
 			err = a.item(&it)
 		}
 		if err != nil {

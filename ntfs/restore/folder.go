@@ -6,11 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 	"sync"
 	"sync/atomic"
-
-	"snapmount/ntfs"
 )
 
 // maxDepth is how many directories may be in one another: each costs a descriptor as long as it is not finished.
@@ -18,15 +15,8 @@ const maxDepth = 512
 
 // A folder is a directory on the target, made when the first of its entries is written.
 type folder struct {
-	up      *folder
-	depth   int
-	name    string // on the target
-	path    string
-	mapped  string     // the name on the volume, where name is another
-	node    *ntfs.Node // nil for what only leads to sources
-	origin  string
+	*place
 	pending atomic.Int64 // what keeps it from being finished: itself while it is listed, and its entries
-	taken   map[string]bool
 
 	once sync.Once
 	root *os.Root
@@ -34,26 +24,32 @@ type folder struct {
 	err  error
 }
 
-// sub is a directory in d.
-func (d *folder) sub(name string, n *ntfs.Node, origin string) *folder {
-	d.pending.Add(1)
-	return &folder{up: d, depth: d.depth + 1, name: name, path: path.Join(d.path, name), node: n, origin: origin}
+// topFolder is the target itself.
+func topFolder(root *os.Root) *folder {
+	d := &folder{place: &place{}, root: root, made: true}
+	d.once.Do(func() {})
+	return d
 }
 
-// top is the directory of the target.
-func (d *folder) top() *folder {
-	for d.up != nil {
-		d = d.up
+// folderOf is the folder of a directory that was yielded.
+func (r *run) folderOf(p *place) *folder {
+	switch {
+	case p.up == nil:
+		return r.top
+	case p.folder == nil:
+		p.folder = &folder{place: p}
+		p.folder.pending.Add(1)
+		r.folderOf(p.up).pending.Add(1)
 	}
-	return d
+	return p.folder
 }
 
 // open makes the directory, and those that it is in.
 func (d *folder) open(r *run) (*os.Root, error) {
 	d.once.Do(func() {
-		up, err := d.up.open(r)
+		up, err := r.folderOf(d.up).open(r)
 		if err == nil {
-			d.root, d.made, err = makeDir(up, d.name)
+			d.root, d.made, err = makeDir(up, path.Base(d.path))
 		}
 		if d.err = err; err == nil && r.opts.Resume {
 			removeParts(d.root)
@@ -89,37 +85,26 @@ func makeDir(up *os.Root, name string) (dir *os.Root, made bool, err error) {
 	return dir, made, nil
 }
 
-// free gives a name that no other entry of the directory has been given.
-func (d *folder) free(r *run, name string) string {
-	mapped := r.names.Map(name)
-	if !r.folds {
-		return mapped
-	}
-	if d.taken == nil {
-		d.taken = map[string]bool{}
-	}
-	for i, base := 2, mapped; d.taken[fold(mapped)]; i++ {
-		x := path.Ext(base)
-		mapped = fmt.Sprintf("%s~%d%s", strings.TrimSuffix(base, x), i, x)
-	}
-	d.taken[fold(mapped)] = true
-	return mapped
-}
-
 // left finishes a directory when nothing more is to be written in it.
 func (r *run) left(d *folder) {
-	if d.pending.Add(-1) > 0 || d.up == nil {
+	if d == r.top || d.pending.Add(-1) > 0 {
 		return
 	}
 	if d.root != nil {
 		if d.node != nil {
 			r.tell(r.finish(d))
 		}
-		d.root.Close()
+		d.close()
 	} else if d.err != nil && d.node != nil {
 		r.tell(Result{Path: d.path, Origin: d.origin, Ref: d.node.Ref, Type: "dir", Mapped: d.mapped, Err: d.err})
 	}
-	r.left(d.up)
+	r.left(r.folderOf(d.up))
+}
+
+func (d *folder) close() {
+	if d.root != nil {
+		d.root.Close()
+	}
 }
 
 // finish gives a directory its metadata. One that was there before keeps its own.
@@ -138,7 +123,7 @@ func (r *run) finish(d *folder) Result {
 	}
 	defer f.Close()
 	m.Name = d.mapped
-	lost, err2 := r.target.apply(d.up.root, d.name, f, &m)
+	lost, err2 := r.target.apply(r.folderOf(d.up).root, path.Base(d.path), f, &m)
 	lost = append(lost, r.target.settle(f, &m)...)
 	res.Lost, res.Mapped, res.Err = lost, m.Name, errors.Join(err, err2, r.keep(&m, lost))
 	return res

@@ -73,7 +73,7 @@ var errNoLink = errors.New("hard link")
 // link makes the file another name of one that was restored before, by its path. It wraps errNoLink where the target does
 // not do that.
 func (w *writer) link(first string) error {
-	root := w.dir.top().root
+	root := w.run.top.root
 	w.res.Size = w.node.Size
 	old, err := root.Lstat(first)
 	if err != nil {

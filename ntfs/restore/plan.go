@@ -28,9 +28,12 @@ type Planned struct {
 func Count(ctx context.Context, sources iter.Seq2[Source, error], opts Options, each func(Planned)) (Plan, error) {
 	var p Plan
 	links := map[fileKey]bool{}
-	for it, err := range walk(ctx, sources, &opts, false) {
+	for it, err := range walk(ctx, sources, opts.Names, nil) {
 		if err != nil {
 			return p, err
+		}
+		if it.done {
+			continue
 		}
 		one := Planned{Path: it.res.Path, Origin: it.res.Origin, Type: it.res.Type, Err: it.res.Err}
 		if one.Err == nil && it.node != nil {

@@ -8,11 +8,9 @@ import (
 	"os"
 	"path"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
-	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
 
@@ -23,13 +21,11 @@ type run struct {
 	target  target
 	sidecar *sidecar
 	names   Names
-	folds   bool // names that differ in case only are one on the target
+	fold    func(string) string // gives names that are one on the target the same text; nil where none are
+	top     *folder
 	tasks   chan func(*copier)
 
 	turn sync.RWMutex // held by all that write, or by one
-
-	choose func(path string, n *ntfs.Node) (Choice, error) // of the source under way
-	dirs   met                                             // of it
 
 	mu    sync.Mutex
 	first map[fileKey]*linked // files of several names, by the first that was met
@@ -39,21 +35,9 @@ type run struct {
 // Run restores sources below root. Everything that fails is told to Options.Done and costs nothing else; the error is of
 // what ends the run: the context, or a source that cannot be had.
 func Run(ctx context.Context, root *os.Root, sources iter.Seq2[Source, error], opts Options) error {
-	r := &run{ctx: ctx, opts: opts, tasks: make(chan func(*copier)), first: map[fileKey]*linked{}, busy: map[string]bool{}}
-	if r.opts.Jobs <= 0 {
-		r.opts.Jobs = runtime.GOMAXPROCS(0)
-	}
-	var err error
-	if r.target, err = detect(root); err != nil {
-		return err
-	}
-	limits, err := probe(root)
+	r, err := newRun(ctx, root, opts)
 	if err != nil {
 		return err
-	}
-	r.names, r.folds = opts.Names.and(limits.names), limits.folds
-	if !opts.NoSidecar {
-		r.sidecar = &sidecar{root: root, resume: opts.Resume}
 	}
 	var workers sync.WaitGroup
 	for range r.opts.Jobs {
@@ -64,20 +48,46 @@ func Run(ctx context.Context, root *os.Root, sources iter.Seq2[Source, error], o
 			}
 		})
 	}
-	top := &folder{root: root, made: true}
-	top.once.Do(func() {})
-	for s, err2 := range sources {
-		if err = err2; err != nil || ctx.Err() != nil {
+	var at *place
+	for it, err2 := range walk(ctx, sources, r.names, r.fold) {
+		if err = err2; err != nil {
 			break
 		}
-		r.source(top, s)
+		at = it.at
+		r.item(&it)
 	}
 	close(r.tasks)
 	workers.Wait()
-	if err == nil {
-		err = context.Cause(ctx)
+	for ; at != nil; at = at.up { // where the walk was ended
+		if at.folder != nil {
+			at.folder.close()
+		}
 	}
 	return errors.Join(err, r.sidecar.close())
+}
+
+// newRun looks at what the target can hold.
+func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
+	r := &run{ctx: ctx, opts: opts, tasks: make(chan func(*copier)), top: topFolder(root), first: map[fileKey]*linked{}, busy: map[string]bool{}}
+	if r.opts.Jobs <= 0 {
+		r.opts.Jobs = runtime.GOMAXPROCS(0)
+	}
+	var err error
+	if r.target, err = detect(root); err != nil {
+		return nil, err
+	}
+	limits, err := probe(root)
+	if err != nil {
+		return nil, err
+	}
+	r.names = opts.Names.and(limits.names)
+	if limits.folds {
+		r.fold = fold
+	}
+	if !opts.NoSidecar {
+		r.sidecar = &sidecar{root: root, resume: opts.Resume}
+	}
+	return r, nil
 }
 
 func (r *run) progress(files, bytes int64) {
@@ -97,100 +107,28 @@ func (r *run) tell(res Result) {
 	}
 }
 
-// source restores one source. Directories on the way to it are made.
-func (r *run) source(top *folder, s Source) {
-	r.choose, r.dirs = s.Choose, met{}
-	dir := top
-	words := strings.FieldsFunc(s.Name, func(c rune) bool { return c == '/' })
-	if len(words) == 0 {
-		r.entries(dir, s.Node, "", s.Origin)
-		return
-	}
-	for _, word := range words[:len(words)-1] {
-		dir = dir.sub(r.names.Map(word), nil, s.Origin)
-	}
-	r.entry(dir, words[len(words)-1], "", s.Node, s.Stream, s.Origin)
-}
-
-// What is in systemInformation, in the root, is Windows' own; the files of shadow copies cannot even be read in these.
-const (
-	rootRecord        = 5
-	systemInformation = "System Volume Information"
-)
-
-// entries restores what is in a directory; below is its path below the source.
-func (r *run) entries(dir *folder, n *ntfs.Node, below, origin string) {
-	dir.pending.Add(1)
-	defer r.left(dir)
-	for e, err := range n.Entries() {
-		if r.ctx.Err() != nil {
-			return
+// item restores what the walk came to: directories at once, the rest by a task.
+func (r *run) item(it *item) {
+	switch {
+	case it.done:
+		r.left(r.folderOf(it.at))
+	case it.res.Err != nil:
+		r.tell(it.res)
+	case it.res.Type == "dir":
+		r.folderOf(it.at).open(r) // its error is told when it is left
+	default:
+		dir := r.folderOf(it.at)
+		dir.pending.Add(1)
+		node, stream, res := it.node, it.stream, it.res
+		task := func(c *copier) {
+			defer r.left(dir)
+			r.tell(r.one(c, dir, node, stream, res))
 		}
-		if err != nil {
-			r.tell(Result{Path: dir.path, Origin: origin, Ref: n.Ref, Type: "dir", Err: err})
-			return
+		select {
+		case r.tasks <- task:
+		case <-r.ctx.Done():
+			r.left(dir)
 		}
-		if e.Metafile() || e.Ref.Record == n.Ref.Record || n.Ref.Record == rootRecord && strings.EqualFold(e.Name, systemInformation) {
-			continue
-		}
-		child, err := e.Node()
-		if err != nil {
-			r.tell(Result{Path: path.Join(dir.path, r.names.Map(e.Name)), Origin: origin, Ref: e.Ref, Err: err})
-			continue
-		}
-		r.entry(dir, e.Name, path.Join(below, e.Name), child, "", origin)
-	}
-}
-
-// entry restores one entry of a directory, itself or by a task.
-func (r *run) entry(dir *folder, name, below string, n *ntfs.Node, stream, origin string) {
-	mapped := dir.free(r, name)
-	res := Result{Path: path.Join(dir.path, mapped), Origin: origin, Ref: n.Ref, Type: "file"}
-	if mapped != name {
-		res.Mapped = name
-	}
-	choice := Take
-	if r.choose != nil {
-		var err error
-		if choice, err = r.choose(below, n); err != nil {
-			res.Err = err
-			r.tell(res)
-			return
-		}
-	}
-	if choice == Skip {
-		return
-	}
-	if n.Kind == ntfs.KindDir && stream == "" {
-		if !r.dirs.first(n) {
-			res.Type, res.Err = "dir", errNested(n)
-			r.tell(res)
-			return
-		}
-		if dir.depth == maxDepth {
-			res.Type, res.Err = "dir", fmt.Errorf("more than %d directories deep: it can be restored by itself: %w", maxDepth, layer.ErrUnsupported)
-			r.tell(res)
-			return
-		}
-		d := dir.sub(mapped, n, origin)
-		d.mapped = res.Mapped
-		d.pending.Add(1)
-		if choice == Take {
-			d.open(r)
-		}
-		r.entries(d, n, below, origin)
-		r.left(d)
-		return
-	}
-	dir.pending.Add(1)
-	task := func(c *copier) {
-		defer r.left(dir)
-		r.tell(r.one(c, dir, n, stream, res))
-	}
-	select {
-	case r.tasks <- task:
-	case <-r.ctx.Done():
-		r.left(dir)
 	}
 }
 
@@ -239,8 +177,8 @@ func (r *run) unclaim(path string) {
 
 // key is what two names have in common that are the same on the target.
 func (r *run) key(name string) string {
-	if r.folds {
-		return fold(name)
+	if r.fold != nil {
+		return r.fold(name)
 	}
 	return name
 }

@@ -31,6 +31,8 @@ func (m met) first(n *ntfs.Node) bool {
 
 // An item is a file, directory or link on the way through sources, in the order of the directories' indexes.
 type item struct {
+	at     *place     // the directory itself, or that of the file or link
+	done   bool       // all in the directory was yielded; at is all there is
 	node   *ntfs.Node // nil for a directory that only leads to a source, and where the record cannot be read
 	stream string
 	res    Result // Path, Origin, Ref, Type and Mapped; with an Err, that is all there is
@@ -38,28 +40,34 @@ type item struct {
 
 // A place is a directory that a walker is in.
 type place struct {
-	up    *place
-	path  string
-	taken map[string]bool // names in it, where case is folded
-	item  *item           // of the directory; nil when it was told
+	up     *place // nil for the target itself
+	depth  int
+	path   string
+	node   *ntfs.Node      // nil for what only leads to sources
+	mapped string          // the name on the volume, where the last of path is another
+	origin string          // of the source
+	taken  map[string]bool // names in it, folded where case is
+	told   bool            // it was yielded
+
+	folder *folder // of Run
 }
 
 // A walker goes through sources one by one.
 type walker struct {
 	ctx    context.Context
-	opts   *Options
-	fold   bool // names that differ in case only are one
+	names  Names
+	fold   func(string) string // gives names that are one on the target the same text; nil where none are
 	choose func(path string, n *ntfs.Node) (Choice, error)
 	dirs   met
 	yield  func(item) bool
 }
 
-// walk yields the items of all sources. A directory comes before what is in it, once for each source. The error is of a
-// source that cannot be had.
-func walk(ctx context.Context, sources iter.Seq2[Source, error], opts *Options, fold bool) iter.Seq2[item, error] {
+// walk yields the items of all sources. A directory comes before what is in it, once for each source and when something in
+// it is taken, and at its end once more. The error is of the context, or a source that cannot be had.
+func walk(ctx context.Context, sources iter.Seq2[Source, error], names Names, fold func(string) string) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		wanted := true
-		w := &walker{ctx: ctx, opts: opts, fold: fold, yield: func(it item) bool {
+		w := &walker{ctx: ctx, names: names, fold: fold, yield: func(it item) bool {
 			wanted = wanted && yield(it, nil)
 			return wanted
 		}}
@@ -72,7 +80,7 @@ func walk(ctx context.Context, sources iter.Seq2[Source, error], opts *Options, 
 				return
 			}
 			w.choose, w.dirs = s.Choose, met{}
-			if !w.source(&place{taken: map[string]bool{}}, s) {
+			if !w.source(s) {
 				break
 			}
 		}
@@ -82,100 +90,138 @@ func walk(ctx context.Context, sources iter.Seq2[Source, error], opts *Options, 
 	}
 }
 
-func (w *walker) source(top *place, s Source) bool {
-	if s.Name == "" {
-		return w.entries(top, s.Node, "", s.Origin)
-	}
+// source goes through one source. Like those below it reports false to end all.
+func (w *walker) source(s Source) bool {
+	top := &place{told: true, origin: s.Origin}
 	words := strings.FieldsFunc(s.Name, func(c rune) bool { return c == '/' })
+	if len(words) == 0 {
+		return w.entries(top, s.Node, "")
+	}
 	dir := top
 	for _, word := range words[:len(words)-1] {
-		p := path.Join(dir.path, w.opts.Names.Map(word))
-		dir = &place{up: dir, path: p, taken: map[string]bool{}, item: &item{res: Result{Path: p, Origin: s.Origin, Type: "dir"}}}
+		dir = w.inner(dir, word, nil)
 	}
-	return w.entry(dir, words[len(words)-1], "", s.Node, s.Stream, s.Origin)
+	wanted := w.entry(dir, words[len(words)-1], "", s.Node, s.Stream)
+	for ; wanted && dir != top; dir = dir.up {
+		wanted = w.leave(dir)
+	}
+	return wanted
 }
 
-// entries goes through a directory; below is its path below the source. Like the others it reports false to end all.
-func (w *walker) entries(dir *place, n *ntfs.Node, below, origin string) bool {
+// inner is a directory in another one.
+func (w *walker) inner(dir *place, name string, n *ntfs.Node) *place {
+	mapped := w.free(dir, name)
+	p := &place{up: dir, depth: dir.depth + 1, path: path.Join(dir.path, mapped), node: n, origin: dir.origin}
+	if mapped != name {
+		p.mapped = name
+	}
+	return p
+}
+
+// What is in systemInformation, in the root, is Windows' own; the files of shadow copies cannot even be read in these.
+const (
+	rootRecord        = 5
+	systemInformation = "System Volume Information"
+)
+
+// entries goes through a directory; below is its path below the source.
+func (w *walker) entries(dir *place, n *ntfs.Node, below string) bool {
 	for e, err := range n.Entries() {
 		if w.ctx.Err() != nil {
 			return false
 		}
 		if err != nil {
-			return w.yield(item{res: Result{Path: dir.path, Origin: origin, Ref: n.Ref, Type: "dir", Err: err}})
+			return w.yield(item{at: dir, res: Result{Path: dir.path, Origin: dir.origin, Ref: n.Ref, Type: "dir", Err: err}})
 		}
-		if e.Metafile() || e.Ref.Record == n.Ref.Record {
+		if e.Metafile() || e.Ref.Record == n.Ref.Record || n.Ref.Record == rootRecord && strings.EqualFold(e.Name, systemInformation) {
 			continue
 		}
 		child, err := e.Node()
 		if err != nil {
-			p := path.Join(dir.path, w.opts.Names.Map(e.Name))
-			if !w.yield(item{res: Result{Path: p, Origin: origin, Ref: e.Ref, Err: err}}) {
+			if !w.yield(w.failed(dir, e.Name, Result{Ref: e.Ref, Err: err})) {
 				return false
 			}
 			continue
 		}
-		if !w.entry(dir, e.Name, path.Join(below, e.Name), child, "", origin) {
+		if !w.entry(dir, e.Name, path.Join(below, e.Name), child, "") {
 			return false
 		}
 	}
 	return true
 }
 
-func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream, origin string) bool {
-	choice := Take
+// failed is the item of an entry that cannot be had.
+func (w *walker) failed(dir *place, name string, res Result) item {
+	res.Path, res.Origin = path.Join(dir.path, w.names.Map(name)), dir.origin
+	return item{at: dir, res: res}
+}
+
+// entry goes to one entry of a directory, and into it.
+func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream string) bool {
+	choice, kind := Take, typeOf(n, stream)
 	if w.choose != nil {
 		var err error
 		if choice, err = w.choose(below, n); err != nil {
-			p := path.Join(dir.path, w.opts.Names.Map(name))
-			return w.yield(item{res: Result{Path: p, Origin: origin, Ref: n.Ref, Type: typeOf(n, stream), Err: err}})
+			return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: err}))
 		}
 	}
-	if choice == Skip {
+	switch {
+	case choice == Skip:
 		return true
-	}
-	mapped := w.free(dir, name)
-	it := item{node: n, stream: stream, res: Result{Path: path.Join(dir.path, mapped), Origin: origin, Ref: n.Ref, Type: typeOf(n, stream)}}
-	if mapped != name {
-		it.res.Mapped = name
-	}
-	if it.res.Type != "dir" {
+	case kind != "dir":
+		it := item{at: dir, node: n, stream: stream, res: Result{Origin: dir.origin, Ref: n.Ref, Type: kind}}
+		mapped := w.free(dir, name)
+		if it.res.Path = path.Join(dir.path, mapped); mapped != name {
+			it.res.Mapped = name
+		}
 		return w.tell(dir) && w.yield(it)
+	case !w.dirs.first(n):
+		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: errNested(n)}))
+	case dir.depth == maxDepth:
+		err := fmt.Errorf("more than %d directories deep: it can be restored by itself: %w", maxDepth, layer.ErrUnsupported)
+		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: err}))
 	}
-	if !w.dirs.first(n) {
-		it.res.Err = errNested(n)
-		return w.yield(it)
-	}
-	inner := &place{up: dir, path: it.res.Path, item: &it, taken: map[string]bool{}}
-	return (choice != Take || w.tell(inner)) && w.entries(inner, n, below, origin)
-}
-
-func errNested(n *ntfs.Node) error {
-	return fmt.Errorf("directory %v is in another one too: %w", n.Ref, layer.ErrCorrupt)
+	inner := w.inner(dir, name, n)
+	return (choice != Take || w.tell(inner)) && w.entries(inner, n, below) && w.leave(inner)
 }
 
 // tell yields a directory, and those that it is in, when that was not done yet.
 func (w *walker) tell(dir *place) bool {
-	if dir == nil || dir.item == nil {
+	if dir.told {
 		return true
 	}
-	it := *dir.item
-	dir.item = nil
+	dir.told = true
+	it := item{at: dir, node: dir.node, res: Result{Path: dir.path, Origin: dir.origin, Type: "dir", Mapped: dir.mapped}}
+	if dir.node != nil {
+		it.res.Ref = dir.node.Ref
+	}
 	return w.tell(dir.up) && w.yield(it)
+}
+
+// leave yields the end of a directory, when it was yielded.
+func (w *walker) leave(dir *place) bool {
+	return !dir.told || w.yield(item{at: dir, done: true})
 }
 
 // free gives a name that no other entry of the directory has been given.
 func (w *walker) free(dir *place, name string) string {
-	mapped := w.opts.Names.Map(name)
-	if !w.fold {
+	mapped := w.names.Map(name)
+	if w.fold == nil {
 		return mapped
 	}
-	for i, base := 2, mapped; dir.taken[strings.ToLower(mapped)]; i++ {
+	if dir.taken == nil {
+		dir.taken = map[string]bool{}
+	}
+	for i, base := 2, mapped; dir.taken[w.fold(mapped)]; i++ {
 		x := path.Ext(base)
 		mapped = fmt.Sprintf("%s~%d%s", strings.TrimSuffix(base, x), i, x)
 	}
-	dir.taken[strings.ToLower(mapped)] = true
+	dir.taken[w.fold(mapped)] = true
 	return mapped
+}
+
+func errNested(n *ntfs.Node) error {
+	return fmt.Errorf("directory %v is in another one too: %w", n.Ref, layer.ErrCorrupt)
 }
 
 func typeOf(n *ntfs.Node, stream string) string {
