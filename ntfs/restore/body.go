@@ -126,17 +126,17 @@ func (a *archiver) look(content layer.Mapper) (body, []Gap, error) {
 
 // told gives the ranges that the tables say are not in the image.
 func (a *archiver) told(content layer.Mapper) ([]Gap, error) {
-	var out copied
+	var gaps []Gap
 	var probe [1]byte
 	for e, err := range ntfs.Unkept(content) {
 		if layer.ReadFull(content, probe[:], e.Off) == nil {
 			continue // something is shown in its place, as was asked for
 		}
-		if err := a.copier.gap(&out, &hasher{out: &out}, e.Off, e.Len, err); err != nil {
+		if err := a.copier.noteGap(&gaps, e.Off, e.Len, err); err != nil {
 			return nil, err
 		}
 	}
-	return out.gaps, nil
+	return gaps, nil
 }
 
 // memory and nowhere stand in for files.

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -19,7 +20,7 @@ const (
 	maxHashed = 16 << 30
 	// maxGaps is how many ranges are told of one file.
 	maxGaps = 1000
-	// ahead is how many pieces may wait to be hashed.
+	// ahead is how many pieces may wait to be written, and as many to be hashed.
 	ahead = 2
 )
 
@@ -35,8 +36,8 @@ type copier struct {
 	ctx     context.Context
 	partial bool // go on after what is not in the image
 	noHash  bool
-	tick    func(int64)       // bytes that were read
-	bufs    [ahead + 2][]byte // one is filled, and one is hashed
+	tick    func(int64)         // bytes that were read
+	bufs    [2*ahead + 3][]byte // one is filled, one written, and one hashed
 	next    int
 }
 
@@ -53,8 +54,7 @@ type sink interface {
 }
 
 // content writes all of m to f, which is new. Holes stay holes.
-func (c *copier) content(f sink, m layer.Mapper) (copied, error) {
-	out := copied{}
+func (c *copier) content(f sink, m layer.Mapper) (out copied, err error) {
 	if !c.noHash {
 		out.sum = sha256.New()
 	}
@@ -67,19 +67,17 @@ func (c *copier) content(f sink, m layer.Mapper) (copied, error) {
 			return out, err
 		}
 	}
-	h := startHash(c.ctx, &out, size > piece)
-	defer h.stop()
+	o := startOutput(c.ctx, f, &out, size > piece)
+	defer func() { err = cmp.Or(o.stop(), err) }()
 	for e, err := range layer.Resolve(m, 0, size) {
 		if c.ctx.Err() != nil {
-			return out, context.Cause(c.ctx)
-		}
-		switch {
-		case err != nil:
-			err = c.gap(&out, h, e.Off, e.Len, err)
-		case e.Kind == layer.Zero:
-			h.zeros(e.Len)
-		default:
-			err = c.extent(f, m, &out, h, e.Off, e.Len)
+			err = context.Cause(c.ctx)
+		} else if err != nil {
+			err = c.gap(o, e.Off, e.Len, err)
+		} else if e.Kind == layer.Zero {
+			err = o.put(chunk{zeros: e.Len})
+		} else {
+			err = c.extent(o, m, e.Off, e.Len)
 		}
 		if err != nil {
 			return out, err
@@ -89,24 +87,22 @@ func (c *copier) content(f sink, m layer.Mapper) (copied, error) {
 }
 
 // extent copies [off, off+n) of m.
-func (c *copier) extent(f sink, m layer.Source, out *copied, h *hasher, off, n int64) error {
+func (c *copier) extent(o *output, m layer.Source, off, n int64) error {
 	for end := off + n; off < end; {
 		if c.ctx.Err() != nil {
 			return context.Cause(c.ctx)
 		}
-		b := c.buffer(c.next, min(end-off, piece)) // it is not being hashed
+		b := c.buffer(c.next, min(end-off, piece)) // nobody has it any more
 		err := layer.ReadFull(m, b, off)
 		if err != nil && len(b) > pageSize {
 			b = b[:pageSize]
 			err = layer.ReadFull(m, b, off)
 		}
 		if err != nil {
-			err = c.gap(out, h, off, int64(len(b)), err)
+			err = c.gap(o, off, int64(len(b)), err)
 		} else {
-			if _, err = f.WriteAt(b, off); err == nil {
-				h.bytes(b)
-				c.next = (c.next + 1) % len(c.bufs) // b waits to be hashed
-			}
+			err = o.put(chunk{off: off, b: b})
+			c.next = (c.next + 1) % len(c.bufs)
 		}
 		if err != nil {
 			return err
@@ -126,26 +122,103 @@ func (c *copier) buffer(i int, n int64) []byte {
 }
 
 // gap passes over a range that is not in the image, where that is wanted.
-func (c *copier) gap(out *copied, h *hasher, off, n int64, err error) error {
+func (c *copier) gap(o *output, off, n int64, err error) error {
+	if err = c.noteGap(o.gaps, off, n, err); err == nil {
+		err = o.put(chunk{zeros: n})
+	}
+	return err
+}
+
+// noteGap adds a range to those that are not in the image, where that is wanted; else it is an error.
+func (c *copier) noteGap(gaps *[]Gap, off, n int64, err error) error {
 	err = fmt.Errorf("0x%x bytes at 0x%x: %w", n, off, err)
 	if !c.partial || !lost(err) {
 		return err
 	}
-	h.zeros(n)
-	if last := len(out.gaps) - 1; last >= 0 && out.gaps[last].Off+out.gaps[last].Len == off {
-		out.gaps[last].Len += n
+	if last := len(*gaps) - 1; last >= 0 && (*gaps)[last].Off+(*gaps)[last].Len == off {
+		(*gaps)[last].Len += n
 		return nil
 	}
-	if len(out.gaps) == maxGaps {
+	if len(*gaps) == maxGaps {
 		return fmt.Errorf("more than %d ranges are not in the image, the last: %w", maxGaps, err)
 	}
-	out.gaps = append(out.gaps, Gap{off, n, err.Error()})
+	*gaps = append(*gaps, Gap{off, n, err.Error()})
 	return nil
 }
 
 // lost reports whether err says that something is not in the image.
 func lost(err error) bool {
 	return errors.Is(err, layer.ErrCorrupt) || errors.Is(err, layer.ErrUnknown)
+}
+
+// An output writes and hashes content in the order in which it comes; that of large files beside the reading.
+type output struct {
+	f      sink
+	h      *hasher
+	gaps   *[]Gap
+	in     chan chunk // nil to do it at once
+	failed chan struct{}
+	done   chan struct{}
+	err    error // why failed is closed
+}
+
+// A chunk is bytes of a file, or zeros that need not be written.
+type chunk struct {
+	off   int64
+	b     []byte
+	zeros int64
+}
+
+func startOutput(ctx context.Context, f sink, out *copied, beside bool) *output {
+	o := &output{f: f, h: startHash(ctx, out, beside), gaps: &out.gaps}
+	if beside {
+		o.in, o.failed, o.done = make(chan chunk, ahead), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(o.done)
+			for x := range o.in {
+				if o.err = o.do(x); o.err != nil {
+					close(o.failed)
+					return
+				}
+			}
+		}()
+	}
+	return o
+}
+
+// put takes a chunk, whose bytes stay as they are until 2*ahead+2 more were taken.
+func (o *output) put(x chunk) error {
+	if o.in == nil {
+		return o.do(x)
+	}
+	select {
+	case o.in <- x:
+		return nil
+	case <-o.failed:
+		return o.err
+	}
+}
+
+func (o *output) do(x chunk) error {
+	if x.b == nil {
+		o.h.zeros(x.zeros)
+		return nil
+	}
+	_, err := o.f.WriteAt(x.b, x.off)
+	if err == nil {
+		o.h.bytes(x.b)
+	}
+	return err
+}
+
+// stop waits for what is under way, and gives the error of that.
+func (o *output) stop() error {
+	if o.in != nil {
+		close(o.in)
+		<-o.done
+	}
+	o.h.stop()
+	return o.err
 }
 
 // A hasher hashes large files beside the reading and writing.

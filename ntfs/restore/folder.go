@@ -134,5 +134,5 @@ func (r *run) keep(m *Meta, lost []string) error {
 	if len(lost) == 0 || r.sidecar == nil {
 		return nil
 	}
-	return r.sidecar.write(m)
+	return r.withRoom(func() error { return r.sidecar.write(m) })
 }

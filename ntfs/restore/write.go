@@ -42,30 +42,47 @@ type writer struct {
 // errNoMeta says that a file was written, but not all of its metadata could be read.
 var errNoMeta = errors.New("written without all of its metadata")
 
-// write restores the file. Where the disk is full it is tried again when no other file is being written: a large one that
-// does not fit must not take small ones with it.
+// write restores the file.
 func (w *writer) write() error {
-	w.run.turn.RLock()
+	var f *os.File
+	var m *Meta
 	res := w.res
-	err := w.try()
-	w.run.turn.RUnlock()
-	if errors.Is(err, syscall.ENOSPC) {
-		w.run.turn.Lock()
-		defer w.run.turn.Unlock()
+	err := w.run.withRoom(func() (err error) {
 		w.res = res
-		err = w.try()
+		f, m, err = w.try()
+		return err
+	})
+	switch {
+	case w.same && w.run.opts.Resume && w.res.Type != "link":
+		return w.again()
+	case err != nil:
+		return err
+	}
+	return w.finish(f, m)
+}
+
+// withRoom does what writes. Where the disk is full it is done again when nothing else is being written: a large file that
+// does not fit must not take small ones with it.
+func (r *run) withRoom(do func() error) error {
+	r.turn.RLock()
+	err := do()
+	r.turn.RUnlock()
+	if errors.Is(err, syscall.ENOSPC) {
+		r.turn.Lock()
+		defer r.turn.Unlock()
+		err = do()
 	}
 	return err
 }
 
-// try restores the file under a name of its own first.
-func (w *writer) try() error {
+// try restores the file under a name of its own first. The file is open where the target has to settle.
+func (w *writer) try() (*os.File, *Meta, error) {
 	content, err := w.content()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if err := w.allowed(content); err != nil {
-		return err
+		return nil, nil, err
 	}
 	part := partName()
 	f, m, err := w.fill(part, content)
@@ -76,22 +93,21 @@ func (w *writer) try() error {
 		err = w.root.Rename(part, w.name)
 	}
 	if err != nil {
-		return errors.Join(err, closed(f), w.removed(part))
+		return nil, nil, errors.Join(err, closed(f), w.removed(part))
 	}
-	if len(w.res.Gaps) > 0 {
-		if err := noteRanges(w.root, w.name, w.res.Size, w.res.Gaps); err != nil {
-			return errors.Join(err, closed(f))
-		}
-	}
-	return w.finish(f, m)
+	return f, m, nil
 }
 
 // finish does what is left when the file has its name.
 func (w *writer) finish(f *os.File, m *Meta) error {
+	var err error
+	if len(w.res.Gaps) > 0 {
+		err = w.run.withRoom(func() error { return noteRanges(w.root, w.name, w.res.Size, w.res.Gaps) })
+	}
 	if f != nil {
 		w.res.Lost = append(w.res.Lost, w.run.target.settle(f, m)...)
 	}
-	err := errors.Join(closed(f), w.run.keep(m, w.res.Lost))
+	err = errors.Join(err, closed(f), w.run.keep(m, w.res.Lost))
 	if w.damage != nil {
 		err = errors.Join(err, fmt.Errorf("%w: %w", errNoMeta, w.damage))
 	}
@@ -154,7 +170,7 @@ func (w *writer) allowed(content layer.Mapper) error {
 		}
 		if same {
 			w.same = true
-			return w.again(content)
+			return errSkipped
 		}
 	}
 	switch opts.Overwrite {
@@ -170,10 +186,7 @@ func (w *writer) allowed(content layer.Mapper) error {
 }
 
 // again sees to it that a file that an earlier run wrote has its metadata too: it may have been ended before that.
-func (w *writer) again(content layer.Mapper) error {
-	if !w.run.opts.Resume || content == nil {
-		return errSkipped
-	}
+func (w *writer) again() error {
 	m, err := w.meta()
 	if err != nil {
 		return err
