@@ -11,12 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"snapmount/imagefmt/wintype"
 	"snapmount/mount/tree"
+	"snapmount/ntfs"
 	"snapmount/ntfs/restore"
 )
 
@@ -65,6 +65,7 @@ type receiptItem struct {
 	Path     name          `json:"path"` // below the target
 	Origin   string        `json:"origin"`
 	Ref      string        `json:"ref"` // MFT record and sequence number
+	Stream   name          `json:"stream,omitempty"`
 	Type     string        `json:"type"`
 	Size     int64         `json:"size"`
 	SHA256   string        `json:"sha256,omitempty"`  // of what was written
@@ -91,8 +92,9 @@ type receiptEnd struct {
 
 // A receipt is written while the work is done.
 type receipt struct {
-	r    *restorer
-	file *restore.File
+	r        *restorer
+	file     *restore.File
+	verdicts sync.Map // of files of several names, by verdictKey
 
 	mu    sync.Mutex
 	out   *bufio.Writer
@@ -193,7 +195,7 @@ func pointReceipt(c *chosen) receiptPoint {
 
 // add writes an item.
 func (p *receipt) add(res *restore.Result) {
-	item := receiptItem{Path: name(res.Path), Origin: res.Origin, Ref: res.Ref.String(), Type: res.Type, Size: res.Size, SHA256: res.SHA256,
+	item := receiptItem{Path: name(res.Path), Origin: res.Origin, Ref: res.Ref.String(), Stream: name(res.Stream), Type: res.Type, Size: res.Size, SHA256: res.SHA256,
 		Result: "restored", Mapped: name(res.Mapped), Missing: res.Gaps, Metadata: res.Lost, Time: now()}
 	switch {
 	case res.Err != nil:
@@ -221,8 +223,13 @@ func (p *receipt) add(res *restore.Result) {
 	_, p.err = p.out.Write(append([]byte("\n  "), b...))
 }
 
-// verdict looks at the tables again: with --unknown, what a file was given in place of what is lost is no gap.
+// verdict looks at the tables again: with --unknown, what a file was given in place of what is lost is no gap. That of a
+// file of several names is kept.
 func (p *receipt) verdict(res *restore.Result) string {
+	key := verdictKey{res.Origin, res.Ref, res.Stream}
+	if v, ok := p.verdicts.Load(key); ok {
+		return v.(string)
+	}
 	point := p.r.origins[res.Origin]
 	if point == nil {
 		return ""
@@ -235,16 +242,20 @@ func (p *receipt) verdict(res *restore.Result) string {
 	if err != nil {
 		return oneLine(err)
 	}
-	stream := ""
-	for _, c := range p.r.chosen {
-		if c.origin == res.Origin && c.node.Ref == res.Ref && strings.HasSuffix(res.Path, c.name) {
-			stream = c.stream
-		}
+	verdict := "intact"
+	if res.Stream != "" || n.HasData || n.Damage != nil {
+		verdict = tree.Verdict(n, res.Stream)
 	}
-	if stream == "" && !n.HasData && n.Damage == nil {
-		return "intact"
+	if n.Links > 1 {
+		p.verdicts.Store(key, verdict)
 	}
-	return tree.Verdict(n, stream)
+	return verdict
+}
+
+type verdictKey struct {
+	origin string
+	ref    ntfs.Ref
+	stream string
 }
 
 // close ends the receipt; err is why the work ended early.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,8 +34,13 @@ type restorer struct {
 	chosen                        []*chosen
 	points                        map[*ntfs.Tree]*tree.Point
 	origins                       map[string]*tree.Point
+	gone                          map[goneID]*goneSet
+	lost                          []restore.Result // what is wanted, but not known in full
 	stdout, stderr                io.Writer
 	report                        *restoreReport
+
+	mu    sync.Mutex
+	notes map[string]bool // that were told
 }
 
 const restoreLong = `Restore copies what LOCATIONs name into the directory DEST, which is made if it is not there: a file or a directory
@@ -153,7 +159,7 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 			s.Close()
 		}
 	}()
-	r.points, r.origins = map[*ntfs.Tree]*tree.Point{}, map[string]*tree.Point{}
+	r.points, r.origins, r.gone, r.notes = map[*ntfs.Tree]*tree.Point{}, map[string]*tree.Point{}, map[goneID]*goneSet{}, map[string]bool{}
 	if err := r.choose(locations); err != nil {
 		return err
 	}
@@ -169,6 +175,28 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 	ctx, stop := untilInterrupted(ctx, r.stderr)
 	defer stop()
 	return r.restore(ctx, locations, dest)
+}
+
+// note tells what the user should know and is no failure, once, and not without end.
+func (r *restorer) note(format string, args ...any) {
+	const most = 1000
+	text := fmt.Sprintf(format, args...)
+	r.mu.Lock()
+	told := r.notes[text] || len(r.notes) == most
+	if !told {
+		r.notes[text] = true
+	}
+	if !told && len(r.notes) == most {
+		text = "there is more of this kind, which is not told one by one"
+	}
+	r.mu.Unlock()
+	switch {
+	case told:
+	case r.report != nil:
+		r.report.tell("%s", text)
+	default:
+		fmt.Fprintln(r.stderr, "snapmount: "+text)
+	}
 }
 
 // untilInterrupted ends the context at the first signal, with a word of it. The second one ends the program.

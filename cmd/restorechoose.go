@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,10 +24,12 @@ type chosen struct {
 	point    *tree.Point
 	node     *ntfs.Node
 	stream   string
-	name     string // as restore.Source has it
-	path     string // of node, from the volume's root
-	pattern  glob   // of what is wanted below node, or nil
-	all      bool   // a location that names System Volume Information, or what is in it
+	name     string     // as restore.Source has it
+	path     string     // of node, from the volume's root, as the volume has it
+	pattern  glob       // of what is wanted below node, or nil
+	all      bool       // a location that names System Volume Information, or what is in it
+	old      *ntfs.Tree // that files have to differ from, or nil
+	gone     *goneSet   // what files have to be among, or nil
 
 	matched atomic.Bool // something was found that the pattern matches
 }
@@ -56,8 +59,13 @@ func (r *restorer) choose(locations []string) error {
 			return err
 		}
 	}
+	names := map[string]string{}
 	for _, c := range r.chosen {
 		r.points[c.node.Tree()], r.origins[c.origin] = c.point, c.point
+		if other, ok := names[c.name]; ok && c.name != "" && other != c.location {
+			return usageError{fmt.Errorf("%s and %s are both called %s: restore one of them elsewhere", other, c.location, printable(c.name))}
+		}
+		names[c.name] = c.location
 	}
 	return nil
 }
@@ -86,50 +94,75 @@ func (r *restorer) chooseAll(s *tree.Set, img *tree.Image, rest, location string
 			under = t.Volume.Name
 		}
 		err = r.chooseIn(t, under, location)
-		if err == nil {
+		switch {
+		case err == nil:
 			found++
-		} else if len(targets) == 1 || !errors.Is(err, fs.ErrNotExist) || errors.Is(err, tree.ErrNoPoint) {
+		case len(targets) == 1 || !tree.Absent(err):
 			return err
+		case errors.Is(err, tree.ErrNoPoint):
+			r.note("%s", printable(oneLine(err))) // the others may have one
 		}
 	}
 	if found == 0 {
-		return fmt.Errorf("%s: %w", location, fs.ErrNotExist)
+		return fmt.Errorf("%s: on none of the volumes: %w", location, fs.ErrNotExist)
 	}
 	return nil
 }
 
-// chooseIn finds what a location names on one volume: at its point, or at all that may keep deleted files.
-func (r *restorer) chooseIn(t tree.Target, under, location string) (err error) {
-	points := []*tree.Point{t.Point}
+// chooseIn finds what a location names on one volume.
+func (r *restorer) chooseIn(t tree.Target, under, location string) error {
 	switch {
-	case t.HasPoint:
-	case r.asOf != "":
-		if points[0], err = t.Volume.AsOf(r.asOf); err != nil {
-			return err
-		}
 	case r.deleted:
-		points = slices.Clone(t.Volume.Snapshots())
-		slices.Reverse(points)
+		return r.chooseGone(t, under, location)
+	case r.asOf != "" && !t.HasPoint:
+		return r.chooseAsOf(t, under, location)
 	}
-	found := false
-	err = fmt.Errorf("%s: %w", location, tree.ErrNoPoint) // where there are no points
-	for _, p := range points {
-		c, err2 := lookChosen(p, t.Path)
-		if err2 != nil {
-			if err = err2; r.deleted && errors.Is(err, fs.ErrNotExist) {
-				continue // it was not there then
-			}
-			return err
-		}
-		found = true
-		c.location, c.name = location, path.Join(under, c.name)
-		c.origin = fmt.Sprintf("%s:%s@%s", t.Volume.Image.Path, t.Volume.Name, p.Name)
-		r.chosen = append(r.chosen, c)
-	}
-	if !found {
+	c, err := lookChosen(t.Point, t.Path)
+	if err != nil {
 		return err
 	}
+	return r.add(c, under, location)
+}
+
+// chooseAsOf takes a location from the newest point that has it, of those that count.
+func (r *restorer) chooseAsOf(t tree.Target, under, location string) error {
+	points, err := t.Volume.AsOf(r.asOf)
+	if err != nil {
+		return err
+	}
+	for i, p := range points {
+		c, err2 := lookChosen(p, t.Path)
+		if err2 == nil {
+			if i > 0 {
+				r.note("%s: not at %s; taken from %s", printable(location), points[0].Name, p.Name)
+			}
+			return r.add(c, under, location)
+		}
+		if err = cmp.Or(err, err2); !tree.Absent(err2) {
+			return err2 // it may be there
+		}
+	}
+	return err
+}
+
+// add takes what a location named.
+func (r *restorer) add(c *chosen, under, location string) error {
+	c.location, c.name, c.origin = location, path.Join(under, c.name), originOf(c.point)
+	if r.since != "" {
+		p, err := c.point.Volume.PointNamed(r.since)
+		if err == nil {
+			c.old, err = p.Files()
+		}
+		if err != nil {
+			return fmt.Errorf("--changed-since: %w", err)
+		}
+	}
+	r.chosen = append(r.chosen, c)
 	return nil
+}
+
+func originOf(p *tree.Point) string {
+	return fmt.Sprintf("%s:%s@%s", p.Volume.Image.Path, p.Volume.Name, p.Name)
 }
 
 // lookChosen finds what a path of a point names: what is there by this name; else, where it is a pattern, the directory
@@ -148,7 +181,9 @@ func lookChosen(p *tree.Point, name string) (*chosen, error) {
 	first := slices.IndexFunc(parts, hasMeta)
 	switch {
 	case err == nil:
-		c.path = strings.Join(parts, "/")
+		if c.path, err = pathOf(c.node, strings.Join(parts, "/")); err != nil {
+			return nil, err
+		}
 		if len(parts) > 0 && (!strings.HasSuffix(name, "/") || c.stream != "") {
 			c.name = ownName(c.node, c.stream, parts[len(parts)-1])
 		} else if c.node.Kind != ntfs.KindDir {
@@ -157,17 +192,31 @@ func lookChosen(p *tree.Point, name string) (*chosen, error) {
 	case first < 0 || !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	default:
-		c.path = strings.Join(parts[:first], "/")
 		if c.pattern, err = newGlob(strings.Join(parts[first:], "/")); err != nil {
 			return nil, usageError{fmt.Errorf("%s: %w", name, err)}
 		}
-		if c.node, _, err = p.Lookup(c.path+"/", true); err != nil {
+		below := strings.Join(parts[:first], "/")
+		if c.node, _, err = p.Lookup(below+"/", true); err == nil {
+			c.path, err = pathOf(c.node, below)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	top := pathWords(c.path)
 	c.all = len(top) > 0 && top[0] == strings.ToUpper(informationName)
 	return c, nil
+}
+
+// pathOf is the path of a node as the volume has it, which a link or an 8.3 name on the way may not tell: of several, the
+// one that was given.
+func pathOf(n *ntfs.Node, given string) (string, error) {
+	paths, err := n.Tree().Paths(n)
+	if err != nil || len(paths) == 0 {
+		return given, err
+	}
+	i := slices.IndexFunc(paths, func(p ntfs.Path) bool { return strings.EqualFold(p.Name, given) })
+	return paths[max(i, 0)].Name, nil
 }
 
 // ownName is the last name of a path as the volume has it, where it was given in another case, or as an 8.3 name.
@@ -194,15 +243,19 @@ func ownName(n *ntfs.Node, stream, given string) string {
 	return given
 }
 
-// sources gives what was chosen. It can be gone through more than once, at the same time.
+// sources gives what was chosen. It can be gone through more than once, at the same time. A source has to be done with
+// before the next one is asked for.
 func (r *restorer) sources() iter.Seq2[restore.Source, error] {
 	return func(yield func(restore.Source, error) bool) {
-		gone := map[*tree.Volume]*goneFiles{}
 		for _, c := range r.chosen {
-			f, err := r.filter(c, gone)
-			s := restore.Source{Node: c.node, Stream: c.stream, Name: c.name, Origin: c.origin, Choose: f.choose}
-			if !yield(s, err) {
+			f := &filter{r: r, c: c, met: map[goneKey]bool{}}
+			if !yield(restore.Source{Node: c.node, Stream: c.stream, Name: c.name, Origin: c.origin, Choose: f.choose}, nil) {
 				return
+			}
+			for s := range f.missed() {
+				if !yield(s, nil) {
+					return
+				}
 			}
 		}
 	}

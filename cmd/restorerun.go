@@ -37,6 +37,9 @@ func (r *restorer) restore(ctx context.Context, locations []string, dest string)
 	}
 	r.opts.Done, r.opts.Progress = r.report.done, progress.add
 	progress.start(ctx)
+	for _, res := range r.lost {
+		r.report.done(res)
+	}
 	if r.to == "dir" {
 		err = r.toDir(ctx, dest)
 	} else {
@@ -109,6 +112,9 @@ func (r *restorer) plan(ctx context.Context, dest string) error {
 		defer root.Close()
 	}
 	out := bufio.NewWriter(r.stdout)
+	for _, res := range r.lost {
+		fmt.Fprintf(r.stderr, "snapmount: %s: %s\n", printable(res.Path), printable(oneLine(res.Err)))
+	}
 	p, err := restore.Count(ctx, r.sources(), r.opts, func(one restore.Planned) {
 		line := fmt.Sprintf("%-4s %14d  %s", one.Type, one.Size, printable(one.Path))
 		if one.Err != nil {
@@ -124,6 +130,7 @@ func (r *restorer) plan(ctx context.Context, dest string) error {
 	if err != nil {
 		return errors.Join(err, out.Flush())
 	}
+	p.Failed += int64(len(r.lost))
 	fmt.Fprintf(out, "%d files, %d directories, %d links: %s, %d cannot be had\n", p.Files, p.Dirs, p.Links, bytesText(p.Bytes), p.Failed)
 	return errors.Join(r.room(out, p, dest), out.Flush(), failedErr(p.Failed))
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
+	"slices"
 )
 
 // severalError says that a location could be about several volumes.
@@ -46,14 +46,22 @@ func (s *Set) ResolveAll(img *Image, rest string) ([]Target, error) {
 	return out, nil
 }
 
-// AsOf gives the newest snapshot that was not taken after a time, of which a day or a minute counts to its end.
-func (v *Volume) AsOf(text string) (*Point, error) {
+// AsOf gives the snapshots that were not taken after a time, of which a day or a minute counts to its end, the newest
+// first. There is one at least, or the error says that there is none.
+func (v *Volume) AsOf(text string) ([]*Point, error) {
 	_, to, err := ParseTime(text)
 	if err != nil {
 		return nil, err
 	}
-	if p := v.newestWithin(time.Time{}, to); p != nil {
-		return p, nil
+	known := slices.DeleteFunc(slices.Clone(v.Snapshots()), func(p *Point) bool { return p.Created().IsZero() })
+	slices.Reverse(known)
+	slices.SortStableFunc(known, func(a, b *Point) int { return b.Created().Compare(a.Created()) })
+	out := slices.DeleteFunc(slices.Clone(known), func(p *Point) bool { return !p.Created().Before(to) })
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case v.Damage != nil || len(known) == 0:
+		return nil, fmt.Errorf("%s: as of %s: %w", v.Name, text, v.noPoint())
 	}
-	return nil, fmt.Errorf("%s: as of %s: %w", v.Name, text, v.noPoint())
+	return nil, fmt.Errorf("%s: as of %s: %w: the oldest is %s", v.Name, text, ErrNoPoint, known[len(known)-1].Name)
 }

@@ -34,15 +34,12 @@ func (m *versions) at(name string) (out []held, err error) {
 		switch {
 		case err2 == nil:
 			out = append(out, held{p, n})
-		case !absent(err2):
+		case !Absent(err2):
 			err = errors.Join(err, fmt.Errorf("%s: %w", p.Name, err2))
 		}
 	}
 	return out, err
 }
-
-// absent reports whether a point lacks the path for sure.
-func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ntfs.ErrNotDir) }
 
 // list gives the names that dir has at any point, as the newest of them has it, and the versions of the files that were
 // called dir.
@@ -86,7 +83,7 @@ func (m *versions) find(dir, name string) (Found, error) {
 		if err == nil {
 			return Found{Name: name, Dir: true}, nil
 		}
-		if !absent(err) {
+		if !Absent(err) {
 			damage = errors.Join(damage, err)
 		}
 	}

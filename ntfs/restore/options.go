@@ -73,6 +73,7 @@ type Result struct {
 	Origin  string // of its Source
 	Ref     ntfs.Ref
 	Type    string
+	Stream  string // of its Source
 	Size    int64
 	SHA256  string // of what was written, in hexadecimal; "" of what has no content or holes without end, and with NoHash
 	Mapped  string // the name that it has on the volume, where the target has another

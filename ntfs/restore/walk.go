@@ -162,14 +162,14 @@ func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream stri
 	if w.choose != nil {
 		var err error
 		if choice, err = w.choose(below, n); err != nil {
-			return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: err}))
+			return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Stream: stream, Type: kind, Err: err}))
 		}
 	}
 	switch {
 	case choice == Skip:
 		return true
 	case kind != "dir":
-		it := item{at: dir, node: n, stream: stream, res: Result{Origin: dir.origin, Ref: n.Ref, Type: kind}}
+		it := item{at: dir, node: n, stream: stream, res: Result{Origin: dir.origin, Ref: n.Ref, Stream: stream, Type: kind}}
 		mapped := w.free(dir, name)
 		if it.res.Path = path.Join(dir.path, mapped); mapped != name {
 			it.res.Mapped = name
@@ -179,7 +179,7 @@ func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream stri
 		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: errNested(n)}))
 	case dir.depth == maxDepth:
 		err := fmt.Errorf("more than %d directories deep: it can be restored by itself: %w", maxDepth, layer.ErrUnsupported)
-		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: err}))
+		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Stream: stream, Type: kind, Err: err}))
 	}
 	inner := w.inner(dir, name, n)
 	return (choice != Take || w.tell(inner)) && w.entries(inner, n, below) && w.leave(inner)
