@@ -2,13 +2,14 @@ package cmd
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -24,19 +25,13 @@ type historian struct {
 	out                           *bufio.Writer
 	errs                          io.Writer
 	tty                           bool
-	failed                        bool
 
-	volume  *tree.Volume
-	points  []*tree.Point                // oldest first, the current state last
-	shown   map[ntfs.Ref]compare.Version // for --diff: by file, the version told last
-	written map[versionKey]bool
-	root    *os.Root // of --extract
-}
+	mu     sync.Mutex
+	failed bool
 
-// versionKey names a version, of which several rows may tell.
-type versionKey struct {
-	ref    ntfs.Ref
-	number int
+	volume *tree.Volume
+	points []*tree.Point                // oldest first, the current state last
+	shown  map[ntfs.Ref]compare.Version // for --diff: by file, the version told last
 }
 
 func newHistory(o *openFlags) *cobra.Command {
@@ -54,7 +49,7 @@ func newHistory(o *openFlags) *cobra.Command {
 				return usageError{errors.New("--diff writes text: leave --json out")}
 			}
 			h.out, h.errs, h.tty = bufio.NewWriter(c.OutOrStdout()), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
-			err := h.run(o, args[0])
+			err := h.run(c.Context(), o, args[0])
 			if err2 := h.out.Flush(); err == nil {
 				err = err2
 			}
@@ -74,7 +69,7 @@ func newHistory(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (h *historian) run(o *openFlags, location string) error {
+func (h *historian) run(ctx context.Context, o *openFlags, location string) error {
 	s, t, err := o.locate(location)
 	if err != nil {
 		return err
@@ -84,13 +79,7 @@ func (h *historian) run(o *openFlags, location string) error {
 		return noVolume(s, location)
 	}
 	h.volume, h.points = t.Volume, append(slices.Clone(t.Volume.Snapshots()), t.Volume.Current())
-	h.shown, h.written = map[ntfs.Ref]compare.Version{}, map[versionKey]bool{}
-	if h.extract != "" {
-		if h.root, err = os.OpenRoot(h.extract); err != nil {
-			return fmt.Errorf("--extract: %w", err)
-		}
-		defer h.root.Close()
-	}
+	h.shown = map[ntfs.Ref]compare.Version{}
 	var moments []compare.Moment
 	for _, p := range h.points {
 		moments = append(moments, compare.Moment{Tree: p.Files, Find: func() (*ntfs.Node, string, error) { return p.Lookup(t.Path, false) }})
@@ -98,6 +87,9 @@ func (h *historian) run(o *openFlags, location string) error {
 	versions, err := compare.History(moments, compare.HistoryOptions{Path: t.Path, First: slices.Index(h.points, t.Point), Every: h.all, Hide: func(e ntfs.Entry) bool { return compare.IsStore(e.Name) }, System: h.system})
 	if err != nil {
 		return err
+	}
+	if h.extract != "" {
+		return h.extractAll(ctx, versions)
 	}
 	for v := range versions {
 		if err := h.version(v); err != nil {
@@ -133,9 +125,6 @@ func (h *historian) version(v compare.Version) error {
 	if v.Node == nil || row.Kind != "file" || err != nil {
 		return err
 	}
-	if h.root != nil {
-		h.write(v)
-	}
 	if h.diff {
 		err = h.showDiff(v)
 		h.shown[v.Ref] = v
@@ -143,9 +132,14 @@ func (h *historian) version(v compare.Version) error {
 	return err
 }
 
-func (h *historian) fail(v compare.Version, err error) {
+func (h *historian) fail(v compare.Version, err error) { h.failAt(h.name(v), err) }
+
+// failAt may be called from any goroutine.
+func (h *historian) failAt(location string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.failed = true
-	fmt.Fprintf(h.errs, "snapmount: %s: %s\n", printable(h.name(v)), oneLine(err))
+	fmt.Fprintf(h.errs, "snapmount: %s: %s\n", printable(location), oneLine(err))
 }
 
 // name is the location of a version.

@@ -1,47 +1,59 @@
 package cmd
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path"
-	"strings"
 
-	"snapmount/mount/tree"
+	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
+	"snapmount/ntfs/restore"
 )
 
-// write writes a version below the directory asked for, unless it was written already. It never overwrites, and never
-// follows a name out of the directory.
-func (h *historian) write(v compare.Version) {
-	key := versionKey{v.Ref, v.Number}
-	if h.written[key] {
-		return
+// extractAll tells all versions, and writes those of files below the directory asked for.
+func (h *historian) extractAll(ctx context.Context, versions iter.Seq[compare.Version]) error {
+	root, err := os.OpenRoot(h.extract)
+	if err != nil {
+		return fmt.Errorf("--extract: %w", err)
 	}
-	h.written[key] = true
-	base := tree.EscapeName(v.Path[strings.LastIndexByte(v.Path, '/')+1:])
-	extension := path.Ext(base)
-	if err := h.writeAs(base[:len(base)-len(extension)]+"."+h.points[v.First].Name+extension, v); err != nil {
-		h.fail(v, fmt.Errorf("--extract: %w", h.points[v.First].Because(err)))
+	defer root.Close()
+	at := map[string]int{} // the point of each file, by its location
+	written := map[versionKey]bool{}
+	sources := func(yield func(restore.Source, error) bool) {
+		for v := range versions {
+			err := h.version(v)
+			key := versionKey{v.Ref, v.Number}
+			isFile := v.Node != nil && (v.Node.Kind == ntfs.KindFile || v.Stream != "")
+			if err == nil && (!isFile || written[key]) {
+				continue
+			}
+			written[key] = true
+			base := path.Base(v.Path)
+			extension := path.Ext(base)
+			s := restore.Source{Node: v.Node, Stream: v.Stream, Origin: h.name(v), Name: base[:len(base)-len(extension)] + "." + h.points[v.First].Name + extension}
+			h.mu.Lock()
+			at[s.Origin] = v.First
+			h.mu.Unlock()
+			if !yield(s, err) {
+				return
+			}
+		}
 	}
+	return restore.Run(ctx, root, sources, restore.Options{NoSidecar: true, NoHash: true, Done: func(res restore.Result) {
+		h.mu.Lock()
+		point := h.points[at[res.Origin]]
+		delete(at, res.Origin)
+		h.mu.Unlock()
+		if res.Err != nil {
+			h.failAt(res.Origin, fmt.Errorf("--extract: %s: %w", res.Path, point.Because(res.Err)))
+		}
+	}})
 }
 
-func (h *historian) writeAs(file string, v compare.Version) error {
-	m, err := v.Node.Stream(v.Stream)
-	if err != nil {
-		return err
-	}
-	f, err := h.root.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	times := v.Node.Times
-	err = errors.Join(copyOut(f, m, false), f.Close())
-	if err == nil {
-		err = h.root.Chtimes(file, times.Accessed.Time(), times.Modified.Time())
-	}
-	if err != nil {
-		err = errors.Join(err, h.root.Remove(file))
-	}
-	return err
+// versionKey names a version, of which several rows may tell.
+type versionKey struct {
+	ref    ntfs.Ref
+	number int
 }
