@@ -46,10 +46,20 @@ type restorer struct {
 const restoreLong = `Restore copies what LOCATIONs name into the directory DEST, which is made if it is not there: a file or a directory
 by its name, or with a slash at its end what is in a directory, or all of a volume. A path that is not there as it
 stands may be a pattern, in which * ? and [..] stand for letters of a name and ** for any directories; what it finds keeps
-its place below the first directory that is given in full.
+its place below the first directory that is given in full. FILE:STREAM is a stream alone.
 
 Without a volume, IMAGE@POINT means all volumes that have the point, as those of a shadow copy set do: each goes to a
-directory of its name below DEST.
+directory of its name below DEST. Without a point, it is the current state.
+
+  --as-of TIME           instead the newest snapshot that was not taken after TIME. What is not in it is taken from the
+                         newest before that has it, which is told.
+  --deleted              what some snapshot has and the current state lacks, each from the newest that has it. A file
+                         that was renamed, or whose path has another file, is not deleted.
+  --changed-since POINT  what its path did not lead to at POINT, with the same content and streams: so what was renamed
+                         or moved is restored too. What cannot be compared is restored, and told.
+
+Nothing that is there is replaced without --overwrite, and nothing has its name before it is complete: what was ended
+goes on with --resume. What fails is told, the rest is restored, and the exit code is 7.
 
 Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --apply-meta sets it on a copy elsewhere.`
 
@@ -84,21 +94,21 @@ func newRestore(o *openFlags) *cobra.Command {
 
 func (r *restorer) addFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringArrayVar(&r.exclude, "exclude", nil, "leave out what a pattern matches: names, or with a slash paths from the root on; a slash at its end: directories only (may be repeated)")
-	f.StringVar(&r.newerTo, "newer", "", "only files modified at this time (UTC) or after it")
-	f.StringVar(&r.olderTo, "older", "", "only files modified before this time (UTC)")
-	f.StringVar(&r.since, "changed-since", "", "only files whose content, streams or path differ from this point")
+	f.StringArrayVar(&r.exclude, "exclude", nil, "leave out what a `PATTERN` matches: names, or with a slash paths from the root on; a slash at its end: directories only (may be repeated)")
+	f.StringVar(&r.newerTo, "newer", "", "only files modified at this `TIME` (UTC) or after it")
+	f.StringVar(&r.olderTo, "older", "", "only files modified before this `TIME` (UTC)")
+	f.StringVar(&r.since, "changed-since", "", "only files whose content, streams or path differ from this `POINT`")
 	f.BoolVar(&r.deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
-	f.StringVar(&r.asOf, "as-of", "", "for locations without a point: the newest that is not after this time (UTC)")
-	f.StringVar(&r.to, "to", "dir", "DEST is a directory (dir), or an archive (tar, zip), - for standard output")
-	f.StringVar(&r.overwrite, "overwrite", "never", "files that are there: never, always, if-changed (size, time or content), if-newer")
+	f.StringVar(&r.asOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME` (UTC)")
+	f.StringVar(&r.to, "to", "dir", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output")
+	f.StringVar(&r.overwrite, "overwrite", "never", "`WHEN` to replace files that are there: never, always, if-changed (size, time or content), if-newer")
 	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
 	f.BoolVar(&r.opts.Partial, "partial", false, "write files of which ranges are lost too, with holes there and a note (NAME.ranges)")
 	f.BoolVar(&r.opts.Verify, "verify", false, "read back what was written; for archives, read each file twice")
-	f.StringVar(&r.receipt, "receipt", "", "write to this file, in JSON, what was restored, from where, and its sha256")
+	f.StringVar(&r.receipt, "receipt", "", "write to this `FILE`, in JSON, what was restored, from where, and its sha256")
 	f.BoolVar(&r.dryRun, "dry-run", false, "tell what would be restored, and the space for it")
-	f.IntVar(&r.opts.Jobs, "jobs", 0, "files at once (default one for each processor)")
-	f.StringVar(&r.shown, "progress", "", "plain, json or none (default a line that changes, on a terminal)")
+	f.IntVar(&r.opts.Jobs, "jobs", 0, "`N` files at once (default one for each processor)")
+	f.StringVar(&r.shown, "progress", "", "`HOW` to tell how far it is: plain, json or none (default a line that changes, on a terminal)")
 	f.BoolVar(&r.opts.NoSidecar, "no-sidecar", false, "drop the metadata that DEST cannot hold")
 	f.BoolVar(&r.onlyMeta, "apply-meta", false, "set the metadata that an earlier restore kept aside: restore --apply-meta DIR")
 }
@@ -119,6 +129,8 @@ func (r *restorer) check(dest string) error {
 		return usageError{errors.New("--deleted: looks at all points, so not with --as-of or --changed-since")}
 	case r.to == "dir" && dest == "-":
 		return usageError{errors.New("standard output: want --to tar or --to zip")}
+	case r.receipt == "-":
+		return usageError{errors.New("--receipt -: want a file")}
 	case r.to != "dir" && r.opts.Resume:
 		return usageError{fmt.Errorf("--resume: not with --to %s", r.to)}
 	}

@@ -40,7 +40,9 @@ func (p *restoreReport) done(res restore.Result) {
 		p.tell("%s: %s", printable(res.Path), printable(oneLine(p.because(&res))))
 		return
 	case res.Skipped:
-		p.skipped++
+		if res.Type != "dir" { // one may be met from several sources
+			p.skipped++
+		}
 	case res.Type == "dir":
 		p.dirs++
 	case res.Type == "link":

@@ -161,9 +161,10 @@ func (r *restorer) room(out io.Writer, p restore.Plan, dest string) error {
 	return nil
 }
 
+// failedErr is what the command returns when items failed, which were told one by one.
 func failedErr(n int64) error {
 	if n > 0 {
-		return errPartial
+		return codedError{exitPartial, errors.New("some items were not restored")}
 	}
 	return nil
 }

@@ -201,16 +201,24 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 	opts.Layer = layer
 	disk, err := t.openImage(shown, name, opts)
 	if err != nil {
-		return s, t, err
+		return s, t, t.noImage(err)
 	}
 	inner.closers = append(inner.closers, s)
 	inner.addImage(shown, disk)
 	inner.findVolumes()
 	next, err := inner.Resolve(inner.Images[0], rest)
 	if err != nil {
-		return inner, next, err
+		return inner, next, t.noImage(err)
 	}
 	return inner.Enter(next)
+}
+
+// noImage says, where a file is no image, that the path has another fault: what follows the file may be meant for a stream.
+func (t Target) noImage(err error) error {
+	if _, _, err2 := t.Point.Lookup(t.Path, true); errors.Is(err, layer.ErrFormat) && err2 != nil {
+		return fmt.Errorf("%w; nor is it an image: %w", err2, err)
+	}
+	return err
 }
 
 // nested finds where the path of t goes on into an image: at its longest prefix that is a file and is followed by ':' or

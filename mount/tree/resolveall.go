@@ -63,5 +63,5 @@ func (v *Volume) AsOf(text string) ([]*Point, error) {
 	case v.Damage != nil || len(known) == 0:
 		return nil, fmt.Errorf("%s: as of %s: %w", v.Name, text, v.noPoint())
 	}
-	return nil, fmt.Errorf("%s: as of %s: %w: the oldest is %s", v.Name, text, ErrNoPoint, known[len(known)-1].Name)
+	return nil, fmt.Errorf("%s: as of %s: the oldest is %s: %w", v.Name, text, known[len(known)-1].Name, ErrNoPoint)
 }

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 )
 
+// fileEnd ends what a File is called until it is complete. It is no partEnd: resuming must not remove it.
+const fileEnd = ".file"
+
 // A File gets its name when it is complete: an archive, or a receipt.
 type File struct {
 	*os.File
@@ -33,7 +36,7 @@ func Create(name string, replace bool) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{dir: dir, part: partStart + rand.Text()[:16] + partEnd, name: filepath.Base(name), replace: replace}
+	f := &File{dir: dir, part: partStart + rand.Text()[:16] + fileEnd, name: filepath.Base(name), replace: replace}
 	if f.File, err = dir.OpenFile(f.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
