@@ -69,7 +69,7 @@ type receiptItem struct {
 	Type     string        `json:"type"`
 	Size     int64         `json:"size"`
 	SHA256   string        `json:"sha256,omitempty"`  // of what was written
-	Verdict  string        `json:"verdict,omitempty"` // whether all content is in the image
+	Verdict  string        `json:"verdict,omitempty"` // whether all content is in the image, by its tables
 	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete or failed
 	Error    string        `json:"error,omitempty"`
 	Mapped   name          `json:"mapped,omitempty"`  // the name on the volume
@@ -208,6 +208,9 @@ func (p *receipt) add(res *restore.Result) {
 	if res.Type == "file" {
 		item.Verdict = p.verdict(res)
 	}
+	if item.Verdict == intact && (item.Error != "" || len(res.Gaps) > 0) {
+		item.Verdict = "" // by the tables alone
+	}
 	b, err := json.Marshal(item)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -242,7 +245,7 @@ func (p *receipt) verdict(res *restore.Result) string {
 	if err != nil {
 		return oneLine(err)
 	}
-	verdict := "intact"
+	verdict := intact
 	if res.Stream != "" || n.HasData || n.Damage != nil {
 		verdict = tree.Verdict(n, res.Stream)
 	}
@@ -251,6 +254,9 @@ func (p *receipt) verdict(res *restore.Result) string {
 	}
 	return verdict
 }
+
+// intact is the verdict on content that is all there.
+const intact = "intact"
 
 type verdictKey struct {
 	origin string

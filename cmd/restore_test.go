@@ -168,6 +168,28 @@ func TestRestoreTwoImages(t *testing.T) {
 	}
 }
 
+// TestRestoreAsOf takes what is not at the newest point from the newest that has it, and says so.
+func TestRestoreAsOf(t *testing.T) {
+	d, truth := demo(t), demoTruth(t)["Documents"]
+	for _, c := range []struct{ path, as, want, from, told string }{
+		{"Projects/budget.csv", "2026-03-03", "vss2", "Projects/budget.csv", ""},
+		{"Projects/budget.csv", "2026-03-05", "vss2", "Projects/budget.csv", "not at 2026-03-04T180000Z; taken from 2026-03-03T180000Z"},
+		{"Photos/harbour.raw", "2026-03-04T18:00Z", "vss1", "Photos/harbour.raw", "not at 2026-03-04T180000Z; taken from 2026-03-02T180000Z"},
+		{"Photos/harbour.raw", "2026-03-04T17:59Z", "vss1", "Photos/harbour.raw", "not at 2026-03-03T180000Z; taken from 2026-03-02T180000Z"},
+	} {
+		dest := t.TempDir()
+		code, out, errs := run("restore", "--as-of", c.as, d+":p1:/"+c.path, dest)
+		want := map[string]string{filepath.Base(c.path): truth[c.want][c.from]}
+		if got := sumsBelow(t, dest); code != 0 || !maps.Equal(got, want) || !strings.Contains(errs, c.told) || (c.told == "") != (errs == "") {
+			t.Errorf("%s as of %s: exit %d, %s%s, %v", c.path, c.as, code, out, errs, got)
+		}
+	}
+	code, _, errs := run("restore", "--as-of", "2026-03-05", d+":p1:/never.txt", t.TempDir())
+	if code != exitError || !strings.Contains(errs, "never.txt") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
+
 func TestRestoreErrors(t *testing.T) {
 	d, dir := demo(t), t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -193,7 +215,10 @@ func TestRestoreErrors(t *testing.T) {
 		{[]string{"--newer", "tomorrow", d + ":p1", dest}, exitUsage, "2026-11-03"},
 		{[]string{"--as-of", "then", d + ":p1", dest}, exitUsage, "2026-11-03"},
 		{[]string{"--exclude", "[", d + ":p1", dest}, exitUsage, "syntax error"},
-		{[]string{"--as-of", "2025-01-01", d + ":p1", dest}, exitNoPoint, "as of 2025-01-01"},
+		{[]string{"--as-of", "2025-01-01", d + ":p1", dest}, exitNoPoint, "as of 2025-01-01: the oldest is 2026-03-02T180000Z"},
+		{[]string{d + ":p1@vss1:/Letters/offer.txt", d + ":p1@vss2:/Letters/offer.txt", dest}, exitUsage, "are both called offer.txt"},
+		{[]string{d + ":p1:/Letters/offer.txt:none", dest}, exitFormat, `no stream "none"`},
+		{[]string{"--receipt", "-", d + ":p1", dest}, exitUsage, "want a file"},
 		{[]string{"--changed-since", "vss9", d + ":p1", dest}, exitNoPoint, "--changed-since"},
 		{[]string{"--deleted", "--as-of", "2026-03-03", d + ":p1", dest}, exitUsage, "--deleted"},
 		{[]string{d + "@vss9", dest}, exitNoPoint, "no such point"},
@@ -305,20 +330,28 @@ func TestRestoreDamage(t *testing.T) {
 	}
 }
 
-// readReceipt reads a receipt, and compares the sums in it with those of the files below its target.
-func readReceipt(t *testing.T, path string) (r struct {
+// A parsedReceipt is a receipt as a script reads it.
+type parsedReceipt struct {
 	receiptHead
 	Items []receiptItem `json:"items"`
 	receiptEnd
-}) {
+}
+
+func (r *parsedReceipt) read(t *testing.T, path string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err == nil {
-		err = json.Unmarshal(b, &r)
+		err = json.Unmarshal(b, r)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readReceipt reads a receipt, and compares the sums in it with those of the files below its target.
+func readReceipt(t *testing.T, path string) (r parsedReceipt) {
+	t.Helper()
+	r.read(t, path)
 	if r.To != "dir" {
 		return r
 	}
