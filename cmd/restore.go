@@ -184,7 +184,11 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 	if r.dryRun {
 		return r.plan(ctx, dest)
 	}
-	ctx, stop := untilInterrupted(ctx, r.stderr)
+	interrupted := errors.New("interrupted")
+	if r.to == "dir" {
+		interrupted = errors.New("interrupted; --resume goes on with it")
+	}
+	ctx, stop := untilInterrupted(ctx, r.stderr, interrupted)
 	defer stop()
 	return r.restore(ctx, locations, dest)
 }
@@ -212,7 +216,7 @@ func (r *restorer) note(format string, args ...any) {
 }
 
 // untilInterrupted ends the context at the first signal, with a word of it. The second one ends the program.
-func untilInterrupted(ctx context.Context, out io.Writer) (context.Context, func()) {
+func untilInterrupted(ctx context.Context, out io.Writer, cause error) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -221,7 +225,7 @@ func untilInterrupted(ctx context.Context, out io.Writer) (context.Context, func
 		case <-signals:
 			signal.Stop(signals)
 			fmt.Fprintln(out, "snapmount: ending, without what is not complete; once more ends at once")
-			cancel(errors.New("interrupted; --resume goes on with it"))
+			cancel(cause)
 		case <-done:
 		}
 	}()

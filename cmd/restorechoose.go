@@ -59,13 +59,28 @@ func (r *restorer) choose(locations []string) error {
 			return err
 		}
 	}
-	names := map[string]string{}
+	return r.settle()
+}
+
+// settle completes what was chosen, once all of it is known.
+func (r *restorer) settle() error {
+	names := map[string]string{} // of locations
 	for _, c := range r.chosen {
 		r.points[c.node.Tree()], r.origins[c.origin] = c.point, c.point
 		if other, ok := names[c.name]; ok && c.name != "" && other != c.location {
 			return usageError{fmt.Errorf("%s and %s are both called %s: restore one of them elsewhere", other, c.location, printable(c.name))}
 		}
 		names[c.name] = c.location
+		if r.since == "" {
+			continue
+		}
+		p, err := c.point.Volume.PointNamed(r.since)
+		if err == nil {
+			c.old, err = p.Files()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: --changed-since: %w", c.point.Volume.Name, err)
+		}
 	}
 	return nil
 }
@@ -76,7 +91,7 @@ func (r *restorer) chooseAll(s *tree.Set, img *tree.Image, rest, location string
 	if err != nil {
 		return err
 	}
-	found := 0
+	found, miss := 0, error(nil)
 	for _, t := range targets {
 		inner, t, err := s.Enter(t)
 		if inner != s {
@@ -101,10 +116,13 @@ func (r *restorer) chooseAll(s *tree.Set, img *tree.Image, rest, location string
 			return err
 		case errors.Is(err, tree.ErrNoPoint):
 			r.note("%s", printable(oneLine(err))) // the others may have one
+			miss = err
+		default:
+			miss = cmp.Or(miss, err)
 		}
 	}
 	if found == 0 {
-		return fmt.Errorf("%s: on none of the volumes: %w", location, fs.ErrNotExist)
+		return fmt.Errorf("%s: on none of the volumes: %w", location, miss)
 	}
 	return nil
 }
@@ -121,7 +139,8 @@ func (r *restorer) chooseIn(t tree.Target, under, location string) error {
 	if err != nil {
 		return err
 	}
-	return r.add(c, under, location)
+	r.add(c, under, location)
+	return nil
 }
 
 // chooseAsOf takes a location from the newest point that has it, of those that count.
@@ -136,7 +155,8 @@ func (r *restorer) chooseAsOf(t tree.Target, under, location string) error {
 			if i > 0 {
 				r.note("%s: not at %s; taken from %s", printable(location), points[0].Name, p.Name)
 			}
-			return r.add(c, under, location)
+			r.add(c, under, location)
+			return nil
 		}
 		if err = cmp.Or(err, err2); !tree.Absent(err2) {
 			return err2 // it may be there
@@ -146,19 +166,9 @@ func (r *restorer) chooseAsOf(t tree.Target, under, location string) error {
 }
 
 // add takes what a location named.
-func (r *restorer) add(c *chosen, under, location string) error {
+func (r *restorer) add(c *chosen, under, location string) {
 	c.location, c.name, c.origin = location, path.Join(under, c.name), originOf(c.point)
-	if r.since != "" {
-		p, err := c.point.Volume.PointNamed(r.since)
-		if err == nil {
-			c.old, err = p.Files()
-		}
-		if err != nil {
-			return fmt.Errorf("--changed-since: %w", err)
-		}
-	}
 	r.chosen = append(r.chosen, c)
-	return nil
 }
 
 func originOf(p *tree.Point) string {
@@ -181,9 +191,7 @@ func lookChosen(p *tree.Point, name string) (*chosen, error) {
 	first := slices.IndexFunc(parts, hasMeta)
 	switch {
 	case err == nil:
-		if c.path, err = pathOf(c.node, strings.Join(parts, "/")); err != nil {
-			return nil, err
-		}
+		c.path = pathOf(c.node, strings.Join(parts, "/"))
 		if len(parts) > 0 && (!strings.HasSuffix(name, "/") || c.stream != "") {
 			c.name = ownName(c.node, c.stream, parts[len(parts)-1])
 		} else if c.node.Kind != ntfs.KindDir {
@@ -196,12 +204,10 @@ func lookChosen(p *tree.Point, name string) (*chosen, error) {
 			return nil, usageError{fmt.Errorf("%s: %w", name, err)}
 		}
 		below := strings.Join(parts[:first], "/")
-		if c.node, _, err = p.Lookup(below+"/", true); err == nil {
-			c.path, err = pathOf(c.node, below)
-		}
-		if err != nil {
+		if c.node, _, err = p.Lookup(below+"/", true); err != nil {
 			return nil, err
 		}
+		c.path = pathOf(c.node, below)
 	}
 	top := pathWords(c.path)
 	c.all = len(top) > 0 && top[0] == strings.ToUpper(informationName)
@@ -210,13 +216,13 @@ func lookChosen(p *tree.Point, name string) (*chosen, error) {
 
 // pathOf is the path of a node as the volume has it, which a link or an 8.3 name on the way may not tell: of several, the
 // one that was given.
-func pathOf(n *ntfs.Node, given string) (string, error) {
+func pathOf(n *ntfs.Node, given string) string {
 	paths, err := n.Tree().Paths(n)
 	if err != nil || len(paths) == 0 {
-		return given, err
+		return given // what is damaged is told when it is restored
 	}
 	i := slices.IndexFunc(paths, func(p ntfs.Path) bool { return strings.EqualFold(p.Name, given) })
-	return paths[max(i, 0)].Name, nil
+	return paths[max(i, 0)].Name
 }
 
 // ownName is the last name of a path as the volume has it, where it was given in another case, or as an 8.3 name.

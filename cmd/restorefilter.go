@@ -19,6 +19,9 @@ type filter struct {
 	r   *restorer
 	c   *chosen
 	met map[goneKey]bool // of what is gone
+
+	dir   string // that was met last, with a slash at its end
+	stays bool   // the old point has it as this directory
 }
 
 // choose is restore.Source.Choose.
@@ -74,6 +77,9 @@ func (f *filter) inTime(n *ntfs.Node) bool {
 // differs reports whether a file is not known to have the content and streams that its path had at the old point. Times
 // and other metadata do not count, and prove nothing.
 func (f *filter) differs(full string, n *ntfs.Node) bool {
+	if f.unchanged(full, n) {
+		return false
+	}
 	was, err := f.c.old.Lookup(full)
 	var same bool
 	switch {
@@ -87,4 +93,15 @@ func (f *filter) differs(full string, n *ntfs.Node) bool {
 		f.r.note("%s: taken, as it is not known whether it differs: %s", printable(full), printable(oneLine(err)))
 	}
 	return !same || err != nil
+}
+
+// unchanged reports whether it is proven by places in the image that nothing of a file has changed, and no directory on
+// its path.
+func (f *filter) unchanged(full string, n *ntfs.Node) bool {
+	if dir, _ := path.Split(full); dir != f.dir || dir == "" {
+		a, err := n.Tree().Lookup(dir)
+		b, err2 := f.c.old.Lookup(dir)
+		f.dir, f.stays = dir, err == nil && err2 == nil && a.Ref == b.Ref
+	}
+	return f.stays && n.SameContentIn(f.c.old)
 }

@@ -30,7 +30,12 @@ type goneKey struct {
 func (r *restorer) findGone(points []*tree.Point) *goneSet {
 	last := points[len(points)-1]
 	s := &goneSet{has: map[goneKey]bool{}, above: map[goneKey]bool{}}
-	s.list = tree.FindGone(points, func(err error) {
+	var progress func(done, total int64)
+	if r.shown == "" || r.shown == "plain" {
+		progress = timeLeft(r.open.progress, last.Volume.Name+": looking for what is deleted")
+		defer r.open.progress("", 0, 0)
+	}
+	s.list = tree.FindGone(points, progress, func(err error) {
 		r.lost = append(r.lost, restore.Result{Path: last.Volume.Name, Origin: originOf(last), Err: fmt.Errorf("what is deleted is not known in full: %w", err)})
 	})
 	for _, g := range s.list {
@@ -62,11 +67,8 @@ func (r *restorer) chooseGone(t tree.Target, under, location string) error {
 		c, err2 := lookChosen(p, t.Path)
 		switch {
 		case err2 == nil:
-			if known, c.gone = true, r.gone[id]; !c.gone.holds(p) {
-				continue
-			}
-			if err := r.add(c, under, location); err != nil {
-				return err
+			if known, c.gone = true, r.gone[id]; c.gone.above[goneKey{point: p}] {
+				r.add(c, under, location)
 			}
 		case tree.Absent(err2):
 			err = err2
@@ -87,9 +89,6 @@ type goneID struct {
 	first  *tree.Point
 	n      int
 }
-
-// holds reports whether anything is gone that a point has last.
-func (s *goneSet) holds(p *tree.Point) bool { return s.above[goneKey{point: p}] }
 
 // gone says what becomes of a file or directory where what is gone alone is wanted.
 func (f *filter) gone(names []string, n *ntfs.Node, matched, dir bool) restore.Choice {

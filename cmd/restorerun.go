@@ -156,7 +156,7 @@ func (r *restorer) room(out io.Writer, p restore.Plan, dest string) error {
 	}
 	fmt.Fprintf(out, "%s needed, %s free in %s\n", bytesText(p.Space), bytesText(free), printable(there))
 	if p.Space > free {
-		return fmt.Errorf("%s: %s are missing", dest, bytesText(p.Space-free))
+		return fmt.Errorf("%s: %s more are needed than are free", dest, bytesText(p.Space-free))
 	}
 	return nil
 }

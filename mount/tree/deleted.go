@@ -48,7 +48,7 @@ func (m *deleted) look() (*pathTree, error) {
 	var damage error
 	failed := 0
 	t := &pathTree{}
-	for _, g := range FindGone(m.points, func(err error) {
+	for _, g := range FindGone(m.points, nil, func(err error) {
 		if failed++; failed <= maxTold {
 			damage = errors.Join(damage, err)
 		}

@@ -22,7 +22,8 @@ type Gone struct {
 // FindGone looks through points of one volume, oldest first, for what the last of them lacks, and gives it by path. A
 // file that has a new name is not gone, nor is one whose path has another file. What cannot be looked at is told to fail;
 // what may be there still, for all that can be known, is not gone.
-func FindGone(points []*Point, fail func(error)) []Gone {
+// progress, which may be nil, is told how many of the file records were looked at, twice over.
+func FindGone(points []*Point, progress func(done, total int64), fail func(error)) []Gone {
 	trees := make([]*ntfs.Tree, len(points))
 	for i, p := range points {
 		t, err := p.Files()
@@ -34,7 +35,7 @@ func FindGone(points []*Point, fail func(error)) []Gone {
 	}
 	var found []timeline.Hit
 	newest := map[ntfs.Ref]int{} // the last point that has a file
-	for h, err := range timeline.Find(trees, timeline.ReadDirs(trees, nil), timeline.Query{Deleted: true}, nil) {
+	for h, err := range timeline.Find(trees, timeline.ReadDirs(trees, progress), timeline.Query{Deleted: true}, progress) {
 		if err != nil {
 			p := points[h.Last]
 			fail(fmt.Errorf("%s@%s: %w", p.Volume.Name, p.Name, p.Because(err)))

@@ -179,6 +179,11 @@ func (s *Set) onlyVolume(img *Image) (*Volume, error) {
 	}
 	switch len(found) {
 	case 0:
+		for _, v := range s.Volumes {
+			if v.Image == img && v.Filesystem == "bitlocker" {
+				return nil, fmt.Errorf("%s: %s is encrypted by BitLocker, decrypt it first: %w", img.Path, v.Name, ErrNoNTFS)
+			}
+		}
 		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoNTFS)
 	case 1:
 		return found[0], nil
