@@ -47,12 +47,11 @@ func TestReceiptEvidence(t *testing.T) {
 	}
 }
 
-// TestReceiptDamage damages what a chunk of an E01 has of a file: it fails or, with --partial, has a hole there. Both are
-// in the receipt.
-func TestReceiptDamage(t *testing.T) {
-	const path = "Photos/bridge.raw"
-	image, _ := acquired(t)
-	_, content, _ := run("cat", demo(t)+":p1@vss1:/"+path)
+// damagedChunk is acquired, with a damaged chunk in a file of the first point, and what that holds.
+func damagedChunk(t *testing.T, path string) (image, content string) {
+	t.Helper()
+	image, _ = acquired(t)
+	_, content, _ = run("cat", demo(t)+":p1@vss1:/"+path)
 	b, err := os.ReadFile(image)
 	at := bytes.Index(b, []byte(content[8192:8192+512]))
 	if err != nil || at < 0 {
@@ -62,6 +61,14 @@ func TestReceiptDamage(t *testing.T) {
 	if err := os.WriteFile(image, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return image, content
+}
+
+// TestReceiptDamage damages what a chunk of an E01 has of a file: it fails or, with --partial, has a hole there. Both are
+// in the receipt.
+func TestReceiptDamage(t *testing.T) {
+	const path = "Photos/bridge.raw"
+	image, content := damagedChunk(t, path)
 	for _, partial := range []bool{false, true} {
 		dir := t.TempDir()
 		dest, file := filepath.Join(dir, "dest"), filepath.Join(dir, "r.json")
