@@ -115,9 +115,12 @@ func (f *filter) missed() iter.Seq[restore.Source] {
 		}
 		for i := range f.c.gone.list {
 			g := &f.c.gone.list[i]
+			if g.Point != f.c.point {
+				continue
+			}
 			below, ok := belowOf(f.c.path, g)
 			words := pathWords(g.Path)
-			if g.Point != f.c.point || !ok || f.met[goneKey{g.Point, g.Ref, strings.Join(words, "/")}] || f.aboveExcluded(words) {
+			if !ok || f.met[goneKey{g.Point, g.Ref, strings.Join(words, "/")}] || f.aboveExcluded(words) {
 				continue
 			}
 			s := restore.Source{Name: path.Join(f.c.name, below), Origin: f.c.origin}
