@@ -215,9 +215,25 @@ func compareDeleted(t *testing.T, image string, findCode int, want map[string]st
 	t.Error("there is no deleted/")
 }
 
+// swapScript gives two directories each other's names, whose files do not change.
+var swapScript = []func(dir string) error{
+	func(dir string) error {
+		return errors.Join(put(dir, "a/same.txt", "same"), put(dir, "b/same.txt", "same"), put(dir, "a/other.txt", "of a"), put(dir, "b/other.txt", "of b"), put(dir, "c/still.txt", "still"))
+	},
+	func(dir string) error {
+		return errors.Join(move(dir, "a", "t"), move(dir, "b", "a"), move(dir, "t", "b"))
+	},
+}
+
 // TestRestoreChangedSince compares with the hashes of all files and streams at all states, each against each.
 func TestRestoreChangedSince(t *testing.T) {
-	v := buildEdited(t, editScript, nil)
+	for _, script := range [][]func(string) error{editScript, swapScript} {
+		checkChangedSince(t, buildEdited(t, script, nil))
+	}
+}
+
+func checkChangedSince(t *testing.T, v editedVolume) {
+	t.Helper()
 	last := len(v.sums) - 1
 	point := func(state int) string {
 		if state == last {
