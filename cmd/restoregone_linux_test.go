@@ -215,10 +215,18 @@ func compareDeleted(t *testing.T, image string, findCode int, want map[string]st
 	t.Error("there is no deleted/")
 }
 
-// swapScript gives two directories each other's names, whose files do not change.
+// swapScript gives two directories each other's names. The records of files in them are in blocks that do not change.
 var swapScript = []func(dir string) error{
 	func(dir string) error {
-		return errors.Join(put(dir, "a/same.txt", "same"), put(dir, "b/same.txt", "same"), put(dir, "a/other.txt", "of a"), put(dir, "b/other.txt", "of b"), put(dir, "c/still.txt", "still"))
+		err := errors.Join(put(dir, "a/same.txt", "same"), put(dir, "b/same.txt", "same"))
+		for i := range 64 {
+			err = errors.Join(err, put(dir, fmt.Sprintf("c/still%d.txt", i), "still"))
+		}
+		err = errors.Join(err, put(dir, "a/other.txt", "of a"), put(dir, "b/other.txt", "of b"))
+		for i := range 64 {
+			err = errors.Join(err, put(dir, fmt.Sprintf("d/still%d.txt", i), "still"))
+		}
+		return err
 	},
 	func(dir string) error {
 		return errors.Join(move(dir, "a", "t"), move(dir, "b", "a"), move(dir, "t", "b"))
