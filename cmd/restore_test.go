@@ -127,6 +127,7 @@ func TestRestoreSelections(t *testing.T) {
 		{"D:p1@vss3:/Letters/offer.txt|--as-of|2026-03-03", named("offer.txt", "vss3", "Letters/offer.txt")},
 		{"D@5e700002", union(only(vss1, "p1-Documents/", ""), only(archive["vss1"], "p2-Archive/", ""))},
 		{"D@2026-03-04:", union(only(docs["vss3"], "p1-Documents/", ""), only(archive["vss2"], "p2-Archive/", ""))},
+		{"D@5e700002:/2024*", only(archive["vss1"], "p2-Archive/", "2024/")},
 		{"D@2026-03-04:/2025", only(archive["vss2"], "p2-Archive/", "2025/")},
 		{"D@2026-03-03:/Letters/", map[string]string{"offer.txt": docs["vss2"]["Letters/offer.txt"], "thanks (sent).txt": docs["vss2"]["Letters/thanks (sent).txt"]}},
 		{"D", union(only(docs["current"], "p1-Documents/", ""), only(archive["current"], "p2-Archive/", ""))},
@@ -236,7 +237,11 @@ func TestRestoreErrors(t *testing.T) {
 	if b, err := os.ReadFile(file); string(b) != "mine" {
 		t.Errorf("%q, %v", b, err)
 	}
-	code, _, errs := run("restore", d+":p1:/Letters", d+":p1:/Lett*/*.doc", dest)
+	code, _, errs := run("restore", "--dry-run", d+":p1:/Lett*/*.doc", dest)
+	if code != exitPartial || !strings.Contains(errs, "nothing matches") {
+		t.Errorf("a pattern without matches: exit %d, %s", code, errs)
+	}
+	code, _, errs = run("restore", d+":p1:/Letters", d+":p1:/Lett*/*.doc", dest)
 	if code != exitPartial || !strings.Contains(errs, "nothing matches") || len(sumsBelow(t, dest)) != 2 {
 		t.Errorf("a pattern without matches: exit %d, %s", code, errs)
 	}

@@ -46,12 +46,27 @@ func (r *restorer) restore(ctx context.Context, locations []string, dest string)
 		err = r.toArchive(ctx, dest)
 	}
 	progress.end()
-	for _, c := range r.chosen {
-		if c.pattern != nil && !c.matched.Load() && !r.deleted && err == nil {
-			r.report.done(restore.Result{Path: c.location, Origin: c.origin, Err: errors.New("nothing matches")})
+	if err == nil {
+		for _, res := range r.unmatched() {
+			r.report.done(res)
 		}
 	}
 	return r.report.close(dest, err)
+}
+
+// unmatched gives the patterns that matched on none of their volumes.
+func (r *restorer) unmatched() (out []restore.Result) {
+	matched := map[string]bool{}
+	for _, c := range r.chosen {
+		matched[c.location] = matched[c.location] || c.pattern == nil || c.matched.Load() || r.deleted
+	}
+	for _, c := range r.chosen {
+		if !matched[c.location] {
+			matched[c.location] = true // once
+			out = append(out, restore.Result{Path: c.location, Origin: c.origin, Err: errors.New("nothing matches")})
+		}
+	}
+	return out
 }
 
 func (r *restorer) toDir(ctx context.Context, dest string) error {
@@ -112,9 +127,6 @@ func (r *restorer) plan(ctx context.Context, dest string) error {
 		defer root.Close()
 	}
 	out := bufio.NewWriter(r.stdout)
-	for _, res := range r.lost {
-		fmt.Fprintf(r.stderr, "snapmount: %s: %s\n", printable(res.Path), printable(oneLine(res.Err)))
-	}
 	p, err := restore.Count(ctx, r.sources(), r.opts, func(one restore.Planned) {
 		line := fmt.Sprintf("%-4s %14d  %s", one.Type, one.Size, printable(one.Path))
 		if one.Err != nil {
@@ -130,7 +142,10 @@ func (r *restorer) plan(ctx context.Context, dest string) error {
 	if err != nil {
 		return errors.Join(err, out.Flush())
 	}
-	p.Failed += int64(len(r.lost))
+	for _, res := range append(r.lost, r.unmatched()...) {
+		p.Failed++
+		fmt.Fprintf(r.stderr, "snapmount: %s: %s\n", printable(res.Path), printable(oneLine(res.Err)))
+	}
 	fmt.Fprintf(out, "%d files, %d directories, %d links: %s, %d cannot be had\n", p.Files, p.Dirs, p.Links, bytesText(p.Bytes), p.Failed)
 	return errors.Join(r.room(out, p, dest), out.Flush(), failedErr(p.Failed))
 }
