@@ -72,6 +72,9 @@ func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
 	if r.opts.Jobs <= 0 {
 		r.opts.Jobs = runtime.GOMAXPROCS(0)
 	}
+	if opts.Resume {
+		removeParts(root)
+	}
 	var err error
 	if r.target, err = detect(root); err != nil {
 		return nil, err
