@@ -45,7 +45,8 @@ its place below the first directory that is given in full.
 Without a volume, IMAGE@POINT means all volumes that have the point, as those of a shadow copy set do: each goes to a
 directory of its name below DEST.
 
-Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --apply-meta sets it on a copy elsewhere.`
+Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --apply-meta sets it on a copy elsewhere.
+The last member of an archive has all of it, for --apply-meta where the archive is unpacked.`
 
 func newRestore(o *openFlags) *cobra.Command {
 	r := &restorer{open: o}
@@ -56,7 +57,7 @@ func newRestore(o *openFlags) *cobra.Command {
 		Example: "  snapmount restore disk.vhd@latest:/Users/ann/report.txt .\n" +
 			"  snapmount restore disk.vhd@2026-11-03:/Users/*/Documents/**/*.docx found\n" +
 			"  snapmount restore --deleted disk.vhd:/Users/ann/ found\n" +
-			"  snapmount restore --to tar disk.vhd@vss2:/Users/ann - | ssh host tar -x",
+			"  snapmount restore --to - disk.vhd@vss2:/Users/ann | ssh host tar -x",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.stdout, r.stderr = c.OutOrStdout(), c.ErrOrStderr()
@@ -65,6 +66,9 @@ func newRestore(o *openFlags) *cobra.Command {
 					return usageError{errors.New("--apply-meta: want the directory, and nothing else")}
 				}
 				return applyMeta(c, args[0])
+			}
+			if r.to == "-" {
+				r.to, args = "tar", append(args, "-")
 			}
 			if len(args) < 2 {
 				return usageError{errors.New("want LOCATION... DEST")}
@@ -84,7 +88,7 @@ func (r *restorer) addFlags(c *cobra.Command) {
 	f.StringVar(&r.since, "changed-since", "", "only files whose content, streams or path differ from this point")
 	f.BoolVar(&r.deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
 	f.StringVar(&r.asOf, "as-of", "", "for locations without a point: the newest that is not after this time (UTC)")
-	f.StringVar(&r.to, "to", "dir", "DEST is a directory (dir), or an archive (tar, zip), - for standard output")
+	f.StringVar(&r.to, "to", "dir", "DEST is a directory (dir), or an archive (tar, zip), - for standard output; --to - writes a tar there, without DEST")
 	f.StringVar(&r.overwrite, "overwrite", "never", "files that are there: never, always, if-changed (size, time or content), if-newer")
 	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
 	f.BoolVar(&r.opts.Partial, "partial", false, "write files of which ranges are lost too, with holes there and a note (NAME.ranges)")
@@ -106,7 +110,7 @@ func (r *restorer) check(dest string) error {
 	case !ok:
 		return usageError{fmt.Errorf("--overwrite %q: want never, always, if-changed or if-newer", r.overwrite)}
 	case r.to != "dir" && r.to != "tar" && r.to != "zip":
-		return usageError{fmt.Errorf("--to %q: want dir, tar or zip", r.to)}
+		return usageError{fmt.Errorf("--to %q: want dir, tar, zip or -", r.to)}
 	case r.shown != "" && r.shown != "plain" && r.shown != "json" && r.shown != "none":
 		return usageError{fmt.Errorf("--progress %q: want plain, json or none", r.shown)}
 	case r.deleted && (r.asOf != "" || r.since != ""):
@@ -166,13 +170,18 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 	if r.dryRun {
 		return r.plan(ctx, dest)
 	}
-	ctx, stop := untilInterrupted(ctx, r.stderr)
+	what := "interrupted"
+	if r.to == "dir" {
+		what += "; --resume goes on with it"
+	}
+	ctx, stop := untilInterrupted(ctx, r.stderr, what)
 	defer stop()
 	return r.restore(ctx, locations, dest)
 }
 
-// untilInterrupted ends the context at the first signal, with a word of it. The second one ends the program.
-func untilInterrupted(ctx context.Context, out io.Writer) (context.Context, func()) {
+// untilInterrupted ends the context at the first signal, with a word of it, and what as its cause. The second one ends the
+// program.
+func untilInterrupted(ctx context.Context, out io.Writer, what string) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals, done := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -181,7 +190,7 @@ func untilInterrupted(ctx context.Context, out io.Writer) (context.Context, func
 		case <-signals:
 			signal.Stop(signals)
 			fmt.Fprintln(out, "snapmount: ending, without what is not complete; once more ends at once")
-			cancel(errors.New("interrupted; --resume goes on with it"))
+			cancel(errors.New(what))
 		case <-done:
 		}
 	}()

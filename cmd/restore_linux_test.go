@@ -16,6 +16,7 @@ import (
 
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs/ntfstest"
+	"snapmount/ntfs/restore"
 )
 
 // TestRestoreArchives unpacks archives by other programs, and compares content, times and links.
@@ -59,11 +60,15 @@ func TestRestoreArchives(t *testing.T) {
 			}
 			got := sumsBelow(t, to)
 			if c.kind == "zip" { // the streams are files beside
-				if got[".snapmount-streams/Letters/offer.txt/author"] == "" {
+				if got[".snapmount-streams/Letters/offer.txt%3Aauthor"] == "" {
 					t.Error("no stream")
 				}
-				delete(got, ".snapmount-streams/Letters/offer.txt/author")
+				delete(got, ".snapmount-streams/Letters/offer.txt%3Aauthor")
 			}
+			if got[restore.SidecarName] == "" {
+				t.Error("no metadata")
+			}
+			delete(got, restore.SidecarName)
 			if !maps.Equal(got, vss1) {
 				t.Errorf("got  %v\nwant %v", got, vss1)
 			}

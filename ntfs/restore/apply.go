@@ -2,13 +2,16 @@ package restore
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -35,27 +38,67 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	}
 	a := applier{root: root, target: t, security: map[string][]byte{}}
 	defer a.leave()
+	var late []lateLine
+	end := int64(0) // of the line
 	lines := bufio.NewScanner(f)
 	lines.Buffer(make([]byte, 1<<16), maxLine)
-	for n := 1; lines.Scan(); n++ {
+	lines.Split(func(data []byte, last bool) (int, []byte, error) {
+		n, line, err := bufio.ScanLines(data, last)
+		end += int64(n)
+		return n, line, err
+	})
+	for n, start := 1, int64(0); lines.Scan(); n, start = n+1, end {
 		var m Meta
 		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
 			done(fmt.Sprintf("%s, line %d", SidecarName, n), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
 			continue
 		}
-		if m.Type == securityType {
-			err = a.remember(&m)
-		} else {
-			var lost []string
-			lost, err = a.line(&m)
+		switch {
+		case m.Type == securityType:
+			if err := a.remember(&m); err != nil {
+				return err
+			}
+		case m.Type == "dir" || m.Name != "":
+			late = append(late, lateLine{start, end - start, m.turn()})
+		default:
+			lost, err := a.line(&m)
 			done(m.Path, lost, err)
-			continue
-		}
-		if err != nil {
-			return err
 		}
 	}
-	return lines.Err()
+	return errors.Join(lines.Err(), a.late(f, late, done))
+}
+
+// A lateLine is a line to apply when the others are: one of a directory, whose times change with what is in it, or one
+// that changes a name, by which others find what they are of.
+type lateLine struct {
+	off, len int64
+	turn     int
+}
+
+// turn says how late a line is, least first: hard links, which name another file, then the deepest.
+func (m *Meta) turn() int {
+	if m.Link != "" {
+		return math.MinInt
+	}
+	return -strings.Count(path.Clean(m.Path), "/")
+}
+
+// late applies lines again that were read before.
+func (a *applier) late(f io.ReaderAt, list []lateLine, done func(string, []string, error)) error {
+	slices.SortStableFunc(list, func(x, y lateLine) int { return cmp.Compare(x.turn, y.turn) })
+	for _, l := range list {
+		b := make([]byte, l.len)
+		if _, err := f.ReadAt(b, l.off); err != nil {
+			return fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", SidecarName, l.len, l.off, err)
+		}
+		var m Meta
+		if err := json.Unmarshal(b, &m); err != nil {
+			return fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", SidecarName, l.len, l.off, err)
+		}
+		lost, err := a.line(&m)
+		done(m.Path, lost, err)
+	}
+	return nil
 }
 
 // An applier applies lines of a sidecar.
@@ -115,20 +158,25 @@ func (a *applier) line(m *Meta) ([]string, error) {
 			return nil, fmt.Errorf("security descriptor %s is missing: %w", m.SecurityID, layer.ErrCorrupt)
 		}
 	}
-	for i := range m.Streams {
-		f, err := a.stream(&m.Streams[i])
+	var damage error
+	streams := m.Streams
+	m.Streams = nil
+	for _, s := range streams {
+		f, err := a.stream(&s)
 		if err != nil {
-			return nil, fmt.Errorf("stream %q: %w", m.Streams[i].Name, err)
+			damage = errors.Join(damage, fmt.Errorf("stream %q: %w", s.Name, err))
+			continue
 		}
 		if f != nil {
 			defer f.Close()
 		}
+		m.Streams = append(m.Streams, s)
 	}
 	name, lost := rename(dir, path.Base(m.Path), m.Name)
 	bare := *m
 	bare.Name, bare.Link = "", "" // they are seen to here
 	more, err := a.apply(dir, name, m, &bare)
-	return append(lost, more...), err
+	return append(lost, more...), errors.Join(damage, err)
 }
 
 // stream opens the file of a stream, where it has one.

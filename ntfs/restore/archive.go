@@ -1,19 +1,18 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"path"
 	"strings"
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/wintype"
 )
 
 // Format is a kind of archive.
@@ -36,8 +35,8 @@ type packer interface {
 	link(path, text string, m *Meta) error
 	// hardLink reports false where the archive has no such links.
 	hardLink(path, first string, m *Meta) (bool, error)
-	// loose names the streams that m cannot have in its member, and what else is lost.
-	loose(m *Meta) (streams []Stream, lost []string)
+	// loose gives the streams that m cannot have in its member, and names what else is lost.
+	loose(m *Meta) (streams []*Stream, lost []string)
 	// streamsLast says that members for streams have to follow all others.
 	streamsLast() bool
 	close() error
@@ -52,13 +51,15 @@ type archiver struct {
 	there  map[[16]byte]bool // members, by the hash of their paths; true for directories
 	first  map[fileKey]linked
 	late   []lateStream
+	lines  *sidecar // nil without one
 	fold   bool
 }
 
 // Archive writes sources as one archive to out, in the order of the volumes' directories. Options are as for Run, those
 // that are about a target aside. A file of which something is not in the image is an error of that file, and no member,
 // where the tables of the volume tell or Verify is set, which reads each file twice; else, and where it is larger than
-// 1 MiB, an error in its midst is that of Archive, and out is no whole archive.
+// 1 MiB, an error in its midst is that of Archive, and out is no whole archive. Without NoSidecar the last member has the
+// metadata of all others, for Apply where the archive is unpacked: SidecarName.
 func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq2[Source, error], opts Options) error {
 	a := &archiver{opts: opts, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
 	a.pack = &tarPacker{out: out}
@@ -68,6 +69,10 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 	a.opts.Names, a.fold = a.pack.names(opts.Names)
 	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.progress(0, n) }}
 	a.reader = &copier{ctx: ctx, partial: opts.Partial, tick: func(int64) {}}
+	if !opts.NoSidecar {
+		a.lines = &sidecar{}
+		defer a.lines.close() // of what is removed already
+	}
 	for it, err := range walk(ctx, sources, &a.opts, a.fold) {
 		if err == nil {
 			err = a.item(&it)
@@ -81,28 +86,10 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 			return err
 		}
 	}
+	if err := a.addLines(); err != nil {
+		return err
+	}
 	return a.pack.close()
-}
-
-// A lateStream is a stream that is a member of its own.
-type lateStream struct {
-	res      Result // of its file
-	modified wintype.Filetime
-	Stream
-}
-
-// lateStream adds a stream. Its error ends the archive.
-func (a *archiver) lateStream(l *lateStream) error {
-	err := a.loose(l)
-	if err == nil {
-		return nil
-	}
-	res := l.res
-	res.Path, res.Err, res.At = res.Path+":"+l.Name, err, time.Now().UTC()
-	if a.opts.Done != nil {
-		a.opts.Done(res)
-	}
-	return ending(&res)
 }
 
 // ending gives an error that ends the archive.
@@ -176,8 +163,14 @@ func (a *archiver) add(it *item) error {
 		}
 	}
 	m.Path, m.Name = res.Path, res.Mapped
+	if linked, err := a.linked(it, &m); linked {
+		return err
+	}
 	streams, lost := a.pack.loose(&m)
 	res.Lost = append(res.Lost, lost...)
+	for _, s := range streams {
+		s.File, s.Data = a.streamFile(res.Path, s.Name), nil
+	}
 	var err error
 	switch res.Type {
 	case "dir":
@@ -185,30 +178,17 @@ func (a *archiver) add(it *item) error {
 	case "link":
 		err = a.link(it, &m)
 	default:
-		var linked bool
-		if linked, err = a.linked(it, &m); linked {
-			return err
-		}
+		err = a.file(it, &m)
+	}
+	for _, s := range streams {
 		if err == nil {
-			err = a.file(it, &m)
+			err = a.stream(&lateStream{Result{Path: res.Path, Origin: res.Origin, Ref: res.Ref, Type: "file"}, m.Modified, *s})
 		}
 	}
-	for i := range streams {
-		if err == nil {
-			err = a.later(&lateStream{Result{Path: res.Path, Origin: res.Origin, Ref: res.Ref, Type: "file"}, m.Modified, streams[i]})
-		}
+	if err == nil && it.node != nil {
+		err = a.keep(&m)
 	}
 	return err
-}
-
-// later adds a stream now, or when all else is done.
-func (a *archiver) later(l *lateStream) error {
-	if !a.pack.streamsLast() {
-		return a.lateStream(l)
-	}
-	l.Data = nil // it is read again
-	a.late = append(a.late, *l)
-	return nil
 }
 
 // ended marks an error of the archive itself.
@@ -225,6 +205,11 @@ func (a *archiver) meta(it *item) (Meta, error) {
 		return Meta{Type: "file", Modified: n.Times.Modified, Accessed: n.Times.Accessed, Created: n.Times.Created, Changed: n.Times.Changed}, nil
 	}
 	m, err := ReadMeta(n)
+	if n.Links > 1 && m.ShortName != "" && it.dir != nil {
+		var err2 error
+		m.ShortName, err2 = shortName(n, it.dir.Ref, cmp.Or(it.res.Mapped, path.Base(it.res.Path)))
+		err = errors.Join(err, err2)
+	}
 	if err != nil && a.opts.Partial {
 		it.res.Lost = append(it.res.Lost, "metadata: "+err.Error())
 		err = nil
@@ -244,20 +229,22 @@ func (a *archiver) link(it *item, m *Meta) error {
 	return a.ended(a.pack.link(it.res.Path, text, m))
 }
 
-// linked adds a further name of a file. It reports false for a first one.
+// linked adds a further name of a file. It reports false for a first one, and where the archive has it as another file.
 func (a *archiver) linked(it *item, m *Meta) (bool, error) {
-	if it.node.Links < 2 || it.stream != "" {
+	if it.res.Type != "file" || it.stream != "" || it.node.Links < 2 {
 		return false, nil
 	}
 	first := a.first[fileKey{it.node.Tree(), it.node.Ref}]
 	if first.path == "" {
 		return false, nil
 	}
+	m.Link = first.path
 	ok, err := a.pack.hardLink(it.res.Path, first.path, m)
-	if ok {
-		it.res.Size, it.res.SHA256 = it.node.Size, first.sum
+	if err != nil || !ok {
+		return ok, a.ended(err)
 	}
-	return ok, a.ended(err)
+	it.res.Size, it.res.SHA256 = it.node.Size, first.sum
+	return true, a.keep(&Meta{Path: m.Path, Name: m.Name, Type: m.Type, Link: m.Link, ShortName: m.ShortName})
 }
 
 // file adds a file, and the note of what is missing in it.
@@ -276,7 +263,7 @@ func (a *archiver) file(it *item, m *Meta) error {
 	if res.SHA256, err = a.send(res.Path, m, b); err != nil {
 		return err
 	}
-	if it.node.Links > 1 && it.stream == "" {
+	if it.node.Links > 1 && it.stream == "" && m.Link == "" {
 		a.first[fileKey{it.node.Tree(), it.node.Ref}] = linked{path: res.Path, sum: res.SHA256}
 	}
 	if len(gaps) == 0 {
@@ -291,27 +278,5 @@ func (a *archiver) file(it *item, m *Meta) error {
 		name = path.Join(path.Dir(res.Path), noteName(path.Base(res.Path), i))
 	}
 	_, err = a.send(name, &Meta{Type: "file", Modified: m.Modified}, whole(note))
-	return err
-}
-
-// loose adds a stream as a member of its own.
-func (a *archiver) loose(l *lateStream) error {
-	p := path.Join(StreamsName, l.res.Path, a.opts.Names.Map(l.Name))
-	content, ok := l.content.(layer.Mapper)
-	if !ok {
-		return fs.ErrInvalid
-	}
-	b, gaps, err := a.look(content)
-	if err != nil {
-		return err
-	}
-	l.res.Gaps = gaps
-	if err := a.claim(p, false); err != nil {
-		return err
-	}
-	_, err = a.send(p, &Meta{Type: "file", Modified: l.modified}, b)
-	if err == nil && len(l.res.Gaps) > 0 {
-		err = fmt.Errorf("%d ranges are not in the image, and zeros: %w", len(l.res.Gaps), layer.ErrUnknown)
-	}
 	return err
 }

@@ -146,6 +146,11 @@ func viaPOSIX(t *testing.T, volume layer.Source, dir string) {
 		t.Errorf("failed: %q", failed)
 	}
 	layertest.Run(t, "cp", "-a", "--no-preserve=ownership,xattr,links", plain+"/.", dir)
+	applied(t, dir)
+}
+
+// applied applies the sidecar of a directory, and removes it.
+func applied(t *testing.T, dir string) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -27,8 +27,8 @@ const securityType = "security"
 
 // A sidecar is made when there is something to write, or added to.
 type sidecar struct {
-	root   *os.Root
-	resume bool // lines that are there need not be written again
+	root   *os.Root // of the target; nil for a temporary file, whose lines become a member of an archive
+	resume bool     // lines that are there need not be written again
 
 	mu    sync.Mutex // held while a line is written: lines must not mix
 	file  *os.File
@@ -41,7 +41,7 @@ type sidecar struct {
 // write adds a line, and the streams that are too large for one.
 func (s *sidecar) write(m *Meta) error {
 	for i := range m.Streams {
-		if st := &m.Streams[i]; st.Data == nil && st.Size > 0 {
+		if st := &m.Streams[i]; st.Data == nil && st.Size > 0 && st.File == "" {
 			if err := s.writeStream(st); err != nil {
 				return fmt.Errorf("stream %q: %w", st.Name, err)
 			}
@@ -95,7 +95,13 @@ func (s *sidecar) add(line []byte, again bool) error {
 // open makes the file, or reads what is there and removes half a line at the end.
 func (s *sidecar) open() error {
 	s.seed, s.known = maphash.MakeSeed(), map[uint64]struct{}{}
-	f, err := openOwn(s.root, SidecarName)
+	var f *os.File
+	var err error
+	if s.root == nil {
+		f, err = spool()
+	} else {
+		f, err = openOwn(s.root, SidecarName)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", SidecarName, err)
 	}
@@ -193,7 +199,11 @@ func (s *sidecar) close() error {
 	if s == nil || s.file == nil {
 		return nil
 	}
-	return s.file.Close()
+	err := s.file.Close()
+	if s.root == nil {
+		err = errors.Join(err, dropSpool(s.file.Name()))
+	}
+	return err
 }
 
 // copyTo writes the content of a stream.

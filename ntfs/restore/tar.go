@@ -51,19 +51,23 @@ func (t *tarPacker) hardLink(p, first string, m *Meta) (bool, error) {
 }
 
 // loose says that streams are extended attributes, as long as they are small, and tar's keywords can name them.
-func (*tarPacker) loose(m *Meta) (loose []Stream, lost []string) {
+func (*tarPacker) loose(m *Meta) (loose []*Stream, lost []string) {
 	if len(m.EFS) > 0 {
 		lost = append(lost, "EFS keys")
 	}
-	room := maxPax
-	m.Streams = slices.DeleteFunc(slices.Clone(m.Streams), func(s Stream) bool {
-		if s.Size <= int64(min(room, maxInline)) && !strings.ContainsAny(s.Name, "=%\x00") && utf8.ValidString(s.Name) && len(s.Name) <= 250 {
-			room -= int(s.Size)
-			return false
+	if m.Name != "" {
+		lost = append(lost, "name")
+	}
+	room := int64(maxPax)
+	for i := range m.Streams {
+		s := &m.Streams[i]
+		if s.Size <= room && s.Size == int64(len(s.Data)) && !strings.ContainsAny(s.Name, "=%\x00") && utf8.ValidString(s.Name) && len(s.Name) <= 250 {
+			room -= s.Size
+			continue
 		}
 		loose = append(loose, s)
-		return true
-	})
+		lost = append(lost, "stream "+s.Name)
+	}
 	return loose, lost
 }
 
@@ -228,7 +232,7 @@ func seconds(t time.Time) string {
 // metaPax gives all of m: the attributes as ntfs-3g names them, so that unpacking on its volumes sets them, and streams.
 func metaPax(m *Meta) pax {
 	r := timesPax(m)
-	if m.Type == "file" && m.Created == 0 && m.Changed == 0 {
+	if m.Path == "" {
 		return r // a note, or a stream
 	}
 	for _, x := range ntfsValues(m) {
@@ -237,8 +241,8 @@ func metaPax(m *Meta) pax {
 		}
 	}
 	for i := range m.Streams {
-		if b, err := m.Streams[i].bytes(); err == nil { // of a size that ReadMeta has read
-			r["SCHILY.xattr.user."+m.Streams[i].Name] = string(b)
+		if s := &m.Streams[i]; s.File == "" {
+			r["SCHILY.xattr.user."+s.Name] = string(s.Data) // of a size that ReadMeta reads
 		}
 	}
 	return r

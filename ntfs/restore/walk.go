@@ -32,6 +32,7 @@ func (m met) first(n *ntfs.Node) bool {
 // An item is a file, directory or link on the way through sources, in the order of the directories' indexes.
 type item struct {
 	node   *ntfs.Node // nil for a directory that only leads to a source, and where the record cannot be read
+	dir    *ntfs.Node // that it is in; nil for what a source names
 	stream string
 	res    Result // Path, Origin, Ref, Type and Mapped; with an Err, that is all there is
 }
@@ -40,6 +41,7 @@ type item struct {
 type place struct {
 	up    *place
 	path  string
+	node  *ntfs.Node      // nil for one that only leads to a source
 	taken map[string]bool // names in it, where case is folded
 	item  *item           // of the directory; nil when it was told
 }
@@ -97,6 +99,7 @@ func (w *walker) source(top *place, s Source) bool {
 
 // entries goes through a directory; below is its path below the source. Like the others it reports false to end all.
 func (w *walker) entries(dir *place, n *ntfs.Node, below, origin string) bool {
+	dir.node = n
 	for e, err := range n.Entries() {
 		if w.ctx.Err() != nil {
 			return false
@@ -135,7 +138,7 @@ func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream, ori
 		return true
 	}
 	mapped := w.free(dir, name)
-	it := item{node: n, stream: stream, res: Result{Path: path.Join(dir.path, mapped), Origin: origin, Ref: n.Ref, Type: typeOf(n, stream)}}
+	it := item{node: n, dir: dir.node, stream: stream, res: Result{Path: path.Join(dir.path, mapped), Origin: origin, Ref: n.Ref, Type: typeOf(n, stream)}}
 	if mapped != name {
 		it.res.Mapped = name
 	}

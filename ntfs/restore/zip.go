@@ -67,11 +67,14 @@ func (z *zipPacker) link(p, text string, m *Meta) error {
 func (*zipPacker) hardLink(string, string, *Meta) (bool, error) { return false, nil }
 
 // loose says that a zip has no streams, and none of what only NTFS has.
-func (*zipPacker) loose(m *Meta) ([]Stream, []string) {
+func (*zipPacker) loose(m *Meta) (loose []*Stream, lost []string) {
+	for i := range m.Streams {
+		loose = append(loose, &m.Streams[i])
+	}
 	rest := *m
-	rest.Streams, rest.Created, rest.Name = nil, 0, ""
+	rest.Created = 0
 	rest.Attributes &^= zipAttributes
-	return m.Streams, rest.losses()
+	return loose, rest.losses()
 }
 
 func (*zipPacker) streamsLast() bool { return false }

@@ -1,0 +1,89 @@
+package restore_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"snapmount/imagefmt/layer/layertest"
+	"snapmount/ntfs"
+	"snapmount/ntfs/ntfstest"
+	"snapmount/ntfs/restore"
+)
+
+// TestArchiveApplied unpacks archives of a volume with every feature by other programs, on ntfs-3g or on the system's own
+// file system and from there to ntfs-3g by a plain copy, gives them the metadata of their last member, and compares all
+// that ntfs-3g shows with the original.
+func TestArchiveApplied(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		format restore.Format
+		via    bool // another file system
+		long   bool
+		unpack []string // with the archive; in the directory to unpack to
+	}{
+		{"zip unzip", restore.Zip, false, false, []string{"unzip", "-q"}},
+		{"zip bsdtar", restore.Zip, false, true, []string{"bsdtar", "-xpf"}},
+		{"tar plain", restore.Tar, true, false, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "-xpf"}},
+		{"tar xattrs", restore.Tar, true, true, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "--xattrs", "--xattrs-include=user.*", "-xpf"}},
+		{"tar bsdtar", restore.Tar, false, true, []string{"bsdtar", "--no-xattrs", "-xpf"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if (c.long || ntfstest.Race) && os.Getenv("SNAPMOUNT_LONG") == "" {
+				t.Skip("SKIPPED: takes half a minute: set SNAPMOUNT_LONG")
+			}
+			image := ntfstest.Feat512.Build(t)
+			archive := archiveOf(t, image, c.format)
+			target := freshNTFS(t, "512", 4<<30)
+			dir, unmount := ntfstest.MountNTFS3G(t, target, targetOptions)
+			to := dir
+			if c.via {
+				to = t.TempDir()
+			}
+			cmd := exec.Command(layertest.Peer(t, c.unpack[0]), append(c.unpack[1:], archive)...)
+			cmd.Dir = to
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("%v, %.2000s", err, out)
+			}
+			if c.via {
+				layertest.Run(t, "cp", "-a", "--no-preserve=xattr", to+"/.", dir)
+			}
+			applied(t, dir)
+			unmount()
+			original, _ := ntfstest.MountNTFS3G(t, image, "ro,streams_interface=windows")
+			dir, _ = ntfstest.MountNTFS3G(t, target, "ro,streams_interface=windows")
+			checkClaims(t, ntfstest.Feat512, image, dir)
+			compareTrees(t, original, dir)
+		})
+	}
+}
+
+// archiveOf makes an archive of all of a volume.
+func archiveOf(t *testing.T, image string, format restore.Format) string {
+	t.Helper()
+	tree, err := ntfs.Open(layertest.Open(t, image), ntfs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := tree.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "archive")
+	f, err := restore.Create(name, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r results
+	err = restore.Archive(context.Background(), f, format, all(restore.Source{Node: top}), restore.Options{Done: r.add})
+	if err := errors.Join(err, f.Commit()); err != nil {
+		t.Fatal(err)
+	}
+	if failed := r.failed(); len(failed) > 0 {
+		t.Errorf("failed: %q", failed)
+	}
+	return name
+}
