@@ -16,20 +16,20 @@ import (
 
 // TestArchiveApplied unpacks archives of a volume with every feature by other programs, on ntfs-3g or on the system's own
 // file system and from there to ntfs-3g by a plain copy, gives them the metadata of their last member, and compares all
-// that ntfs-3g shows with the original.
+// that ntfs-3g shows with the original. A zip has no holes, and bsdtar composes the names in it.
 func TestArchiveApplied(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		format restore.Format
-		via    bool // another file system
-		long   bool
-		unpack []string // with the archive; in the directory to unpack to
+		name           string
+		format         restore.Format
+		via, long      bool     // over another file system; only with SNAPMOUNT_LONG
+		says, composes bool     // that streams do not fit; other names
+		unpack         []string // with the archive; in the directory to unpack to
 	}{
-		{"zip unzip", restore.Zip, false, false, []string{"unzip", "-q"}},
-		{"zip bsdtar", restore.Zip, false, true, []string{"bsdtar", "-xpf"}},
-		{"tar plain", restore.Tar, true, false, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "-xpf"}},
-		{"tar xattrs", restore.Tar, true, true, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "--xattrs", "--xattrs-include=user.*", "-xpf"}},
-		{"tar bsdtar", restore.Tar, false, true, []string{"bsdtar", "--no-xattrs", "-xpf"}},
+		{"zip unzip", restore.Zip, false, false, false, false, []string{"unzip", "-q"}},
+		{"zip bsdtar", restore.Zip, false, true, false, true, []string{"bsdtar", "-xpf"}},
+		{"tar plain", restore.Tar, true, false, false, false, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "-xpf"}},
+		{"tar xattrs", restore.Tar, true, true, true, false, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "--xattrs", "--xattrs-include=user.*", "-xpf"}},
+		{"tar bsdtar", restore.Tar, false, true, false, false, []string{"bsdtar", "-x", "--no-xattrs", "-f"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if (c.long || ntfstest.Race) && os.Getenv("SNAPMOUNT_LONG") == "" {
@@ -45,8 +45,13 @@ func TestArchiveApplied(t *testing.T) {
 			}
 			cmd := exec.Command(layertest.Peer(t, c.unpack[0]), append(c.unpack[1:], archive)...)
 			cmd.Dir = to
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 && !c.says {
 				t.Errorf("%v, %.2000s", err, out)
+			}
+			if c.composes {
+				if err := os.Rename(filepath.Join(to, "names/\u00e9_nfd"), filepath.Join(to, "names/e\u0301_nfd")); err != nil {
+					t.Error(err)
+				}
 			}
 			if c.via {
 				layertest.Run(t, "cp", "-a", "--no-preserve=xattr", to+"/.", dir)
@@ -56,7 +61,7 @@ func TestArchiveApplied(t *testing.T) {
 			original, _ := ntfstest.MountNTFS3G(t, image, "ro,streams_interface=windows")
 			dir, _ = ntfstest.MountNTFS3G(t, target, "ro,streams_interface=windows")
 			checkClaims(t, ntfstest.Feat512, image, dir)
-			compareTrees(t, original, dir)
+			compareTrees(t, original, dir, c.format == restore.Tar)
 		})
 	}
 }
