@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"time"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
@@ -29,14 +30,19 @@ const zipAttributes = ntfs.AttrReadOnly | ntfs.AttrHidden | ntfs.AttrSystem | nt
 // header describes a member, as section 4 of APPNOTE.TXT and Info-ZIP's extra fields have it.
 func (z *zipPacker) header(name string, m *Meta, mode fs.FileMode) *zip.FileHeader {
 	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
-	if t := m.Modified.Time(); t.Unix() >= 0 && t.Unix() <= math.MaxInt32 { // what the fields for it hold
-		h.Modified = t
+	t, le := m.Modified.Time(), binary.LittleEndian
+	h.ModifiedDate, h.ModifiedTime = dosTime(t) //nolint:staticcheck // Modified would write others for times out of their range
+	var x []byte
+	if t.Unix() >= 0 && t.Unix() <= math.MaxInt32 { // before that, readers differ
+		x = le.AppendUint16(x, 0x5455) // times of Unix
+		x = le.AppendUint16(x, 5)
+		x = append(x, 1) // of the last change alone
+		x = le.AppendUint32(x, uint32(t.Unix()))
 	}
 	h.SetMode(mode)
 	h.ExternalAttrs |= uint32(m.Attributes & zipAttributes)
 	if m.Created != 0 || m.Accessed != 0 {
-		le := binary.LittleEndian
-		x := le.AppendUint16(nil, 0x000a) // NTFS
+		x = le.AppendUint16(x, 0x000a) // NTFS
 		x = le.AppendUint16(x, 32)
 		x = le.AppendUint32(x, 0)
 		x = le.AppendUint16(x, 1) // times
@@ -44,9 +50,20 @@ func (z *zipPacker) header(name string, m *Meta, mode fs.FileMode) *zip.FileHead
 		for _, t := range []uint64{uint64(m.Modified), uint64(m.Accessed), uint64(m.Created)} {
 			x = le.AppendUint64(x, t)
 		}
-		h.Extra = x
 	}
+	h.Extra = x
 	return h
+}
+
+// dosTime is a time as DOS has it, in steps of 2 seconds, or the next that it can have.
+func dosTime(t time.Time) (date, clock uint16) {
+	switch {
+	case t.Year() < 1980:
+		return 1<<5 | 1, 0
+	case t.Year() > 2107:
+		return 127<<9 | 12<<5 | 31, 23<<11 | 59<<5 | 29
+	}
+	return uint16(t.Year()-1980)<<9 | uint16(t.Month())<<5 | uint16(t.Day()), uint16(t.Hour())<<11 | uint16(t.Minute())<<5 | uint16(t.Second()/2)
 }
 
 func (z *zipPacker) dir(p string, m *Meta) error {
