@@ -3,7 +3,6 @@ package restore
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -49,7 +48,7 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	})
 	for n, start := 1, int64(0); lines.Scan(); n, start = n+1, end {
 		var m Meta
-		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
+		if err := decodeMeta(lines.Bytes(), &m); err != nil {
 			done(fmt.Sprintf("%s, line %d", SidecarName, n), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
 			continue
 		}
@@ -92,7 +91,7 @@ func (a *applier) late(f io.ReaderAt, list []lateLine, done func(string, []strin
 			return fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", SidecarName, l.len, l.off, err)
 		}
 		var m Meta
-		if err := json.Unmarshal(b, &m); err != nil {
+		if err := decodeMeta(b, &m); err != nil {
 			return fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", SidecarName, l.len, l.off, err)
 		}
 		lost, err := a.line(&m)

@@ -56,7 +56,7 @@ func (s *sidecar) write(m *Meta) error {
 			return err
 		}
 	}
-	b, err := json.Marshal(&line)
+	b, err := encodeMeta(&line)
 	if err != nil {
 		return err
 	}
