@@ -43,10 +43,8 @@ func TestArchiveApplied(t *testing.T) {
 			if c.via {
 				to = t.TempDir()
 			}
-			cmd := exec.Command(layertest.Peer(t, c.unpack[0]), append(c.unpack[1:], archive)...)
-			cmd.Dir = to
-			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 && !c.says {
-				t.Errorf("%v, %.2000s", err, out)
+			if out := unpack(t, to, append(c.unpack, archive)); out != "" && !c.says {
+				t.Errorf("%.2000s", out)
 			}
 			if c.composes {
 				if err := os.Rename(filepath.Join(to, "names/\u00e9_nfd"), filepath.Join(to, "names/e\u0301_nfd")); err != nil {
@@ -64,6 +62,18 @@ func TestArchiveApplied(t *testing.T) {
 			compareTrees(t, original, dir, c.format == restore.Tar)
 		})
 	}
+}
+
+// unpack runs a program in a directory, and returns what it says.
+func unpack(t *testing.T, dir string, args []string) string {
+	t.Helper()
+	cmd := exec.Command(layertest.Peer(t, args[0]), args[1:]...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %v, %.2000s", cmd, err, out)
+	}
+	return string(out)
 }
 
 // archiveOf makes an archive of all of a volume.
