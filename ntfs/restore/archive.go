@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"path"
+	"runtime"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type packer interface {
 	// file begins a file; what is written then are the spans of b. A Closer is closed.
 	file(path string, m *Meta, b body) (io.Writer, error)
 	link(path, text string, m *Meta) error
+	// small makes a file of content, which write adds. It may be called by many at once.
+	small(path string, m *Meta, content []byte) (write func() error, err error)
 	// hardLink reports false where the archive has no such links.
 	hardLink(path, first string, m *Meta) (bool, error)
 	// loose gives the streams that m cannot have in its member, and names what else is lost.
@@ -66,6 +69,9 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 	if format == Zip {
 		a.pack = newZipPacker(out)
 	}
+	if a.opts.Jobs <= 0 {
+		a.opts.Jobs = runtime.GOMAXPROCS(0)
+	}
 	a.opts.Names, a.fold = a.pack.names(opts.Names)
 	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.progress(0, n) }}
 	a.reader = &copier{ctx: ctx, partial: opts.Partial, tick: func(int64) {}}
@@ -73,9 +79,9 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 		a.lines = &sidecar{}
 		defer a.lines.close() // of what is removed already
 	}
-	for it, err := range walk(ctx, sources, &a.opts, a.fold) {
+	for t, err := range a.inTurn(ctx, walk(ctx, sources, &a.opts, a.fold)) {
 		if err == nil {
-			err = a.item(&it)
+			err = a.item(&t.item, t.small)
 		}
 		if err != nil {
 			return err
@@ -113,10 +119,10 @@ type writeError struct{ error }
 func (e writeError) Unwrap() error { return e.error }
 
 // item adds one item, and tells what became of it. Its error ends the archive.
-func (a *archiver) item(it *item) error {
+func (a *archiver) item(it *item, s *small) error {
 	res := &it.res
 	if res.Err == nil {
-		res.Err = a.add(it)
+		res.Err = a.add(it, s)
 	}
 	if res.Err == nil && res.Type == "dir" && it.node == nil {
 		return nil
@@ -150,10 +156,13 @@ func (a *archiver) claim(p string, dir bool) error {
 	return nil
 }
 
-func (a *archiver) add(it *item) error {
+func (a *archiver) add(it *item, s *small) error {
 	res := &it.res
 	if err := a.claim(res.Path, res.Type == "dir"); err != nil {
 		return err
+	}
+	if s != nil {
+		return a.addSmall(res, s)
 	}
 	m := Meta{Type: res.Type}
 	if it.node != nil {

@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"archive/zip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -149,7 +148,7 @@ func TestTarLimits(t *testing.T) {
 // TestZipLimits lets unzip, bsdtar and python read members at the limits of zip: its times are in steps of 2 seconds from
 // 1980 to 2107, or of 1 second from 1970 to 2038 for those who read them.
 func TestZipLimits(t *testing.T) {
-	name := written(t, func(f *os.File) { addLimits(t, &zipPacker{zip.NewWriter(f)}) })
+	name := written(t, func(f *os.File) { addLimits(t, newZipPacker(f)) })
 	python := listed(t, pythonZip, name)
 	info := strings.Split(said(t, "unzip", "-Z", "-T", name), "\n")[2:]
 	mtree := said(t, "bsdtar", "-cf", "-", "--format=mtree", "--options=!all,time,size", "@"+name)

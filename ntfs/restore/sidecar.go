@@ -47,19 +47,32 @@ func (s *sidecar) write(m *Meta) error {
 			}
 		}
 	}
-	line, out := *m, []byte(nil)
-	if len(m.Security) > 0 {
-		sum := sha256.Sum256(m.Security)
-		line.Security, line.SecurityID = nil, hex.EncodeToString(sum[:16])
-		var err error
-		if out, err = json.Marshal(map[string]any{"type": securityType, "security_id": line.SecurityID, "security": m.Security}); err != nil {
-			return err
-		}
-	}
-	b, err := encodeMeta(&line)
+	l, err := linesOf(m)
 	if err != nil {
 		return err
 	}
+	return s.put(l)
+}
+
+// metaLines are a line, and that of its security descriptor before it, where it has one.
+type metaLines struct{ line, security []byte }
+
+// linesOf makes the lines of m.
+func linesOf(m *Meta) (l metaLines, err error) {
+	line := *m
+	if len(m.Security) > 0 {
+		sum := sha256.Sum256(m.Security)
+		line.Security, line.SecurityID = nil, hex.EncodeToString(sum[:16])
+		if l.security, err = json.Marshal(map[string]any{"type": securityType, "security_id": line.SecurityID, "security": m.Security}); err != nil {
+			return l, err
+		}
+	}
+	l.line, err = encodeMeta(&line)
+	return l, err
+}
+
+// put adds lines.
+func (s *sidecar) put(l metaLines) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil && s.err == nil {
@@ -68,12 +81,12 @@ func (s *sidecar) write(m *Meta) error {
 	if err := s.err; err != nil {
 		return err
 	}
-	if out != nil {
-		if err := s.add(out, true); err != nil {
+	if l.security != nil {
+		if err := s.add(l.security, true); err != nil {
 			return err
 		}
 	}
-	return s.add(b, false)
+	return s.add(l.line, false)
 }
 
 // add writes a line, or nothing at all, and remembers it where it may come again.

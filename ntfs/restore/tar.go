@@ -109,6 +109,16 @@ func (t *tarPacker) file(p string, m *Meta, b body) (io.Writer, error) {
 	return w, err
 }
 
+func (t *tarPacker) small(p string, m *Meta, content []byte) (func() error, error) {
+	var out bytes.Buffer
+	if err := (&tarPacker{out: &out}).header('0', p, "", int64(len(content)), m, metaPax(m)); err != nil {
+		return nil, err
+	}
+	out.Write(content)
+	out.Write(make([]byte, padding(int64(len(content)))))
+	return func() error { _, err := t.out.Write(out.Bytes()); return err }, nil
+}
+
 // header writes the headers of a member.
 func (t *tarPacker) header(kind byte, name, link string, size int64, m *Meta, records pax) error {
 	if size > maxUstar {

@@ -2,11 +2,16 @@ package restore
 
 import (
 	"archive/zip"
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"math"
+	"sync"
 	"time"
 
 	"snapmount/imagefmt/layer"
@@ -15,9 +20,12 @@ import (
 
 // A zipPacker writes a zip: names in UTF-8, of which Windows takes all, three times of NTFS, DOS attributes. Holes are
 // zeros, and a further name of a file is a copy.
-type zipPacker struct{ w *zip.Writer }
+type zipPacker struct {
+	w    *zip.Writer
+	fast sync.Pool // of *flate.Writer
+}
 
-func newZipPacker(out io.Writer) *zipPacker { return &zipPacker{zip.NewWriter(out)} }
+func newZipPacker(out io.Writer) *zipPacker { return &zipPacker{w: zip.NewWriter(out)} }
 
 func (*zipPacker) names(n Names) (Names, bool) {
 	n.Windows, n.UTF8 = true, true
@@ -104,12 +112,52 @@ func (*zipPacker) fits(b body) error {
 }
 
 func (z *zipPacker) file(p string, m *Meta, b body) (io.Writer, error) {
-	mode := fs.FileMode(0o644)
-	if m.Attributes&ntfs.AttrReadOnly != 0 {
-		mode = 0o444
-	}
-	w, err := z.w.CreateHeader(z.header(p, m, mode))
+	w, err := z.w.CreateHeader(z.header(p, m, modeOf(m)))
 	return &zipContent{w: w, b: b}, err
+}
+
+// small deflates fast: to begin anew, what deflates better clears more memory than a small file has.
+func (z *zipPacker) small(p string, m *Meta, content []byte) (func() error, error) {
+	crc, size := crc32.ChecksumIEEE(content), uint64(len(content))
+	var packed bytes.Buffer
+	w, ok := z.fast.Get().(*flate.Writer)
+	if ok {
+		w.Reset(&packed)
+	} else {
+		var err error
+		if w, err = flate.NewWriter(&packed, flate.BestSpeed); err != nil {
+			return nil, err
+		}
+	}
+	_, err := w.Write(content)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return nil, err
+	}
+	z.fast.Put(w)
+	h := z.header(p, m, modeOf(m))
+	if out := packed.Bytes(); len(out) < len(content) {
+		content = out
+	} else {
+		h.Method = zip.Store
+	}
+	const utf8Name, version = 1 << 11, 20
+	h.Flags, h.ReaderVersion, h.CreatorVersion = utf8Name, version, h.CreatorVersion&0xff00|version
+	h.CRC32, h.UncompressedSize64, h.CompressedSize64 = crc, size, uint64(len(content))
+	return func() error {
+		w, err := z.w.CreateRaw(h)
+		if err == nil {
+			_, err = w.Write(content)
+		}
+		return err
+	}, nil
+}
+
+// modeOf is the mode of a file.
+func modeOf(m *Meta) fs.FileMode {
+	if m.Attributes&ntfs.AttrReadOnly != 0 {
+		return 0o444
+	}
+	return 0o644
 }
 
 // zipContent writes the holes that a body has before, between and after its spans.
