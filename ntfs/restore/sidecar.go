@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -63,9 +63,8 @@ func linesOf(m *Meta) (l metaLines, err error) {
 	if len(m.Security) > 0 {
 		sum := sha256.Sum256(m.Security)
 		line.Security, line.SecurityID = nil, hex.EncodeToString(sum[:16])
-		if l.security, err = json.Marshal(map[string]any{"type": securityType, "security_id": line.SecurityID, "security": m.Security}); err != nil {
-			return l, err
-		}
+		l.security = base64.StdEncoding.AppendEncode([]byte(`{"security":"`), m.Security)
+		l.security = fmt.Appendf(l.security, `","security_id":%q,"type":%q}`, line.SecurityID, securityType)
 	}
 	l.line, err = encodeMeta(&line)
 	return l, err

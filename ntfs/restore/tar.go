@@ -111,6 +111,7 @@ func (t *tarPacker) file(p string, m *Meta, b body) (io.Writer, error) {
 
 func (t *tarPacker) small(p string, m *Meta, content []byte) (func() error, error) {
 	var out bytes.Buffer
+	out.Grow(len(content) + 8*tarBlock)
 	if err := (&tarPacker{out: &out}).header('0', p, "", int64(len(content)), m, metaPax(m)); err != nil {
 		return nil, err
 	}
@@ -162,7 +163,11 @@ func plainName(name string) string {
 // ustar is a plain header: fields of octal digits and text.
 func ustar(kind byte, name, link string, size int64, m *Meta) []byte {
 	b := make([]byte, tarBlock)
-	octal := func(off, digits int, v int64) { copy(b[off:], fmt.Sprintf("%0*o", digits, v)) }
+	octal := func(off, digits int, v int64) {
+		for i := off + digits - 1; i >= off; i, v = i-1, v>>3 {
+			b[i] = '0' + byte(v&7)
+		}
+	}
 	mode := int64(0o644)
 	switch {
 	case kind == '5':
@@ -198,14 +203,19 @@ func ustar(kind byte, name, link string, size int64, m *Meta) []byte {
 
 // text is the content of an extended header: "LENGTH KEYWORD=VALUE\n" for each record, LENGTH counting itself.
 func (r pax) text() []byte {
-	var out []byte
+	size := 0
+	for key, value := range r {
+		size += len("1048576 ") + len(key) + len("=") + len(value) + len("\n")
+	}
+	out := make([]byte, 0, size)
 	for _, key := range slices.Sorted(maps.Keys(r)) {
 		rest := len(" ") + len(key) + len("=") + len(r[key]) + len("\n")
 		n := rest
 		for n != rest+len(strconv.Itoa(n)) {
 			n = rest + len(strconv.Itoa(n))
 		}
-		out = fmt.Appendf(out, "%d %s=%s\n", n, key, r[key])
+		out = append(append(strconv.AppendInt(out, int64(n), 10), ' '), key...)
+		out = append(append(append(out, '='), r[key]...), '\n')
 	}
 	return out
 }
@@ -233,10 +243,12 @@ func seconds(t time.Time) string {
 			sec, nsec = sec-1, int64(math.Pow10(9))-nsec
 		}
 	}
+	whole := sign + strconv.FormatInt(sec, 10)
 	if nsec == 0 {
-		return sign + strconv.FormatInt(sec, 10)
+		return whole
 	}
-	return strings.TrimRight(fmt.Sprintf("%s%d.%09d", sign, sec, nsec), "0")
+	digits := strconv.FormatInt(int64(time.Second)+nsec, 10) // a one, and nine of them
+	return whole + "." + strings.TrimRight(digits[1:], "0")
 }
 
 // metaPax gives all of m: the attributes as ntfs-3g names them, so that unpacking on its volumes sets them, and streams.
