@@ -188,6 +188,7 @@ func TestRestoreErrors(t *testing.T) {
 		{[]string{"--to", "zip", d + ":p1", dir}, exitError, "is a directory"},
 		{[]string{d + ":p1", "-"}, exitUsage, "--to tar"},
 		{[]string{"--to", "rar", d + ":p1", dest}, exitUsage, "want dir, tar, zip or -"},
+		{[]string{"--to", "-", "--resume", d + ":p1"}, exitUsage, "--resume: not with"},
 		{[]string{"--overwrite", "some", d + ":p1", dest}, exitUsage, "if-changed"},
 		{[]string{"--progress", "loud", d + ":p1", dest}, exitUsage, "json"},
 		{[]string{"--newer", "tomorrow", d + ":p1", dest}, exitUsage, "2026-11-03"},

@@ -39,7 +39,8 @@ const zipAttributes = ntfs.AttrReadOnly | ntfs.AttrHidden | ntfs.AttrSystem | nt
 func (z *zipPacker) header(name string, m *Meta, mode fs.FileMode) *zip.FileHeader {
 	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 	t, le := m.Modified.Time(), binary.LittleEndian
-	h.ModifiedDate, h.ModifiedTime = dosTime(t) //nolint:staticcheck // Modified would write others for times out of their range
+	//lint:ignore SA1019 Modified gives wrong ones for times out of their range
+	h.ModifiedDate, h.ModifiedTime = dosTime(t)
 	var x []byte
 	if t.Unix() >= 0 && t.Unix() <= math.MaxInt32 { // before that, readers differ
 		x = le.AppendUint16(x, 0x5455) // times of Unix
