@@ -1,39 +1,12 @@
 package cmd
 
 import (
-	"encoding/json"
-	"fmt"
-	"unicode/utf16"
-	"unicode/utf8"
-
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 )
 
-// name is a Windows name as JSON: a lone surrogate, which UTF-8 has no form for, is written as \uXXXX.
-type name string
-
-// MarshalJSON writes s without loss.
-func (s name) MarshalJSON() ([]byte, error) {
-	if utf8.ValidString(string(s)) {
-		return json.Marshal(string(s))
-	}
-	out := []byte{'"'}
-	units := wintype.EncodeUTF16(string(s))
-	for i := 0; i < len(units); i++ {
-		r := rune(units[i])
-		if utf16.IsSurrogate(r) {
-			out = fmt.Appendf(out, `\u%04x`, units[i])
-			continue
-		}
-		b, err := json.Marshal(string(r))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, b[1:len(b)-1]...)
-	}
-	return append(out, '"'), nil
-}
+// name is a Windows name as JSON.
+type name = wintype.WTF8
 
 // entryJSON is one object of "ls --json" and "stat --json". Times are RFC 3339 in UTC with seven digits.
 type entryJSON struct {

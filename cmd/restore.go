@@ -61,7 +61,8 @@ directory of its name below DEST. Without a point, it is the current state.
 Nothing that is there is replaced without --overwrite, and nothing has its name before it is complete: what was ended
 goes on with --resume. What fails is told, the rest is restored, and the exit code is 7.
 
-Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --apply-meta sets it on a copy elsewhere.`
+Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --apply-meta sets it on a copy elsewhere.
+The last member of an archive has all of it, for --apply-meta where the archive is unpacked.`
 
 func newRestore(o *openFlags) *cobra.Command {
 	r := &restorer{open: o}
@@ -72,7 +73,7 @@ func newRestore(o *openFlags) *cobra.Command {
 		Example: "  snapmount restore disk.vhd@latest:/Users/ann/report.txt .\n" +
 			"  snapmount restore disk.vhd@2026-11-03:/Users/*/Documents/**/*.docx found\n" +
 			"  snapmount restore --deleted disk.vhd:/Users/ann/ found\n" +
-			"  snapmount restore --to tar disk.vhd@vss2:/Users/ann - | ssh host tar -x",
+			"  snapmount restore --to - disk.vhd@vss2:/Users/ann | ssh host tar -x",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.stdout, r.stderr = c.OutOrStdout(), c.ErrOrStderr()
@@ -81,6 +82,9 @@ func newRestore(o *openFlags) *cobra.Command {
 					return usageError{errors.New("--apply-meta: want the directory, and nothing else")}
 				}
 				return applyMeta(c, args[0])
+			}
+			if r.to == "-" {
+				r.to, args = "tar", append(args, "-")
 			}
 			if len(args) < 2 {
 				return usageError{errors.New("want LOCATION... DEST")}
@@ -100,7 +104,7 @@ func (r *restorer) addFlags(c *cobra.Command) {
 	f.StringVar(&r.since, "changed-since", "", "only files whose content, streams or path differ from this `POINT`")
 	f.BoolVar(&r.deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
 	f.StringVar(&r.asOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME` (UTC)")
-	f.StringVar(&r.to, "to", "dir", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output")
+	f.StringVar(&r.to, "to", "dir", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output; --to - writes a tar there, without DEST")
 	f.StringVar(&r.overwrite, "overwrite", "never", "`WHEN` to replace files that are there: never, always, if-changed (size, time or content), if-newer")
 	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
 	f.BoolVar(&r.opts.Partial, "partial", false, "write files of which ranges are lost too, with holes there and a note (NAME.ranges)")
@@ -122,7 +126,7 @@ func (r *restorer) check(dest string) error {
 	case !ok:
 		return usageError{fmt.Errorf("--overwrite %q: want never, always, if-changed or if-newer", r.overwrite)}
 	case r.to != "dir" && r.to != "tar" && r.to != "zip":
-		return usageError{fmt.Errorf("--to %q: want dir, tar or zip", r.to)}
+		return usageError{fmt.Errorf("--to %q: want dir, tar, zip or -", r.to)}
 	case r.shown != "" && r.shown != "plain" && r.shown != "json" && r.shown != "none":
 		return usageError{fmt.Errorf("--progress %q: want plain, json or none", r.shown)}
 	case r.deleted && (r.asOf != "" || r.since != ""):

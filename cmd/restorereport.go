@@ -82,14 +82,14 @@ func (p *restoreReport) close(dest string, err error) error {
 	if p.failed > 0 {
 		what += fmt.Sprintf("; %d FAILED", p.failed)
 	}
-	if p.aside > 0 && p.r.to == "dir" {
-		if p.r.opts.NoSidecar {
-			what += fmt.Sprintf("; metadata of %d not in full", p.aside)
-		} else {
-			what += fmt.Sprintf("; metadata of %d kept in %s", p.aside, filepath.Join(dest, restore.SidecarName))
-		}
-	} else if p.aside > 0 {
+	switch {
+	case p.aside == 0:
+	case p.r.opts.NoSidecar:
 		what += fmt.Sprintf("; metadata of %d not in full", p.aside)
+	case p.r.to == "dir":
+		what += fmt.Sprintf("; metadata of %d kept in %s", p.aside, filepath.Join(dest, restore.SidecarName))
+	default:
+		what += fmt.Sprintf("; metadata of %d kept in its member %s", p.aside, restore.SidecarName)
 	}
 	if p.receipt != nil {
 		if err2 := p.receipt.close(p, err); err2 != nil && err == nil {

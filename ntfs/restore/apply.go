@@ -1,8 +1,6 @@
 package restore
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,29 +31,9 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	if err != nil {
 		return err
 	}
-	a := applier{root: root, target: t, security: map[string][]byte{}}
+	a := &applier{root: root, target: t, security: map[string][]byte{}}
 	defer a.leave()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(make([]byte, 1<<16), maxLine)
-	for n := 1; lines.Scan(); n++ {
-		var m Meta
-		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			done(fmt.Sprintf("%s, line %d", SidecarName, n), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
-			continue
-		}
-		if m.Type == securityType {
-			err = a.remember(&m)
-		} else {
-			var lost []string
-			lost, err = a.line(&m)
-			done(m.Path, lost, err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+	return a.lines(f, done)
 }
 
 // An applier applies lines of a sidecar.
@@ -115,20 +93,25 @@ func (a *applier) line(m *Meta) ([]string, error) {
 			return nil, fmt.Errorf("security descriptor %s is missing: %w", m.SecurityID, layer.ErrCorrupt)
 		}
 	}
-	for i := range m.Streams {
-		f, err := a.stream(&m.Streams[i])
+	var damage error
+	streams := m.Streams
+	m.Streams = nil
+	for _, s := range streams {
+		f, err := a.stream(&s)
 		if err != nil {
-			return nil, fmt.Errorf("stream %q: %w", m.Streams[i].Name, err)
+			damage = errors.Join(damage, fmt.Errorf("stream %q: %w", s.Name, err))
+			continue
 		}
 		if f != nil {
 			defer f.Close()
 		}
+		m.Streams = append(m.Streams, s)
 	}
 	name, lost := rename(dir, path.Base(m.Path), m.Name)
 	bare := *m
 	bare.Name, bare.Link = "", "" // they are seen to here
 	more, err := a.apply(dir, name, m, &bare)
-	return append(lost, more...), err
+	return append(lost, more...), errors.Join(damage, err)
 }
 
 // stream opens the file of a stream, where it has one.

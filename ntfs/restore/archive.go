@@ -1,19 +1,19 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"path"
+	"runtime"
 	"strings"
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/wintype"
 )
 
 // Format is a kind of archive.
@@ -26,18 +26,21 @@ const (
 
 // A packer writes the members of an archive.
 type packer interface {
-	// names adds to the rule for names what the archive wants; fold says that names differ in more than case.
-	names(Names) (rule Names, fold bool)
+	// names adds to the rule for names what the archive wants; fold gives names that should not stand beside each other
+	// the same text, nil for none.
+	names(Names) (rule Names, fold func(string) string)
 	dir(path string, m *Meta) error
 	// fits says why the archive cannot hold b.
 	fits(b body) error
 	// file begins a file; what is written then are the spans of b. A Closer is closed.
 	file(path string, m *Meta, b body) (io.Writer, error)
 	link(path, text string, m *Meta) error
+	// small makes a file of content, which write adds. It may be called by many at once.
+	small(path string, m *Meta, content []byte) (write func() error, err error)
 	// hardLink reports false where the archive has no such links.
 	hardLink(path, first string, m *Meta) (bool, error)
-	// loose names the streams that m cannot have in its member, and what else is lost.
-	loose(m *Meta) (streams []Stream, lost []string)
+	// loose gives the streams that m cannot have in its member, and names what else is lost.
+	loose(m *Meta) (streams []*Stream, lost []string)
 	// streamsLast says that members for streams have to follow all others.
 	streamsLast() bool
 	close() error
@@ -52,29 +55,34 @@ type archiver struct {
 	there  map[[16]byte]bool // members, by the hash of their paths; true for directories
 	first  map[fileKey]linked
 	late   []lateStream
-	fold   bool
+	lines  *sidecar            // nil without one
+	fold   func(string) string // as walk has it
 }
 
 // Archive writes sources as one archive to out, in the order of the volumes' directories. Options are as for Run, those
 // that are about a target aside. A file of which something is not in the image is an error of that file, and no member,
 // where the tables of the volume tell or Verify is set, which reads each file twice; else, and where it is larger than
-// 1 MiB, an error in its midst is that of Archive, and out is no whole archive.
+// 1 MiB, an error in its midst is that of Archive, and out is no whole archive. Without NoSidecar the last member has the
+// metadata of all others, for Apply where the archive is unpacked: SidecarName.
 func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq2[Source, error], opts Options) error {
 	a := &archiver{opts: opts, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
 	a.pack = &tarPacker{out: out}
 	if format == Zip {
 		a.pack = newZipPacker(out)
 	}
+	if a.opts.Jobs <= 0 {
+		a.opts.Jobs = runtime.GOMAXPROCS(0)
+	}
 	a.opts.Names, a.fold = a.pack.names(opts.Names)
 	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.progress(0, n) }}
 	a.reader = &copier{ctx: ctx, partial: opts.Partial, tick: func(int64) {}}
-	var fold func(string) string
-	if a.fold {
-		fold = strings.ToLower
+	if !opts.NoSidecar {
+		a.lines = &sidecar{}
+		defer a.lines.close() // of what is removed already
 	}
-	for it, err := range walk(ctx, sources, a.opts.Names, fold) {
-		if err == nil && !it.done {
-			err = a.item(&it)
+	for t, err := range a.inTurn(ctx, walk(ctx, sources, a.opts.Names, a.fold)) {
+		if err == nil {
+			err = a.item(&t.item, t.small)
 		}
 		if err != nil {
 			return err
@@ -85,28 +93,10 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 			return err
 		}
 	}
+	if err := a.addLines(); err != nil {
+		return err
+	}
 	return a.pack.close()
-}
-
-// A lateStream is a stream that is a member of its own.
-type lateStream struct {
-	res      Result // of its file
-	modified wintype.Filetime
-	Stream
-}
-
-// lateStream adds a stream. Its error ends the archive.
-func (a *archiver) lateStream(l *lateStream) error {
-	err := a.loose(l)
-	if err == nil {
-		return nil
-	}
-	res := l.res
-	res.Path, res.Err, res.At = res.Path+":"+l.Name, err, time.Now().UTC()
-	if a.opts.Done != nil {
-		a.opts.Done(res)
-	}
-	return ending(&res)
 }
 
 // ending gives an error that ends the archive.
@@ -130,10 +120,10 @@ type writeError struct{ error }
 func (e writeError) Unwrap() error { return e.error }
 
 // item adds one item, and tells what became of it. Its error ends the archive.
-func (a *archiver) item(it *item) error {
+func (a *archiver) item(it *item, s *small) error {
 	res := &it.res
 	if res.Err == nil {
-		res.Err = a.add(it)
+		res.Err = a.add(it, s)
 	}
 	if res.Err == nil && res.Type == "dir" && it.node == nil {
 		return nil
@@ -151,8 +141,8 @@ func (a *archiver) item(it *item) error {
 
 // claim takes a path for a member.
 func (a *archiver) claim(p string, dir bool) error {
-	if a.fold {
-		p = strings.ToLower(p)
+	if a.fold != nil {
+		p = a.fold(p)
 	}
 	sum := sha256.Sum256([]byte(p))
 	key := [16]byte(sum[:])
@@ -167,10 +157,13 @@ func (a *archiver) claim(p string, dir bool) error {
 	return nil
 }
 
-func (a *archiver) add(it *item) error {
+func (a *archiver) add(it *item, s *small) error {
 	res := &it.res
 	if err := a.claim(res.Path, res.Type == "dir"); err != nil {
 		return err
+	}
+	if s != nil {
+		return a.addSmall(res, s)
 	}
 	m := Meta{Type: res.Type}
 	if it.node != nil {
@@ -180,8 +173,14 @@ func (a *archiver) add(it *item) error {
 		}
 	}
 	m.Path, m.Name = res.Path, res.Mapped
+	if linked, err := a.linked(it, &m); linked {
+		return err
+	}
 	streams, lost := a.pack.loose(&m)
 	res.Lost = append(res.Lost, lost...)
+	for _, s := range streams {
+		s.File, s.Data = a.streamFile(res.Path, s.Name), nil
+	}
 	var err error
 	switch res.Type {
 	case "dir":
@@ -189,30 +188,17 @@ func (a *archiver) add(it *item) error {
 	case "link":
 		err = a.link(it, &m)
 	default:
-		var linked bool
-		if linked, err = a.linked(it, &m); linked {
-			return err
-		}
+		err = a.file(it, &m)
+	}
+	for _, s := range streams {
 		if err == nil {
-			err = a.file(it, &m)
+			err = a.stream(&lateStream{Result{Path: res.Path, Origin: res.Origin, Ref: res.Ref, Type: "file"}, m.Modified, *s})
 		}
 	}
-	for i := range streams {
-		if err == nil {
-			err = a.later(&lateStream{Result{Path: res.Path, Origin: res.Origin, Ref: res.Ref, Type: "file"}, m.Modified, streams[i]})
-		}
+	if err == nil && it.node != nil {
+		err = a.keep(&m)
 	}
 	return err
-}
-
-// later adds a stream now, or when all else is done.
-func (a *archiver) later(l *lateStream) error {
-	if !a.pack.streamsLast() {
-		return a.lateStream(l)
-	}
-	l.Data = nil // it is read again
-	a.late = append(a.late, *l)
-	return nil
 }
 
 // ended marks an error of the archive itself.
@@ -229,6 +215,11 @@ func (a *archiver) meta(it *item) (Meta, error) {
 		return Meta{Type: "file", Modified: n.Times.Modified, Accessed: n.Times.Accessed, Created: n.Times.Created, Changed: n.Times.Changed}, nil
 	}
 	m, err := ReadMeta(n)
+	if n.Links > 1 && m.ShortName != "" && it.at.node != nil {
+		var err2 error
+		m.ShortName, err2 = shortName(n, it.at.node.Ref, cmp.Or(it.res.Mapped, path.Base(it.res.Path)))
+		err = errors.Join(err, err2)
+	}
 	if err != nil && a.opts.Partial {
 		it.res.Lost = append(it.res.Lost, "metadata: "+err.Error())
 		err = nil
@@ -248,20 +239,22 @@ func (a *archiver) link(it *item, m *Meta) error {
 	return a.ended(a.pack.link(it.res.Path, text, m))
 }
 
-// linked adds a further name of a file. It reports false for a first one.
+// linked adds a further name of a file. It reports false for a first one, and where the archive has it as another file.
 func (a *archiver) linked(it *item, m *Meta) (bool, error) {
-	if it.node.Links < 2 || it.stream != "" {
+	if it.res.Type != "file" || it.stream != "" || it.node.Links < 2 {
 		return false, nil
 	}
 	first := a.first[fileKey{it.node.Tree(), it.node.Ref}]
 	if first.path == "" {
 		return false, nil
 	}
+	m.Link = first.path
 	ok, err := a.pack.hardLink(it.res.Path, first.path, m)
-	if ok {
-		it.res.Size, it.res.SHA256 = it.node.Size, first.sum
+	if err != nil || !ok {
+		return ok, a.ended(err)
 	}
-	return ok, a.ended(err)
+	it.res.Size, it.res.SHA256 = it.node.Size, first.sum
+	return true, a.keep(&Meta{Path: m.Path, Name: m.Name, Type: m.Type, Link: m.Link, ShortName: m.ShortName})
 }
 
 // file adds a file, and the note of what is missing in it.
@@ -280,7 +273,7 @@ func (a *archiver) file(it *item, m *Meta) error {
 	if res.SHA256, err = a.send(res.Path, m, b); err != nil {
 		return err
 	}
-	if it.node.Links > 1 && it.stream == "" {
+	if it.node.Links > 1 && it.stream == "" && m.Link == "" {
 		a.first[fileKey{it.node.Tree(), it.node.Ref}] = linked{path: res.Path, sum: res.SHA256}
 	}
 	if len(gaps) == 0 {
@@ -295,27 +288,5 @@ func (a *archiver) file(it *item, m *Meta) error {
 		name = path.Join(path.Dir(res.Path), noteName(path.Base(res.Path), i))
 	}
 	_, err = a.send(name, &Meta{Type: "file", Modified: m.Modified}, whole(note))
-	return err
-}
-
-// loose adds a stream as a member of its own.
-func (a *archiver) loose(l *lateStream) error {
-	p := path.Join(StreamsName, l.res.Path, a.opts.Names.Map(l.Name))
-	content, ok := l.content.(layer.Mapper)
-	if !ok {
-		return fs.ErrInvalid
-	}
-	b, gaps, err := a.look(content)
-	if err != nil {
-		return err
-	}
-	l.res.Gaps = gaps
-	if err := a.claim(p, false); err != nil {
-		return err
-	}
-	_, err = a.send(p, &Meta{Type: "file", Modified: l.modified}, b)
-	if err == nil && len(l.res.Gaps) > 0 {
-		err = fmt.Errorf("%d ranges are not in the image, and zeros: %w", len(l.res.Gaps), layer.ErrUnknown)
-	}
 	return err
 }

@@ -7,10 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
-
-// fileEnd ends what a File is called until it is complete. It is no partEnd: resuming must not remove it.
-const fileEnd = ".file"
 
 // A File gets its name when it is complete: an archive, or a receipt.
 type File struct {
@@ -36,11 +34,65 @@ func Create(name string, replace bool) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{dir: dir, part: partStart + rand.Text()[:16] + fileEnd, name: filepath.Base(name), replace: replace}
+	f := &File{dir: dir, name: filepath.Base(name), replace: replace}
+	start := partOf(f.name)
+	removeLeft(dir, start)
+	f.part = start + rand.Text()[:partRandom] + partEnd
 	if f.File, err = dir.OpenFile(f.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
+	lock(f.File) // where the system has no locks, removeLeft has none either
 	return f, nil
+}
+
+const (
+	partRandom = 16  // letters of rand.Text
+	partStem   = 200 // bytes of the name that are in that of the part
+)
+
+// partOf is how the part of a file begins, so that a user can tell what it is of.
+func partOf(name string) string { return name[:min(len(name), partStem)] + "." }
+
+// removeLeft removes the parts that runs which were killed left of a file: those that no process has locked.
+func removeLeft(dir *os.Root, start string) {
+	d, err := dir.Open(".")
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(1000)
+		for _, name := range names {
+			if isPart(name, start) {
+				removeFree(dir, name)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// isPart reports whether name is start, random letters of base 32 and the end of a part.
+func isPart(name, start string) bool {
+	rest, ok := strings.CutPrefix(name, start)
+	random, ok2 := strings.CutSuffix(rest, partEnd)
+	return ok && ok2 && len(random) == partRandom && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
+// removeFree removes a file that no process has locked.
+func removeFree(dir *os.Root, name string) {
+	if info, err := dir.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return
+	}
+	f, err := dir.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if lock(f) == nil {
+		dir.Remove(name) // what stays is seen by the user only
+	}
 }
 
 // Commit gives the file its name.

@@ -42,8 +42,12 @@ type Stream struct {
 	content layer.Source // nil where Data is all of it
 }
 
-// maxInline is the most bytes of a stream that a Meta holds: what an extended attribute may have on Linux.
-const maxInline = 64 << 10
+const (
+	// maxInline is the most bytes of a stream that a Meta holds: what an extended attribute may have on Linux.
+	maxInline = 64 << 10
+	// maxAllInline is the most bytes of all streams that a Meta holds: a line must not become too long.
+	maxAllInline = 16 << 20
+)
 
 // wofStream is how Windows keeps the content of a file that it compressed; a restored file has the content itself.
 const wofStream = "WofCompressedData"
@@ -85,13 +89,15 @@ func ReadMeta(n *ntfs.Node) (Meta, error) {
 // readStreams takes the named streams, small ones with their content.
 func (m *Meta) readStreams(n *ntfs.Node) error {
 	streams, damage := n.Streams()
+	room := int64(maxAllInline)
 	for _, s := range streams {
 		if s.Name == "" || n.ReparseTag == ntfs.TagWOF && s.Name == wofStream {
 			continue
 		}
 		out := Stream{Name: s.Name, Size: s.Size}
 		content, err := n.Stream(s.Name)
-		if err == nil && s.Size <= maxInline {
+		if err == nil && s.Size <= min(maxInline, room) {
+			room -= s.Size
 			out.Data = make([]byte, s.Size)
 			err = layer.ReadFull(content, out.Data, 0)
 		}

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -27,8 +27,8 @@ const securityType = "security"
 
 // A sidecar is made when there is something to write, or added to.
 type sidecar struct {
-	root   *os.Root
-	resume bool // lines that are there need not be written again
+	root   *os.Root // of the target; nil for a temporary file, whose lines become a member of an archive
+	resume bool     // lines that are there need not be written again
 
 	mu    sync.Mutex // held while a line is written: lines must not mix
 	file  *os.File
@@ -41,25 +41,37 @@ type sidecar struct {
 // write adds a line, and the streams that are too large for one.
 func (s *sidecar) write(m *Meta) error {
 	for i := range m.Streams {
-		if st := &m.Streams[i]; st.Data == nil && st.Size > 0 {
+		if st := &m.Streams[i]; st.Data == nil && st.Size > 0 && st.File == "" {
 			if err := s.writeStream(st); err != nil {
 				return fmt.Errorf("stream %q: %w", st.Name, err)
 			}
 		}
 	}
-	line, out := *m, []byte(nil)
-	if len(m.Security) > 0 {
-		sum := sha256.Sum256(m.Security)
-		line.Security, line.SecurityID = nil, hex.EncodeToString(sum[:16])
-		var err error
-		if out, err = json.Marshal(map[string]any{"type": securityType, "security_id": line.SecurityID, "security": m.Security}); err != nil {
-			return err
-		}
-	}
-	b, err := json.Marshal(&line)
+	l, err := linesOf(m)
 	if err != nil {
 		return err
 	}
+	return s.put(l)
+}
+
+// metaLines are a line, and that of its security descriptor before it, where it has one.
+type metaLines struct{ line, security []byte }
+
+// linesOf makes the lines of m.
+func linesOf(m *Meta) (l metaLines, err error) {
+	line := *m
+	if len(m.Security) > 0 {
+		sum := sha256.Sum256(m.Security)
+		line.Security, line.SecurityID = nil, hex.EncodeToString(sum[:16])
+		l.security = base64.StdEncoding.AppendEncode([]byte(`{"security":"`), m.Security)
+		l.security = fmt.Appendf(l.security, `","security_id":%q,"type":%q}`, line.SecurityID, securityType)
+	}
+	l.line, err = encodeMeta(&line)
+	return l, err
+}
+
+// put adds lines.
+func (s *sidecar) put(l metaLines) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.file == nil && s.err == nil {
@@ -68,12 +80,12 @@ func (s *sidecar) write(m *Meta) error {
 	if err := s.err; err != nil {
 		return err
 	}
-	if out != nil {
-		if err := s.add(out, true); err != nil {
+	if l.security != nil {
+		if err := s.add(l.security, true); err != nil {
 			return err
 		}
 	}
-	return s.add(b, false)
+	return s.add(l.line, false)
 }
 
 // add writes a line, or nothing at all, and remembers it where it may come again.
@@ -95,7 +107,13 @@ func (s *sidecar) add(line []byte, again bool) error {
 // open makes the file, or reads what is there and removes half a line at the end.
 func (s *sidecar) open() error {
 	s.seed, s.known = maphash.MakeSeed(), map[uint64]struct{}{}
-	f, err := openOwn(s.root, SidecarName)
+	var f *os.File
+	var err error
+	if s.root == nil {
+		f, err = spool()
+	} else {
+		f, err = openOwn(s.root, SidecarName)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", SidecarName, err)
 	}
@@ -193,7 +211,11 @@ func (s *sidecar) close() error {
 	if s == nil || s.file == nil {
 		return nil
 	}
-	return s.file.Close()
+	err := s.file.Close()
+	if s.root == nil {
+		err = errors.Join(err, dropSpool(s.file.Name()))
+	}
+	return err
 }
 
 // copyTo writes the content of a stream.

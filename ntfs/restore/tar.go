@@ -33,9 +33,9 @@ type tarPacker struct{ out io.Writer }
 // pax are the records of an extended header.
 type pax map[string]string
 
-func (*tarPacker) names(n Names) (Names, bool) {
+func (*tarPacker) names(n Names) (Names, func(string) string) {
 	n.UTF8 = true
-	return n, false
+	return n, nil
 }
 
 func (t *tarPacker) dir(p string, m *Meta) error {
@@ -51,19 +51,23 @@ func (t *tarPacker) hardLink(p, first string, m *Meta) (bool, error) {
 }
 
 // loose says that streams are extended attributes, as long as they are small, and tar's keywords can name them.
-func (*tarPacker) loose(m *Meta) (loose []Stream, lost []string) {
+func (*tarPacker) loose(m *Meta) (loose []*Stream, lost []string) {
 	if len(m.EFS) > 0 {
 		lost = append(lost, "EFS keys")
 	}
-	room := maxPax
-	m.Streams = slices.DeleteFunc(slices.Clone(m.Streams), func(s Stream) bool {
-		if s.Size <= int64(min(room, maxInline)) && !strings.ContainsAny(s.Name, "=%\x00") && utf8.ValidString(s.Name) && len(s.Name) <= 250 {
-			room -= int(s.Size)
-			return false
+	if m.Name != "" {
+		lost = append(lost, "name")
+	}
+	room := int64(maxPax)
+	for i := range m.Streams {
+		s := &m.Streams[i]
+		if s.Size <= room && s.Size == int64(len(s.Data)) && !strings.ContainsAny(s.Name, "=%\x00") && utf8.ValidString(s.Name) && len(s.Name) <= 250 {
+			room -= s.Size
+			continue
 		}
 		loose = append(loose, s)
-		return true
-	})
+		lost = append(lost, "stream "+s.Name)
+	}
 	return loose, lost
 }
 
@@ -103,6 +107,17 @@ func (t *tarPacker) file(p string, m *Meta, b body) (io.Writer, error) {
 	w := t.content(size)
 	_, err := w.Write(list.Bytes())
 	return w, err
+}
+
+func (t *tarPacker) small(p string, m *Meta, content []byte) (func() error, error) {
+	var out bytes.Buffer
+	out.Grow(len(content) + 8*tarBlock)
+	if err := (&tarPacker{out: &out}).header('0', p, "", int64(len(content)), m, metaPax(m)); err != nil {
+		return nil, err
+	}
+	out.Write(content)
+	out.Write(make([]byte, padding(int64(len(content)))))
+	return func() error { _, err := t.out.Write(out.Bytes()); return err }, nil
 }
 
 // header writes the headers of a member.
@@ -148,7 +163,11 @@ func plainName(name string) string {
 // ustar is a plain header: fields of octal digits and text.
 func ustar(kind byte, name, link string, size int64, m *Meta) []byte {
 	b := make([]byte, tarBlock)
-	octal := func(off, digits int, v int64) { copy(b[off:], fmt.Sprintf("%0*o", digits, v)) }
+	octal := func(off, digits int, v int64) {
+		for i := off + digits - 1; i >= off; i, v = i-1, v>>3 {
+			b[i] = '0' + byte(v&7)
+		}
+	}
 	mode := int64(0o644)
 	switch {
 	case kind == '5':
@@ -184,14 +203,19 @@ func ustar(kind byte, name, link string, size int64, m *Meta) []byte {
 
 // text is the content of an extended header: "LENGTH KEYWORD=VALUE\n" for each record, LENGTH counting itself.
 func (r pax) text() []byte {
-	var out []byte
+	size := 0
+	for key, value := range r {
+		size += len("1048576 ") + len(key) + len("=") + len(value) + len("\n")
+	}
+	out := make([]byte, 0, size)
 	for _, key := range slices.Sorted(maps.Keys(r)) {
 		rest := len(" ") + len(key) + len("=") + len(r[key]) + len("\n")
 		n := rest
 		for n != rest+len(strconv.Itoa(n)) {
 			n = rest + len(strconv.Itoa(n))
 		}
-		out = fmt.Appendf(out, "%d %s=%s\n", n, key, r[key])
+		out = append(append(strconv.AppendInt(out, int64(n), 10), ' '), key...)
+		out = append(append(append(out, '='), r[key]...), '\n')
 	}
 	return out
 }
@@ -219,16 +243,18 @@ func seconds(t time.Time) string {
 			sec, nsec = sec-1, int64(math.Pow10(9))-nsec
 		}
 	}
+	whole := sign + strconv.FormatInt(sec, 10)
 	if nsec == 0 {
-		return sign + strconv.FormatInt(sec, 10)
+		return whole
 	}
-	return strings.TrimRight(fmt.Sprintf("%s%d.%09d", sign, sec, nsec), "0")
+	digits := strconv.FormatInt(int64(time.Second)+nsec, 10) // a one, and nine of them
+	return whole + "." + strings.TrimRight(digits[1:], "0")
 }
 
 // metaPax gives all of m: the attributes as ntfs-3g names them, so that unpacking on its volumes sets them, and streams.
 func metaPax(m *Meta) pax {
 	r := timesPax(m)
-	if m.Type == "file" && m.Created == 0 && m.Changed == 0 {
+	if m.Path == "" {
 		return r // a note, or a stream
 	}
 	for _, x := range ntfsValues(m) {
@@ -237,8 +263,8 @@ func metaPax(m *Meta) pax {
 		}
 	}
 	for i := range m.Streams {
-		if b, err := m.Streams[i].bytes(); err == nil { // of a size that ReadMeta has read
-			r["SCHILY.xattr.user."+m.Streams[i].Name] = string(b)
+		if s := &m.Streams[i]; s.File == "" {
+			r["SCHILY.xattr.user."+s.Name] = string(s.Data) // of a size that ReadMeta reads
 		}
 	}
 	return r

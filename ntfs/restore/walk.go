@@ -43,7 +43,7 @@ type place struct {
 	up     *place // nil for the target itself
 	depth  int
 	path   string
-	node   *ntfs.Node      // nil for what only leads to sources
+	node   *ntfs.Node      // nil for what only leads to sources, and of the target where they are named
 	mapped string          // the name on the volume, where the last of path is another
 	origin string          // of the source
 	taken  map[string]bool // names in it, folded where case is
@@ -95,6 +95,7 @@ func (w *walker) source(s Source) bool {
 	top := &place{told: true, origin: s.Origin}
 	words := strings.FieldsFunc(s.Name, func(c rune) bool { return c == '/' })
 	if len(words) == 0 {
+		top.node = s.Node
 		return w.entries(top, s.Node, "")
 	}
 	dir := top

@@ -8,8 +8,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
@@ -196,31 +194,5 @@ func stampOf(t time.Time) *string {
 	return &s
 }
 
-// wtf is WTF-8 as JSON: a lone surrogate, which UTF-8 has no form for, is written as \uXXXX.
-type wtf string
-
-// MarshalJSON writes s without loss.
-func (s wtf) MarshalJSON() ([]byte, error) {
-	if utf8.ValidString(string(s)) {
-		return json.Marshal(string(s))
-	}
-	out, units := []byte{'"'}, wintype.EncodeUTF16(string(s))
-	for i := 0; i < len(units); i++ {
-		r := rune(units[i])
-		if utf16.IsSurrogate(r) && i+1 < len(units) {
-			if pair := utf16.DecodeRune(r, rune(units[i+1])); pair != utf8.RuneError {
-				r, i = pair, i+1
-			}
-		}
-		if utf16.IsSurrogate(r) {
-			out = fmt.Appendf(out, `\u%04x`, r)
-			continue
-		}
-		b, err := json.Marshal(string(r))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, b[1:len(b)-1]...)
-	}
-	return append(out, '"'), nil
-}
+// wtf is WTF-8 as JSON.
+type wtf = wintype.WTF8
