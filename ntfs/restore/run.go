@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
 
@@ -167,8 +166,8 @@ func (r *run) entry(dir *folder, name, below string, n *ntfs.Node, stream, origi
 			r.tell(res)
 			return
 		}
-		if dir.depth == maxDepth {
-			res.Type, res.Err = "dir", fmt.Errorf("more than %d directories deep: it can be restored by itself: %w", maxDepth, layer.ErrUnsupported)
+		if err := within(dir.depth, res.Path); err != nil {
+			res.Type, res.Err = "dir", err
 			r.tell(res)
 			return
 		}

@@ -60,11 +60,6 @@ func (m *Meta) takeStreams(set func(*Stream) error) (lost []string) {
 	return lost
 }
 
-// chtimes sets the two times that every system has.
-func chtimes(dir *os.Root, name string, m *Meta) error {
-	return dir.Chtimes(name, m.Accessed.Time(), m.Modified.Time())
-}
-
 // bytes is the content of a stream.
 func (s *Stream) bytes() ([]byte, error) {
 	if s.Data != nil || s.Size == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -78,7 +79,8 @@ func (t *linuxTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (los
 		lost = append(lost, set(fd, []xattr{{"permissions", "system.ntfs_security", m.Security}, {"attributes", "system.ntfs_attrib", attributes(m)}})...)
 		rest.Security, rest.Attributes = nil, 0
 	}
-	return append(lost, rest.losses()...), chtimes(dir, name, m)
+	changed, err := setTimes(f, m)
+	return slices.Concat(lost, rest.losses(), changed), err
 }
 
 func (t *linuxTarget) settles() bool { return t.ntfs3g }
@@ -172,6 +174,5 @@ func (t *linuxTarget) linkTimes(dir *os.Root, name string, m *Meta) error {
 		return err
 	}
 	defer d.Close()
-	times := []unix.Timespec{unix.NsecToTimespec(m.Accessed.Time().UnixNano()), unix.NsecToTimespec(m.Modified.Time().UnixNano())}
-	return unix.UtimesNanoAt(int(d.Fd()), name, times, unix.AT_SYMLINK_NOFOLLOW)
+	return unix.UtimesNanoAt(int(d.Fd()), name, []unix.Timespec{timespec(m.Accessed), timespec(m.Modified)}, unix.AT_SYMLINK_NOFOLLOW)
 }
