@@ -2,13 +2,14 @@ package restore
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -17,14 +18,14 @@ import (
 const (
 	// maxLine is the most bytes of a line of a sidecar that is read.
 	maxLine = 64 << 20
-	// maxSecurity is the most bytes of security descriptors of a sidecar that are kept.
-	maxSecurity = 64 << 20
+	// maxLearnt is the most bytes of security descriptors and names of a sidecar that are kept.
+	maxLearnt = 64 << 20
 )
 
 // Apply gives the files below root what the sidecar there says: the metadata that the place where they were restored
 // could not hold. done is told each line's path and what could not be set. Lines that fail cost no other.
 func Apply(root *os.Root, done func(path string, lost []string, err error)) error {
-	f, err := root.Open(SidecarName)
+	f, err := openRegular(root, SidecarName)
 	if err != nil {
 		return err
 	}
@@ -33,26 +34,25 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	if err != nil {
 		return err
 	}
-	a := applier{root: root, target: t, security: map[string][]byte{}}
-	defer a.leave()
-	lines := bufio.NewScanner(f)
+	a := applier{root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
+	defer a.leave(0)
+	// Directories are last: what is done in them changes their times, and what is in them has the names that they had.
+	for _, pass := range []func(n int, m *Meta, err error) error{a.learn, a.file, a.directory} {
+		if err := readLines(f, pass); err != nil {
+			return fmt.Errorf("%s: %w", SidecarName, err)
+		}
+	}
+	return nil
+}
+
+// readLines reads a sidecar and gives all lines to each, from number 1.
+func readLines(f *os.File, each func(n int, m *Meta, err error) error) error {
+	lines := bufio.NewScanner(io.NewSectionReader(f, 0, math.MaxInt64))
 	lines.Buffer(make([]byte, 1<<16), maxLine)
 	for n := 1; lines.Scan(); n++ {
 		var m Meta
-		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			done(fmt.Sprintf("%s, line %d", SidecarName, n), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
-			continue
-		}
-		if m.Type == securityType {
-			err = a.remember(&m)
-		} else {
-			var lost []string
-			lost, err = a.line(&m)
-			done(m.Path, lost, err)
-			continue
-		}
-		if err != nil {
-			return err
+		if err := each(n, &m, m.decode(lines.Bytes())); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
 	return lines.Err()
@@ -62,45 +62,95 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 type applier struct {
 	root     *os.Root
 	target   target
+	done     func(path string, lost []string, err error)
 	security map[string][]byte // by SecurityID
-	bytes    int
+	renamed  map[string]string // names that directories have on the volume, and have here when this is done again; by path
+	bytes    int               // in both
 
-	dir     *os.Root // of the last line, nil for none
-	dirPath string
+	path []level // the directories of the last line, from the top
 }
 
-func (a *applier) remember(m *Meta) error {
-	if a.bytes += len(m.Security); a.bytes > maxSecurity {
-		return fmt.Errorf("%s: more than 0x%x bytes of security descriptors: %w", SidecarName, maxSecurity, layer.ErrUnsupported)
+// level is an open directory.
+type level struct {
+	name string // as restored
+	dir  *os.Root
+}
+
+// learn remembers what other lines need.
+func (a *applier) learn(n int, m *Meta, err error) error {
+	switch {
+	case err != nil:
+		a.done(fmt.Sprintf("%s, line %d", SidecarName, n), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
+		return nil
+	case m.Type == securityType:
+		a.security[m.SecurityID] = m.Security
+		a.bytes += len(m.SecurityID) + len(m.Security)
+	case m.Type == "dir" && m.Name != "":
+		a.renamed[m.Path] = m.Name
+		a.bytes += len(m.Path) + len(m.Name)
 	}
-	a.security[m.SecurityID] = m.Security
+	if a.bytes > maxLearnt {
+		return fmt.Errorf("more than 0x%x bytes of security descriptors and names of directories: %w", maxLearnt, layer.ErrUnsupported)
+	}
 	return nil
 }
 
-func (a *applier) leave() {
-	if a.dir != nil {
-		a.dir.Close()
-		a.dir = nil
+func (a *applier) file(_ int, m *Meta, err error) error {
+	if err == nil && m.Type != "dir" && m.Type != securityType {
+		lost, err := a.line(m)
+		a.done(m.Path, lost, err)
 	}
+	return nil
 }
 
-// enter opens the directory of a path; most lines are of the same one as the line before.
+func (a *applier) directory(_ int, m *Meta, err error) error {
+	if err == nil && m.Type == "dir" {
+		lost, err := a.line(m)
+		a.done(m.Path, lost, err)
+	}
+	return nil
+}
+
+// leave closes directories but the first n.
+func (a *applier) leave(n int) {
+	for _, l := range a.path[n:] {
+		l.dir.Close()
+	}
+	a.path = a.path[:n]
+}
+
+// enter opens the directory that a path is in, where those of the line before are left. No link is followed.
 func (a *applier) enter(file string) (*os.Root, error) {
-	up := path.Dir(file)
-	if up == "." {
-		return a.root, nil
+	if file == "." || path.Clean("/"+file) != "/"+file {
+		return nil, fmt.Errorf("not a path below the target: %w", layer.ErrCorrupt)
 	}
-	if a.dir != nil && up == a.dirPath {
-		return a.dir, nil
+	dir, depth, most := a.root, 0, maxDepth()
+	for start := 0; ; depth++ {
+		n := strings.IndexByte(file[start:], '/')
+		if n < 0 {
+			a.leave(depth)
+			return dir, nil
+		}
+		name := file[start : start+n]
+		start += n + 1
+		if depth < len(a.path) && a.path[depth].name == name {
+			dir = a.path[depth].dir
+			continue
+		}
+		a.leave(depth)
+		if depth >= most {
+			return nil, fmt.Errorf("more than %d directories deep: %w", most, layer.ErrUnsupported)
+		}
+		next, err := openDir(dir, name)
+		if now := a.renamed[file[:start-1]]; errors.Is(err, fs.ErrNotExist) && isName(now) {
+			next, err = openDir(dir, now)
+		}
+		if err != nil {
+			return nil, err
+		}
+		a.path = append(a.path, level{name, next})
+		dir = next
 	}
-	a.leave()
-	var err error
-	if a.dir, err = a.root.OpenRoot(up); err != nil {
-		a.dir = nil
-		return nil, err
-	}
-	a.dirPath = up
-	return a.dir, nil
 }
 
 // line gives what a line describes its metadata, and its name.
@@ -139,12 +189,12 @@ func (a *applier) stream(s *Stream) (*os.File, error) {
 		}
 		return nil, nil
 	}
-	f, err := a.root.Open(s.File)
+	f, err := openRegular(a.root, s.File)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || info.Size() != s.Size) {
+	if err == nil && info.Size() != s.Size {
 		err = fmt.Errorf("%s: %d bytes, want %d: %w", s.File, info.Size(), s.Size, layer.ErrCorrupt)
 	}
 	if err != nil {
@@ -168,6 +218,9 @@ func (a *applier) apply(dir *os.Root, name string, m, bare *Meta) ([]string, err
 			return nil, fmt.Errorf("is a link: %w", fs.ErrExist)
 		}
 		return a.relink(dir, name, bare)
+	}
+	if want := m.Type == "dir"; info.IsDir() != want || !want && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("is %v there, want a %s: %w", info.Mode().Type(), m.Type, fs.ErrExist)
 	}
 	f, err := dir.Open(name)
 	if err != nil {
@@ -249,7 +302,7 @@ func rename(dir *os.Root, name, original string) (now string, lost []string) {
 	if original == "" {
 		return name, nil
 	}
-	if original == "." || original == ".." || strings.ContainsAny(original, "/\x00") {
+	if !isName(original) {
 		return name, []string{"name"}
 	}
 	_, err := dir.Lstat(original)
@@ -265,4 +318,9 @@ func rename(dir *os.Root, name, original string) (now string, lost []string) {
 		return name, []string{fmt.Sprintf("name: %v", err)}
 	}
 	return original, nil
+}
+
+// isName reports whether a name is one of an entry of a directory here.
+func isName(s string) bool {
+	return s != "." && filepath.IsLocal(s) && filepath.Base(s) == s && !strings.Contains(s, "\x00")
 }
