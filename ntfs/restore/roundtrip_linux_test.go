@@ -292,9 +292,16 @@ func (o overwritten) ReadAt(p []byte, off int64) (int, error) {
 
 // oldest gives a volume as the oldest of three snapshots shows it, since which blocks of it were overwritten three times.
 func oldest(t *testing.T, v layer.Source) layer.Source {
+	volume, storage := snapshots(t, v)
+	return oldestOf(t, volume, storage)
+}
+
+// snapshots makes files of a volume with three snapshots, and of its diff area.
+func snapshots(t *testing.T, v layer.Source) (volume, storage string) {
+	volume, storage = filepath.Join(t.TempDir(), "volume"), filepath.Join(t.TempDir(), "storage")
 	var files [2]*vsstest.File
-	for i := range files {
-		f, err := os.Create(filepath.Join(t.TempDir(), "volume"))
+	for i, name := range []string{volume, storage} {
+		f, err := os.Create(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +319,12 @@ func oldest(t *testing.T, v layer.Source) layer.Source {
 	if _, err := vsstest.FromStates(cfg, states, overwritten{v, 3}, nil); err != nil {
 		t.Fatal(err)
 	}
-	opened, err := diffstore.Open(files[0], diffstore.Options{Storage: func(wintype.GUID) (layer.Source, error) { return files[1], nil }})
+	return volume, storage
+}
+
+func oldestOf(t *testing.T, volume, storage string) layer.Source {
+	area := layertest.Open(t, storage)
+	opened, err := diffstore.Open(layertest.Open(t, volume), diffstore.Options{Storage: func(wintype.GUID) (layer.Source, error) { return area, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
