@@ -36,6 +36,7 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	}
 	a := applier{root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
 	defer a.leave(0)
+	removeParts(root)
 	// Directories are last: what is done in them changes their times, and what is in them has the names that they had.
 	for _, pass := range []func(n int, m *Meta, err error) error{a.learn, a.file, a.directory} {
 		if err := readLines(f, pass); err != nil {
@@ -150,6 +151,7 @@ func (a *applier) enter(file string) (*os.Root, error) {
 		}
 		a.path = append(a.path, level{name, next})
 		dir = next
+		removeParts(dir) // of one that was killed
 	}
 }
 
@@ -207,6 +209,9 @@ func (a *applier) stream(s *Stream) (*os.File, error) {
 // apply applies all of a line but the name.
 func (a *applier) apply(dir *os.Root, name string, m, bare *Meta) ([]string, error) {
 	info, err := dir.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) && m.Type == "link" { // as what was killed in relink leaves it
+		return a.relink(dir, name, bare)
+	}
 	if err == nil && m.Link != "" {
 		err = a.join(dir, name, info, m)
 	}
@@ -214,10 +219,10 @@ func (a *applier) apply(dir *os.Root, name string, m, bare *Meta) ([]string, err
 		return nil, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		if m.Type != "link" {
-			return nil, fmt.Errorf("is a link: %w", fs.ErrExist)
+		if m.Type == "link" {
+			return a.relink(dir, name, bare)
 		}
-		return a.relink(dir, name, bare)
+		return a.target.dress(dir, name, bare)
 	}
 	if want := m.Type == "dir"; info.IsDir() != want || !want && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("is %v there, want a %s: %w", info.Mode().Type(), m.Type, fs.ErrExist)
@@ -282,7 +287,9 @@ func (a *applier) relink(dir *os.Root, name string, m *Meta) ([]string, error) {
 		return []string{"link of Windows"}, err
 	}
 	if err == nil {
-		err = dir.Remove(name)
+		if err = dir.Remove(name); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if err == nil {
 		err = dir.Rename(part, name)

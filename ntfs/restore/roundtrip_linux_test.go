@@ -204,7 +204,7 @@ func compareTrees(t *testing.T, want, got string) {
 			t.Error(err)
 			continue
 		}
-		if a.Mode&unix.S_IFMT != b.Mode&unix.S_IFMT || a.Size != b.Size && a.Mode&unix.S_IFMT != unix.S_IFDIR || a.Mtim != b.Mtim || a.Nlink != b.Nlink {
+		if a.Mode&unix.S_IFMT != b.Mode&unix.S_IFMT || a.Size != b.Size && a.Mode&unix.S_IFMT == unix.S_IFREG || a.Mtim != b.Mtim || a.Nlink != b.Nlink {
 			t.Errorf("%s: %o of %d bytes, %v, %d links, want %o, %d, %v, %d", path, b.Mode, b.Size, b.Mtim, b.Nlink, a.Mode, a.Size, a.Mtim, a.Nlink)
 		}
 		if first, ok := inodes[a.Ino]; ok && first != b.Ino {

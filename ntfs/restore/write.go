@@ -154,7 +154,7 @@ func (w *writer) allowed(content layer.Mapper) error {
 		}
 		if same {
 			w.same = true
-			return w.again(content)
+			return w.again(info, content)
 		}
 	}
 	switch opts.Overwrite {
@@ -170,7 +170,7 @@ func (w *writer) allowed(content layer.Mapper) error {
 }
 
 // again sees to it that a file that an earlier run wrote has its metadata too: it may have been ended before that.
-func (w *writer) again(content layer.Mapper) error {
+func (w *writer) again(info fs.FileInfo, content layer.Mapper) error {
 	if !w.run.opts.Resume || content == nil {
 		return errSkipped
 	}
@@ -178,11 +178,13 @@ func (w *writer) again(content layer.Mapper) error {
 	if err != nil {
 		return err
 	}
-	f, err := w.root.Open(w.name)
-	if err != nil {
-		return err
+	var f *os.File
+	var lost []string
+	if info.Mode()&fs.ModeSymlink != 0 {
+		lost, err = w.run.target.dress(w.root, w.name, m)
+	} else if f, err = openRegular(w.root, w.name); err == nil {
+		lost, err = w.run.target.apply(w.root, w.name, f, m)
 	}
-	lost, err := w.run.target.apply(w.root, w.name, f, m)
 	w.res.Lost = append(w.res.Lost, lost...)
 	if err = errors.Join(err, w.finish(f, m)); err == nil {
 		err = errSkipped
@@ -204,10 +206,13 @@ func (w *writer) isDone(info fs.FileInfo, content layer.Mapper) (bool, error) {
 		there, err := w.root.Readlink(w.name)
 		return there == text, err
 	}
+	if info.Mode()&fs.ModeSymlink != 0 && w.run.target.settles() {
+		return isInterix(w.root, w.name, content)
+	}
 	if !info.Mode().IsRegular() || info.Size() != content.Size() {
 		return false, nil
 	}
-	f, err := w.root.Open(w.name)
+	f, err := openRegular(w.root, w.name)
 	if err != nil {
 		return false, err
 	}
