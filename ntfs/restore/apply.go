@@ -36,7 +36,7 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	}
 	a := applier{root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
 	defer a.leave(0)
-	removeParts(root)
+	removeOwnParts(root)
 	// Directories are last: what is done in them changes their times, and what is in them has the names that they had.
 	for _, pass := range []func(n int, m *Meta, err error) error{a.learn, a.file, a.directory} {
 		if err := readLines(f, pass); err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
@@ -78,22 +80,30 @@ func child(volume, storage, dir string) *exec.Cmd {
 }
 
 // finished runs a child that is left alone, and tells how long it took.
-func finished(t *testing.T, cmd *exec.Cmd) time.Duration {
+func finished(t *testing.T, dir string, cmd *exec.Cmd) time.Duration {
 	t.Helper()
 	begin := time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	took := time.Since(begin)
-	time.Sleep(settled)
+	settle(t, dir)
 	return took
 }
 
-// settled is how long the kernel remembers files of ntfs-3g that are links now, and gives errors of them.
-const settled = 1500 * time.Millisecond
+// settle waits for as long as the kernel remembers files of ntfs-3g that are links now, and gives errors of them.
+func settle(t *testing.T, dir string) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		t.Error(err)
+	}
+	if fs.Type == unix.FUSE_SUPER_MAGIC {
+		time.Sleep(1500 * time.Millisecond)
+	}
+}
 
 // killed kills a child at a random moment before its end, and reports whether that was in time.
-func killed(t *testing.T, cmd *exec.Cmd, took time.Duration) bool {
+func killed(t *testing.T, dir string, cmd *exec.Cmd, took time.Duration) bool {
 	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -101,7 +111,7 @@ func killed(t *testing.T, cmd *exec.Cmd, took time.Duration) bool {
 	time.Sleep(time.Duration(rand.Int64N(int64(took))))
 	cmd.Process.Kill()
 	err := cmd.Wait()
-	time.Sleep(settled)
+	settle(t, dir)
 	return err != nil
 }
 
@@ -119,7 +129,7 @@ func moments(few int) int {
 func TestKill(t *testing.T) {
 	image := ntfstest.Feat512.Build(t)
 	t.Run("posix", func(t *testing.T) {
-		kills(t, image, "", moments(4), func(t *testing.T) (string, func()) { return t.TempDir(), func() {} })
+		kills(t, image, "", moments(3), func(t *testing.T) (string, func()) { return t.TempDir(), func() {} })
 	})
 	t.Run("ntfs-3g", func(t *testing.T) {
 		if os.Getenv("SNAPMOUNT_LONG") == "" {
@@ -137,7 +147,7 @@ func freshMount(t *testing.T) (dir string, unmount func()) {
 
 func kills(t *testing.T, volume, storage string, rounds int, target func(*testing.T) (string, func())) {
 	whole, _ := target(t)
-	took := finished(t, child(volume, storage, whole))
+	took := finished(t, whole, child(volume, storage, whole))
 	want, lines := contents(t, whole), sidecarLines(t, whole)
 	dropSidecar(t, whole)
 	tried, in := 0, 0
@@ -146,11 +156,11 @@ func kills(t *testing.T, volume, storage string, rounds int, target func(*testin
 			dir, done := target(t)
 			defer done()
 			for range 1 + i%3 {
-				if tried++; killed(t, child(volume, storage, dir), took) {
+				if tried++; killed(t, dir, child(volume, storage, dir), took) {
 					in++
 				}
 			}
-			finished(t, child(volume, storage, dir))
+			finished(t, dir, child(volume, storage, dir))
 			if got := contents(t, dir); got != want {
 				t.Errorf("not the same after resuming:\n%s", firstDifference(got, want))
 			}
@@ -176,14 +186,14 @@ func TestKillApply(t *testing.T) {
 		t.Skip("SKIPPED: takes minutes: set SNAPMOUNT_LONG")
 	}
 	plain := t.TempDir()
-	finished(t, child(ntfstest.Feat512.Build(t), "", plain))
+	finished(t, plain, child(ntfstest.Feat512.Build(t), "", plain))
 	fresh := func(t *testing.T) (string, func()) {
 		dir, unmount := freshMount(t)
 		layertest.Run(t, "cp", "-a", "--no-preserve=ownership,xattr,links", plain+"/.", dir)
 		return dir, unmount
 	}
 	whole, _ := fresh(t)
-	took := finished(t, child("", "", whole))
+	took := finished(t, whole, child("", "", whole))
 	want := contents(t, whole)
 	dropSidecar(t, whole)
 	in := 0
@@ -192,11 +202,11 @@ func TestKillApply(t *testing.T) {
 			dir, done := fresh(t)
 			defer done()
 			for range 1 + i%2 {
-				if killed(t, child("", "", dir), took) {
+				if killed(t, dir, child("", "", dir), took) {
 					in++
 				}
 			}
-			finished(t, child("", "", dir))
+			finished(t, dir, child("", "", dir))
 			if got := contents(t, dir); got != want {
 				t.Errorf("not the same after doing it again:\n%s", firstDifference(got, want))
 			}

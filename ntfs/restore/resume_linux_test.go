@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -46,6 +48,27 @@ func TestCancel(t *testing.T) {
 	}}
 	if err := restore.Run(ctx, root, all(restore.Source{Node: top}), opts); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+	checkNoParts(t, dir)
+}
+
+// TestPartsOfOthers resumes where parts are left in the target itself, as of a run that was killed while it tried names, and
+// where a pipe, which waits for a writer, has the name of a file.
+func TestPartsOfOthers(t *testing.T) {
+	image := volumeOf(t, func(dir string) error {
+		return errors.Join(write(dir, "sub/a", "a"), write(dir, "b", "b"))
+	})
+	dir := t.TempDir()
+	for _, name := range []string{".snapmount-A.part/case", ".snapmount-B.part", "sub/.snapmount-C.part", restore.StreamsName + "/.snapmount-D.part"} {
+		if err := write(dir, name, "left"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Mkfifo(filepath.Join(dir, "b"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if failed := restored(t, layertest.Open(t, image), dir, restore.Options{Resume: true}).failed(); len(failed) != 1 || !strings.HasPrefix(failed[0], "b: ") {
+		t.Errorf("failed: %q", failed)
 	}
 	checkNoParts(t, dir)
 }

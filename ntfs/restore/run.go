@@ -42,6 +42,9 @@ func Run(ctx context.Context, root *os.Root, sources iter.Seq2[Source, error], o
 	if r.opts.Jobs <= 0 {
 		r.opts.Jobs = runtime.GOMAXPROCS(0)
 	}
+	if opts.Resume {
+		removeOwnParts(root)
+	}
 	var err error
 	if r.target, err = detect(root); err != nil {
 		return err

@@ -311,6 +311,15 @@ func (w *writer) linkText() (string, error) {
 	return r.Target, err
 }
 
+// removeOwnParts removes parts in the directory of the target itself, and in that of streams.
+func removeOwnParts(root *os.Root) {
+	removeParts(root)
+	if d, err := openDir(root, StreamsName); err == nil {
+		defer d.Close()
+		removeParts(d)
+	}
+}
+
 // removeParts removes what an earlier run left unfinished in a directory.
 func removeParts(root *os.Root) {
 	d, err := root.Open(".")
