@@ -165,7 +165,7 @@ func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return l
 
 // TestDeep restores directories in one another, 10,000 when SNAPMOUNT_LONG is set, and applies the sidecar.
 func TestDeep(t *testing.T) {
-	deep := 1000
+	deep := 600
 	if os.Getenv("SNAPMOUNT_LONG") != "" {
 		deep = 10000
 	}

@@ -129,7 +129,7 @@ func moments(few int) int {
 func TestKill(t *testing.T) {
 	image := ntfstest.Feat512.Build(t)
 	t.Run("posix", func(t *testing.T) {
-		kills(t, image, "", moments(3), func(t *testing.T) (string, func()) { return t.TempDir(), func() {} })
+		kills(t, image, "", moments(2), func(t *testing.T) (string, func()) { return t.TempDir(), func() {} })
 	})
 	t.Run("ntfs-3g", func(t *testing.T) {
 		if os.Getenv("SNAPMOUNT_LONG") == "" {

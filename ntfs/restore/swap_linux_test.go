@@ -62,7 +62,7 @@ func TestSwapped(t *testing.T) {
 		span = 10 * time.Second
 	}
 	rounds, failed, told := 0, 0, 0
-	for end := time.Now().Add(span); time.Now().Before(end); rounds++ {
+	for end := time.Now().Add(span); time.Now().Before(end) || failed+told == 0 && rounds < 50; rounds++ {
 		r := restored(t, layertest.Open(t, image), dest, restore.Options{Overwrite: restore.Always, Resume: rounds%2 == 1})
 		failed += len(r.failed())
 		root, err := os.OpenRoot(dest)
@@ -83,7 +83,7 @@ func TestSwapped(t *testing.T) {
 	if got := listing(t, outside); got != before || modified(t, outside) != times {
 		t.Errorf("outside became\n%s\nfrom\n%s", got, before)
 	}
-	if failed == 0 {
+	if failed+told == 0 {
 		t.Error("no swap was met")
 	}
 }
