@@ -79,7 +79,7 @@ func (a *archiver) inTurn(ctx context.Context, items iter.Seq2[item, error]) ite
 // ahead makes a small file a member, where that is simple: one that has one name, can be had in full, and needs no other
 // member beside it. Else it gives nil.
 func (a *archiver) ahead(c *copier, it *item) *small {
-	if it.res.Err != nil || it.res.Type != "file" || it.stream != "" || it.node.Links > 1 || it.node.Size > maxAhead {
+	if it.res.Err != nil || it.res.Type != "file" || it.res.Stream != "" || it.node.Links > 1 || it.node.Size > maxAhead {
 		return nil
 	}
 	m, err := ReadMeta(it.node)

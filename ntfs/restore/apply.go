@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -15,14 +16,14 @@ import (
 const (
 	// maxLine is the most bytes of a line of a sidecar that is read.
 	maxLine = 64 << 20
-	// maxSecurity is the most bytes of security descriptors of a sidecar that are kept.
-	maxSecurity = 64 << 20
+	// maxLearnt is the most bytes of security descriptors and names of a sidecar that are kept.
+	maxLearnt = 64 << 20
 )
 
 // Apply gives the files below root what the sidecar there says: the metadata that the place where they were restored
 // could not hold. done is told each line's path and what could not be set. Lines that fail cost no other.
 func Apply(root *os.Root, done func(path string, lost []string, err error)) error {
-	f, err := root.Open(SidecarName)
+	f, err := openRegular(root, SidecarName)
 	if err != nil {
 		return err
 	}
@@ -31,58 +32,106 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	if err != nil {
 		return err
 	}
-	a := &applier{root: root, target: t, security: map[string][]byte{}}
-	defer a.leave()
-	return a.lines(f, done)
+	a := &applier{root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
+	defer a.leave(0)
+	removeOwnParts(root)
+	return a.lines(f)
 }
 
 // An applier applies lines of a sidecar.
 type applier struct {
 	root     *os.Root
 	target   target
-	security map[string][]byte // by SecurityID
-	bytes    int
+	done     func(path string, lost []string, err error) // is told what became of a line: of which path, what could not be set, and why
+	security map[string][]byte                           // by SecurityID
+	renamed  map[string]string                           // names on the volume, which entries have here when this is done again; by path
+	bytes    int                                         // in both
+	late     []lateLine
 
-	dir     *os.Root // of the last line, nil for none
-	dirPath string
+	path []level // the directories of the last line, from the top
 }
 
-func (a *applier) remember(m *Meta) error {
-	if a.bytes += len(m.Security); a.bytes > maxSecurity {
-		return fmt.Errorf("%s: more than 0x%x bytes of security descriptors: %w", SidecarName, maxSecurity, layer.ErrUnsupported)
+// level is an open directory.
+type level struct {
+	name, now string // as restored, and now
+	dir       *os.Root
+}
+
+// leave closes directories but the first n.
+func (a *applier) leave(n int) {
+	for _, l := range a.path[n:] {
+		l.dir.Close()
 	}
-	a.security[m.SecurityID] = m.Security
-	return nil
+	a.path = a.path[:n]
 }
 
-func (a *applier) leave() {
-	if a.dir != nil {
-		a.dir.Close()
-		a.dir = nil
-	}
-}
-
-// enter opens the directory of a path; most lines are of the same one as the line before.
+// enter opens the directory that a path is in, where those of the line before are left. No link is followed.
 func (a *applier) enter(file string) (*os.Root, error) {
-	up := path.Dir(file)
-	if up == "." {
-		return a.root, nil
+	if file == "." || path.Clean("/"+file) != "/"+file {
+		return nil, fmt.Errorf("not a path below the target: %w", layer.ErrCorrupt)
 	}
-	if a.dir != nil && up == a.dirPath {
-		return a.dir, nil
+	dir, depth, most := a.root, 0, maxDepth()
+	for start := 0; ; depth++ {
+		n := strings.IndexByte(file[start:], '/')
+		if n < 0 {
+			a.leave(depth)
+			return dir, nil
+		}
+		name := file[start : start+n]
+		start += n + 1
+		if depth < len(a.path) && a.path[depth].name == name {
+			dir = a.path[depth].dir
+			continue
+		}
+		a.leave(depth)
+		if depth >= most {
+			return nil, fmt.Errorf("more than %d directories deep: %w", most, layer.ErrUnsupported)
+		}
+		now := name
+		next, err := openDir(dir, now)
+		if other := a.renamed[file[:start-1]]; errors.Is(err, fs.ErrNotExist) && isName(other) {
+			now = other
+			next, err = openDir(dir, now)
+		}
+		if err != nil {
+			return nil, err
+		}
+		a.path = append(a.path, level{name, now, next})
+		dir = next
+		removeParts(dir) // of one that was killed
 	}
-	a.leave()
-	var err error
-	if a.dir, err = a.root.OpenRoot(up); err != nil {
-		a.dir = nil
-		return nil, err
+}
+
+// here is the path of a name in the directory that was entered last.
+func (a *applier) here(name string) string {
+	var out strings.Builder
+	for _, l := range a.path {
+		out.WriteString(l.now + "/")
 	}
-	a.dirPath = up
-	return a.dir, nil
+	return out.String() + name
+}
+
+// find gives the path that a restored file has now.
+func (a *applier) find(file string) (string, error) {
+	dir, err := a.enter(file)
+	if err != nil {
+		return "", err
+	}
+	name := path.Base(file)
+	_, err = dir.Lstat(name)
+	if other := a.renamed[file]; errors.Is(err, fs.ErrNotExist) && isName(other) {
+		name = other
+		_, err = dir.Lstat(name)
+	}
+	return a.here(name), err
 }
 
 // line gives what a line describes its metadata, and its name.
 func (a *applier) line(m *Meta) ([]string, error) {
+	first, firstErr := "", error(nil)
+	if m.Link != "" {
+		first, firstErr = a.find(m.Link)
+	}
 	dir, err := a.enter(m.Path)
 	if err != nil {
 		return nil, err
@@ -108,6 +157,14 @@ func (a *applier) line(m *Meta) ([]string, error) {
 		m.Streams = append(m.Streams, s)
 	}
 	name, lost := rename(dir, path.Base(m.Path), m.Name)
+	if m.Link != "" {
+		if firstErr == nil {
+			firstErr = a.join(dir, name, first)
+		}
+		if firstErr != nil {
+			return lost, errors.Join(damage, fmt.Errorf("hard link: %w", firstErr))
+		}
+	}
 	bare := *m
 	bare.Name, bare.Link = "", "" // they are seen to here
 	more, err := a.apply(dir, name, m, &bare)
@@ -122,12 +179,12 @@ func (a *applier) stream(s *Stream) (*os.File, error) {
 		}
 		return nil, nil
 	}
-	f, err := a.root.Open(s.File)
+	f, err := openRegular(a.root, s.File)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || info.Size() != s.Size) {
+	if err == nil && info.Size() != s.Size {
 		err = fmt.Errorf("%s: %d bytes, want %d: %w", s.File, info.Size(), s.Size, layer.ErrCorrupt)
 	}
 	if err != nil {
@@ -140,17 +197,20 @@ func (a *applier) stream(s *Stream) (*os.File, error) {
 // apply applies all of a line but the name.
 func (a *applier) apply(dir *os.Root, name string, m, bare *Meta) ([]string, error) {
 	info, err := dir.Lstat(name)
-	if err == nil && m.Link != "" {
-		err = a.join(dir, name, info, m)
+	if errors.Is(err, fs.ErrNotExist) && m.Type == "link" { // as what was killed in relink leaves it
+		return a.relink(dir, name, bare)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
-		if m.Type != "link" {
-			return nil, fmt.Errorf("is a link: %w", fs.ErrExist)
+		if m.Type == "link" {
+			return a.relink(dir, name, bare)
 		}
-		return a.relink(dir, name, bare)
+		return a.target.dress(dir, name, bare)
+	}
+	if want := m.Type == "dir"; info.IsDir() != want || !want && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("is %v there, want a %s: %w", info.Mode().Type(), m.Type, fs.ErrExist)
 	}
 	f, err := dir.Open(name)
 	if err != nil {
@@ -165,21 +225,22 @@ func (a *applier) apply(dir *os.Root, name string, m, bare *Meta) ([]string, err
 	return append(lost, a.target.settle(f, bare)...), err
 }
 
-// join makes a file that was copied by itself a hard link again, where it has the same content.
-func (a *applier) join(dir *os.Root, name string, info fs.FileInfo, m *Meta) error {
-	other, err := a.root.Lstat(m.Link)
+// join makes a file that was copied by itself another name of first, where it has the same content.
+func (a *applier) join(dir *os.Root, name, first string) error {
+	info, err := dir.Lstat(name)
 	if err != nil {
-		return fmt.Errorf("hard link: %w", err)
+		return err
 	}
-	if os.SameFile(info, other) {
-		return nil
+	other, err := a.root.Lstat(first)
+	if err != nil || os.SameFile(info, other) {
+		return err
 	}
-	if same, err := a.same(dir, name, m.Link, info, other); err != nil || !same {
-		return errors.Join(fmt.Errorf("hard link to %s: the content is another one", m.Link), err)
+	if same, err := a.same(dir, name, first, info, other); err != nil || !same {
+		return errors.Join(fmt.Errorf("%s has another content", first), err)
 	}
 	part := partName()
-	if err := a.root.Link(m.Link, path.Join(path.Dir(m.Path), part)); err != nil {
-		return fmt.Errorf("hard link: %w", err)
+	if err := a.root.Link(first, a.here(part)); err != nil {
+		return err
 	}
 	if err := dir.Rename(part, name); err != nil {
 		return errors.Join(err, dir.Remove(part))
@@ -212,7 +273,9 @@ func (a *applier) relink(dir *os.Root, name string, m *Meta) ([]string, error) {
 		return []string{"link of Windows"}, err
 	}
 	if err == nil {
-		err = dir.Remove(name)
+		if err = dir.Remove(name); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if err == nil {
 		err = dir.Rename(part, name)
@@ -232,7 +295,7 @@ func rename(dir *os.Root, name, original string) (now string, lost []string) {
 	if original == "" {
 		return name, nil
 	}
-	if original == "." || original == ".." || strings.ContainsAny(original, "/\x00") {
+	if !isName(original) {
 		return name, []string{"name"}
 	}
 	_, err := dir.Lstat(original)
@@ -248,4 +311,9 @@ func rename(dir *os.Root, name, original string) (now string, lost []string) {
 		return name, []string{fmt.Sprintf("name: %v", err)}
 	}
 	return original, nil
+}
+
+// isName reports whether a name is one of an entry of a directory here.
+func isName(s string) bool {
+	return s != "." && filepath.IsLocal(s) && filepath.Base(s) == s && !strings.Contains(s, "\x00")
 }

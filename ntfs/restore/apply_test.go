@@ -43,6 +43,39 @@ func TestApplyDamaged(t *testing.T) {
 	}
 }
 
+// TestApplyTwice applies a sidecar again after directories got back their names, and after some of it was not done.
+func TestApplyTwice(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "cut/in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sidecar := `{"path":"cut/in","type":"dir","name":"within"}
+{"path":"cut","type":"dir","name":"original"}
+{"path":"cut/in/f","type":"file","name":"g"}
+{"path":"cut/in/h","type":"file","name":"h"}
+`
+	for name, content := range map[string]string{restore.SidecarName: sidecar, "cut/in/f": "1", "cut/in/h": "2"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for range 3 {
+		err = restore.Apply(root, func(path string, _ []string, err error) {
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		})
+		if b, err2 := root.ReadFile("original/within/g"); err != nil || string(b) != "1" {
+			t.Errorf("%q, %v, %v", b, err, err2)
+		}
+	}
+}
+
 // FuzzApply applies any sidecar: nothing outside of the target changes, and it ends.
 func FuzzApply(f *testing.F) {
 	f.Add([]byte(`{"path":"a","type":"file","name":"b","modified":5,"streams":[{"name":"s","size":1,"data":"AA=="}]}`))

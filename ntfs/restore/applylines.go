@@ -3,7 +3,6 @@ package restore
 import (
 	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -14,12 +13,32 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
-// told is told what became of a line: of which path, what could not be set, and why.
-type told = func(path string, lost []string, err error)
-
 // lines applies the lines of a sidecar.
-func (a *applier) lines(f io.ReaderAt, done told) error {
-	var late []lateLine
+func (a *applier) lines(f io.ReaderAt) error {
+	for _, each := range []func(lateLine, *Meta, error) error{a.learn, a.early} {
+		if err := readLines(f, each); err != nil {
+			return fmt.Errorf("%s: %w", SidecarName, err)
+		}
+	}
+	slices.SortStableFunc(a.late, func(x, y lateLine) int { return cmp.Compare(x.turn, y.turn) })
+	for _, l := range a.late {
+		b := make([]byte, l.len)
+		_, err := f.ReadAt(b, l.off)
+		var m Meta
+		if err == nil {
+			err = decodeMeta(b, &m)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: line %d: %w", SidecarName, l.number, err)
+		}
+		lost, err := a.line(&m)
+		a.done(m.Path, lost, err)
+	}
+	return nil
+}
+
+// readLines gives each line of a sidecar, or why it cannot be read.
+func readLines(f io.ReaderAt, each func(lateLine, *Meta, error) error) error {
 	end := int64(0) // of the line
 	lines := bufio.NewScanner(io.NewSectionReader(f, 0, math.MaxInt64))
 	lines.Buffer(make([]byte, 1<<16), maxLine)
@@ -30,31 +49,53 @@ func (a *applier) lines(f io.ReaderAt, done told) error {
 	})
 	for n, start := 1, int64(0); lines.Scan(); n, start = n+1, end {
 		var m Meta
-		if err := decodeMeta(lines.Bytes(), &m); err != nil {
-			done(fmt.Sprintf("%s, line %d", SidecarName, n), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
-			continue
-		}
-		switch {
-		case m.Type == securityType:
-			if err := a.remember(&m); err != nil {
-				return err
-			}
-		case m.Type == "dir" || m.Name != "":
-			late = append(late, lateLine{start, end - start, m.turn()})
-		default:
-			lost, err := a.line(&m)
-			done(m.Path, lost, err)
+		err := decodeMeta(lines.Bytes(), &m)
+		if err = each(lateLine{off: start, len: end - start, number: n}, &m, err); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
-	return errors.Join(lines.Err(), a.late(f, late, done))
+	return lines.Err()
+}
+
+// learn remembers what other lines need, and which lines are late.
+func (a *applier) learn(l lateLine, m *Meta, err error) error {
+	switch {
+	case err != nil:
+		a.done(fmt.Sprintf("%s, line %d", SidecarName, l.number), nil, fmt.Errorf("%w: %w", layer.ErrCorrupt, err))
+	case m.Type == securityType:
+		a.security[m.SecurityID] = m.Security
+		a.bytes += len(m.SecurityID) + len(m.Security)
+	case m.late():
+		l.turn = m.turn()
+		a.late = append(a.late, l)
+		if m.Name != "" {
+			a.renamed[m.Path] = m.Name
+			a.bytes += len(m.Path) + len(m.Name)
+		}
+	}
+	if a.bytes > maxLearnt {
+		return fmt.Errorf("more than 0x%x bytes of security descriptors and changed names: %w", maxLearnt, layer.ErrUnsupported)
+	}
+	return nil
+}
+
+// early applies a line that is not late.
+func (a *applier) early(_ lateLine, m *Meta, err error) error {
+	if err == nil && m.Type != securityType && !m.late() {
+		lost, err := a.line(m)
+		a.done(m.Path, lost, err)
+	}
+	return nil
 }
 
 // A lateLine is a line to apply when the others are: one of a directory, whose times change with what is in it, or one
 // that changes a name, by which others find what they are of.
 type lateLine struct {
-	off, len int64
-	turn     int
+	off, len     int64
+	number, turn int
 }
+
+func (m *Meta) late() bool { return m.Type == "dir" || m.Name != "" }
 
 // turn says how late a line is, least first: hard links, which name another file, then the deepest.
 func (m *Meta) turn() int {
@@ -62,22 +103,4 @@ func (m *Meta) turn() int {
 		return math.MinInt
 	}
 	return -strings.Count(path.Clean(m.Path), "/")
-}
-
-// late applies lines again that were read before.
-func (a *applier) late(f io.ReaderAt, list []lateLine, done told) error {
-	slices.SortStableFunc(list, func(x, y lateLine) int { return cmp.Compare(x.turn, y.turn) })
-	for _, l := range list {
-		b := make([]byte, l.len)
-		if _, err := f.ReadAt(b, l.off); err != nil {
-			return fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", SidecarName, l.len, l.off, err)
-		}
-		var m Meta
-		if err := decodeMeta(b, &m); err != nil {
-			return fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", SidecarName, l.len, l.off, err)
-		}
-		lost, err := a.line(&m)
-		done(m.Path, lost, err)
-	}
-	return nil
 }

@@ -211,7 +211,7 @@ func (a *archiver) ended(err error) error {
 
 func (a *archiver) meta(it *item) (Meta, error) {
 	n := it.node
-	if it.stream != "" {
+	if it.res.Stream != "" {
 		return Meta{Type: "file", Modified: n.Times.Modified, Accessed: n.Times.Accessed, Created: n.Times.Created, Changed: n.Times.Changed}, nil
 	}
 	m, err := ReadMeta(n)
@@ -241,7 +241,7 @@ func (a *archiver) link(it *item, m *Meta) error {
 
 // linked adds a further name of a file. It reports false for a first one, and where the archive has it as another file.
 func (a *archiver) linked(it *item, m *Meta) (bool, error) {
-	if it.res.Type != "file" || it.stream != "" || it.node.Links < 2 {
+	if it.res.Type != "file" || it.res.Stream != "" || it.node.Links < 2 {
 		return false, nil
 	}
 	first := a.first[fileKey{it.node.Tree(), it.node.Ref}]
@@ -260,7 +260,7 @@ func (a *archiver) linked(it *item, m *Meta) (bool, error) {
 // file adds a file, and the note of what is missing in it.
 func (a *archiver) file(it *item, m *Meta) error {
 	res := &it.res
-	content, err := contentOf(it.node, it.stream)
+	content, err := contentOf(it.node, it.res.Stream)
 	if err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func (a *archiver) file(it *item, m *Meta) error {
 	if res.SHA256, err = a.send(res.Path, m, b); err != nil {
 		return err
 	}
-	if it.node.Links > 1 && it.stream == "" && m.Link == "" {
+	if it.node.Links > 1 && it.res.Stream == "" && m.Link == "" {
 		a.first[fileKey{it.node.Tree(), it.node.Ref}] = linked{path: res.Path, sum: res.SHA256}
 	}
 	if len(gaps) == 0 {

@@ -10,9 +10,6 @@ import (
 	"sync/atomic"
 )
 
-// maxDepth is how many directories may be in one another: each costs a descriptor as long as it is not finished.
-const maxDepth = 512
-
 // A folder is a directory on the target, made when the first of its entries is written.
 type folder struct {
 	*place
@@ -65,24 +62,31 @@ func makeDir(up *os.Root, name string) (dir *os.Root, made bool, err error) {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, false, err
 	}
+	dir, err = openDir(up, name)
+	return dir, made && err == nil, err
+}
+
+// openDir opens a directory: no link to one.
+func openDir(up *os.Root, name string) (*os.Root, error) {
 	info, err := up.Lstat(name)
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("is there and no directory: %w", fs.ErrExist)
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if dir, err = up.OpenRoot(name); err != nil {
-		return nil, false, err
+	dir, err := up.OpenRoot(name)
+	if err != nil {
+		return nil, err
 	}
 	opened, err := dir.Stat(".")
 	if err == nil && !os.SameFile(info, opened) {
 		err = errors.New("was replaced while it was opened")
 	}
 	if err != nil {
-		return nil, false, errors.Join(err, dir.Close())
+		return nil, errors.Join(err, dir.Close())
 	}
-	return dir, made, nil
+	return dir, nil
 }
 
 // left finishes a directory when nothing more is to be written in it.

@@ -14,3 +14,5 @@ func (plain) settle(*os.File, *Meta) []string { return nil }
 func (plain) makeLink(*os.Root, string, *Meta) (*os.File, error) { return nil, nil }
 
 func (plain) hasLink(*os.Root, string, *Meta) bool { return false }
+
+func (plain) dress(*os.Root, string, *Meta) ([]string, error) { return nil, errLink() }

@@ -68,12 +68,12 @@ func (one *Planned) measure(it *item, partial bool, links map[fileKey]bool) {
 	if one.Type != "file" {
 		return
 	}
-	m, err := contentOf(it.node, it.stream)
+	m, err := contentOf(it.node, it.res.Stream)
 	if one.Err = err; err != nil {
 		return
 	}
 	one.Size = m.Size()
-	if key := (fileKey{it.node.Tree(), it.node.Ref}); it.node.Links > 1 && it.stream == "" {
+	if key := (fileKey{it.node.Tree(), it.node.Ref}); it.node.Links > 1 && it.res.Stream == "" {
 		if links[key] {
 			return
 		}

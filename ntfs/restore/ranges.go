@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -32,7 +33,7 @@ func noteRanges(dir *os.Root, name string, size int64, gaps []Gap) error {
 		to := noteName(name, i)
 		f, err := dir.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
-			if old, err := dir.ReadFile(to); err == nil && bytes.Equal(old, note) {
+			if holds(dir, to, note) {
 				return nil
 			}
 			continue
@@ -44,6 +45,17 @@ func noteRanges(dir *os.Root, name string, size int64, gaps []Gap) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", name+rangesEnd, fs.ErrExist)
+}
+
+// holds reports whether a file is there with that content.
+func holds(dir *os.Root, name string, content []byte) bool {
+	f, err := openRegular(dir, name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	old, err := io.ReadAll(io.LimitReader(f, int64(len(content))+1))
+	return err == nil && bytes.Equal(old, content)
 }
 
 // noteName is the name number i for the note of a file. What would be too long is cut.

@@ -149,8 +149,8 @@ func viaPOSIX(t *testing.T, volume layer.Source, dir string) {
 	applied(t, dir)
 }
 
-// applied applies the sidecar of a directory, and removes it.
-func applied(t *testing.T, dir string) {
+// apply gives what is in dir the metadata of the sidecar.
+func apply(t *testing.T, dir string) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +164,13 @@ func applied(t *testing.T, dir string) {
 	if err != nil {
 		t.Error(err)
 	}
-	if err := errors.Join(root.Remove(restore.SidecarName), root.RemoveAll(restore.StreamsName)); err != nil {
+}
+
+// applied gives what is in dir the metadata of the sidecar, which is removed then.
+func applied(t *testing.T, dir string) {
+	t.Helper()
+	apply(t, dir)
+	if err := errors.Join(os.Remove(filepath.Join(dir, restore.SidecarName)), os.RemoveAll(filepath.Join(dir, restore.StreamsName))); err != nil {
 		t.Error(err)
 	}
 }
@@ -210,7 +216,7 @@ func compareTrees(t *testing.T, want, got string, space bool) {
 			t.Error(err)
 			continue
 		}
-		if a.Mode&unix.S_IFMT != b.Mode&unix.S_IFMT || a.Size != b.Size && a.Mode&unix.S_IFMT != unix.S_IFDIR || a.Mtim != b.Mtim || a.Nlink != b.Nlink {
+		if a.Mode&unix.S_IFMT != b.Mode&unix.S_IFMT || a.Size != b.Size && a.Mode&unix.S_IFMT == unix.S_IFREG || a.Mtim != b.Mtim || a.Nlink != b.Nlink {
 			t.Errorf("%s: %o of %d bytes, %v, %d links, want %o, %d, %v, %d", path, b.Mode, b.Size, b.Mtim, b.Nlink, a.Mode, a.Size, a.Mtim, a.Nlink)
 		}
 		if first, ok := inodes[a.Ino]; ok && first != b.Ino {
@@ -298,9 +304,16 @@ func (o overwritten) ReadAt(p []byte, off int64) (int, error) {
 
 // oldest gives a volume as the oldest of three snapshots shows it, since which blocks of it were overwritten three times.
 func oldest(t *testing.T, v layer.Source) layer.Source {
+	volume, storage := snapshots(t, v)
+	return oldestOf(t, volume, storage)
+}
+
+// snapshots makes files of a volume with three snapshots, and of its diff area.
+func snapshots(t *testing.T, v layer.Source) (volume, storage string) {
+	volume, storage = filepath.Join(t.TempDir(), "volume"), filepath.Join(t.TempDir(), "storage")
 	var files [2]*vsstest.File
-	for i := range files {
-		f, err := os.Create(filepath.Join(t.TempDir(), "volume"))
+	for i, name := range []string{volume, storage} {
+		f, err := os.Create(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +331,12 @@ func oldest(t *testing.T, v layer.Source) layer.Source {
 	if _, err := vsstest.FromStates(cfg, states, overwritten{v, 3}, nil); err != nil {
 		t.Fatal(err)
 	}
-	opened, err := diffstore.Open(files[0], diffstore.Options{Storage: func(wintype.GUID) (layer.Source, error) { return files[1], nil }})
+	return volume, storage
+}
+
+func oldestOf(t *testing.T, volume, storage string) layer.Source {
+	area := layertest.Open(t, storage)
+	opened, err := diffstore.Open(layertest.Open(t, volume), diffstore.Options{Storage: func(wintype.GUID) (layer.Source, error) { return area, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
 		r.opts.Jobs = runtime.GOMAXPROCS(0)
 	}
 	if opts.Resume {
-		removeParts(root)
+		removeOwnParts(root)
 	}
 	var err error
 	if r.target, err = detect(root); err != nil {
@@ -122,10 +122,10 @@ func (r *run) item(it *item) {
 	default:
 		dir := r.folderOf(it.at)
 		dir.pending.Add(1)
-		node, stream, res := it.node, it.stream, it.res
+		node, res := it.node, it.res
 		task := func(c *copier) {
 			defer r.left(dir)
-			r.tell(r.one(c, dir, node, stream, res))
+			r.tell(r.one(c, dir, node, res))
 		}
 		select {
 		case r.tasks <- task:
@@ -136,7 +136,7 @@ func (r *run) item(it *item) {
 }
 
 // one restores a file or link, and says what became of it.
-func (r *run) one(c *copier, dir *folder, n *ntfs.Node, stream string, res Result) Result {
+func (r *run) one(c *copier, dir *folder, n *ntfs.Node, res Result) Result {
 	if err := r.ctx.Err(); err != nil {
 		res.Err = context.Cause(r.ctx)
 		return res
@@ -146,13 +146,13 @@ func (r *run) one(c *copier, dir *folder, n *ntfs.Node, stream string, res Resul
 		res.Err = err
 		return res
 	}
-	w := &writer{run: r, copier: c, root: root, dir: dir, node: n, stream: stream, res: res, name: path.Base(res.Path)}
+	w := &writer{run: r, copier: c, root: root, dir: dir, node: n, stream: res.Stream, res: res, name: path.Base(res.Path)}
 	if !r.claim(res.Path) {
 		res.Err = fmt.Errorf("is being written from another source: %w", ErrExists)
 		return res
 	}
 	defer r.unclaim(res.Path)
-	if n.Links > 1 && stream == "" {
+	if n.Links > 1 && res.Stream == "" {
 		w.res.Err = w.oneOfSeveral()
 	} else {
 		w.res.Err = w.write()

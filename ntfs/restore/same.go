@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
 )
 
 // sameBytes hashes a file of the size of content, and reports whether it holds the same. Holes of both are passed over; the
@@ -80,6 +81,24 @@ func sameHole(c *copier, f *os.File, off, n int64) (bool, error) {
 		off += int64(len(b))
 	}
 	return true, nil
+}
+
+// interix begins a file that is a symbolic link of Interix, which ntfs-3g shows as one; the target follows, in UTF-16.
+const interix = "IntxLNK\x01"
+
+// isInterix reports whether a link is what ntfs-3g shows of a file of that content.
+func isInterix(dir *os.Root, name string, content layer.Mapper) (bool, error) {
+	const most = len(interix) + 2*mostLong
+	if content.Size() > int64(most) {
+		return false, nil
+	}
+	b := make([]byte, content.Size())
+	if err := layer.ReadFull(content, b, 0); err != nil {
+		return false, err
+	}
+	text, err := dir.Readlink(name)
+	target, ok := bytes.CutPrefix(b, []byte(interix))
+	return err == nil && ok && wintype.DecodeUTF16(target) == text, err
 }
 
 // sameFiles reports whether the first n bytes of two files are the same.

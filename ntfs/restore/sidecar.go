@@ -162,6 +162,15 @@ func openOwn(root *os.Root, name string) (*os.File, error) {
 	if !errors.Is(err, fs.ErrExist) {
 		return f, err
 	}
+	return openThere(root, name, os.O_RDWR)
+}
+
+// openRegular opens a file for reading: no link, and nothing that waits for another process.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	return openThere(root, name, os.O_RDONLY)
+}
+
+func openThere(root *os.Root, name string, flag int) (*os.File, error) {
 	info, err := root.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errors.New("is no file")
@@ -169,7 +178,8 @@ func openOwn(root *os.Root, name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f, err = root.OpenFile(name, os.O_RDWR, 0); err != nil {
+	f, err := root.OpenFile(name, flag, 0)
+	if err != nil {
 		return nil, err
 	}
 	opened, err := f.Stat()

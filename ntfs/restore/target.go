@@ -2,6 +2,7 @@ package restore
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 
 	"snapmount/imagefmt/layer"
@@ -21,6 +22,8 @@ type target interface {
 	makeLink(dir *os.Root, name string, m *Meta) (*os.File, error)
 	// hasLink reports whether name is a link as makeLink makes it.
 	hasLink(dir *os.Root, name string, m *Meta) bool
+	// dress gives a file that became a link when it had its metadata the same again. It wraps fs.ErrExist where that cannot be.
+	dress(dir *os.Root, name string, m *Meta) (lost []string, err error)
 	// linkTimes gives a symbolic link its times.
 	linkTimes(dir *os.Root, name string, m *Meta) error
 }
@@ -60,10 +63,8 @@ func (m *Meta) takeStreams(set func(*Stream) error) (lost []string) {
 	return lost
 }
 
-// chtimes sets the two times that every system has.
-func chtimes(dir *os.Root, name string, m *Meta) error {
-	return dir.Chtimes(name, m.Accessed.Time(), m.Modified.Time())
-}
+// errLink says that a link is where a file should be.
+func errLink() error { return fmt.Errorf("is a link: %w", fs.ErrExist) }
 
 // bytes is the content of a stream.
 func (s *Stream) bytes() ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,7 +30,8 @@ func (t darwinTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (los
 	if err := setCreated(f, m); err == nil {
 		rest.Created = 0
 	}
-	return append(lost, rest.losses()...), chtimes(dir, name, m)
+	changed, err := chtimes(dir, name, m)
+	return slices.Concat(lost, rest.losses(), changed), err
 }
 
 // setCreated sets the creation time of an open file: setattrlist(2), by the file's number, which no link can change.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -78,7 +79,8 @@ func (t *linuxTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (los
 		lost = append(lost, set(fd, []xattr{{"permissions", "system.ntfs_security", m.Security}, {"attributes", "system.ntfs_attrib", attributes(m)}})...)
 		rest.Security, rest.Attributes = nil, 0
 	}
-	return append(lost, rest.losses()...), chtimes(dir, name, m)
+	changed, err := setTimes(f, m)
+	return slices.Concat(lost, rest.losses(), changed), err
 }
 
 func (t *linuxTarget) settles() bool { return t.ntfs3g }
@@ -95,13 +97,17 @@ func (t *linuxTarget) settle(f *os.File, m *Meta) []string {
 	return set(int(f.Fd()), list)
 }
 
-// set sets extended attributes and says which could not be.
+// set sets extended attributes of an open file and says which could not be.
 func set(fd int, list []xattr) (lost []string) {
+	return setAll(list, func(x xattr) error { return unix.Fsetxattr(fd, x.name, x.value, 0) })
+}
+
+func setAll(list []xattr, one func(xattr) error) (lost []string) {
 	for _, x := range list {
 		if len(x.value) == 0 {
 			continue
 		}
-		if err := unix.Fsetxattr(fd, x.name, x.value, 0); err != nil {
+		if err := one(x); err != nil {
 			lost = append(lost, fmt.Sprintf("%s: %v", x.what, err))
 		}
 	}
@@ -156,14 +162,35 @@ func (t *linuxTarget) hasLink(dir *os.Root, name string, m *Meta) bool {
 	if !t.ntfs3g || len(m.Reparse) == 0 {
 		return false
 	}
+	b := make([]byte, len(m.Reparse)+1)
+	n := 0
+	err := atPath(dir, name, func(path string) (err error) {
+		n, err = unix.Lgetxattr(path, "system.ntfs_reparse_data", b)
+		return err
+	})
+	return err == nil && bytes.Equal(b[:n], m.Reparse)
+}
+
+// atPath calls do with a path of an entry of dir in which nothing but the entry can be a link.
+func atPath(dir *os.Root, name string, do func(path string) error) error {
 	d, err := dir.Open(".")
 	if err != nil {
-		return false
+		return err
 	}
 	defer d.Close()
-	b := make([]byte, len(m.Reparse)+1)
-	n, err := unix.Lgetxattr(fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name), "system.ntfs_reparse_data", b)
-	return err == nil && bytes.Equal(b[:n], m.Reparse)
+	return do(fmt.Sprintf("/proc/self/fd/%d/%s", d.Fd(), name))
+}
+
+// dress serves ntfs-3g, which shows system files with the content of an Interix link as links.
+func (t *linuxTarget) dress(dir *os.Root, name string, m *Meta) (lost []string, err error) {
+	if !t.ntfs3g || m.Attributes&ntfs.AttrSystem == 0 {
+		return nil, errLink()
+	}
+	err = atPath(dir, name, func(path string) error {
+		lost = setAll(ntfsValues(m), func(x xattr) error { return unix.Lsetxattr(path, x.name, x.value, 0) })
+		return nil
+	})
+	return lost, err
 }
 
 func (t *linuxTarget) linkTimes(dir *os.Root, name string, m *Meta) error {
@@ -172,6 +199,5 @@ func (t *linuxTarget) linkTimes(dir *os.Root, name string, m *Meta) error {
 		return err
 	}
 	defer d.Close()
-	times := []unix.Timespec{unix.NsecToTimespec(m.Accessed.Time().UnixNano()), unix.NsecToTimespec(m.Modified.Time().UnixNano())}
-	return unix.UtimesNanoAt(int(d.Fd()), name, times, unix.AT_SYMLINK_NOFOLLOW)
+	return unix.UtimesNanoAt(int(d.Fd()), name, []unix.Timespec{timespec(m.Accessed), timespec(m.Modified)}, unix.AT_SYMLINK_NOFOLLOW)
 }

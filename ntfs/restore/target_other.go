@@ -12,7 +12,8 @@ type plainTarget struct{ plain }
 func detect(*os.Root) (target, error) { return plainTarget{}, nil }
 
 func (plainTarget) apply(dir *os.Root, name string, _ *os.File, m *Meta) (lost []string, err error) {
-	return m.losses(), chtimes(dir, name, m)
+	lost, err = chtimes(dir, name, m)
+	return append(m.losses(), lost...), err
 }
 
 func (plainTarget) linkTimes(*os.Root, string, *Meta) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -26,8 +27,8 @@ func (t windowsTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (lo
 	rest.Security = nil
 	if err := setBasic(f, m); err != nil {
 		lost = append(lost, fmt.Sprintf("attributes: %v", err))
-		err = chtimes(dir, name, m)
-		return append(lost, rest.losses()...), err
+		changed, err := chtimes(dir, name, m)
+		return slices.Concat(lost, rest.losses(), changed), err
 	}
 	rest.Attributes, rest.Created = rest.Attributes&ntfs.AttrEncrypted, 0
 	return append(lost, rest.losses()...), nil

@@ -31,11 +31,10 @@ func (m met) first(n *ntfs.Node) bool {
 
 // An item is a file, directory or link on the way through sources, in the order of the directories' indexes.
 type item struct {
-	at     *place     // the directory itself, or that of the file or link
-	done   bool       // all in the directory was yielded; at is all there is
-	node   *ntfs.Node // nil for a directory that only leads to a source, and where the record cannot be read
-	stream string
-	res    Result // Path, Origin, Ref, Type and Mapped; with an Err, that is all there is
+	at   *place     // the directory itself, or that of the file or link
+	done bool       // all in the directory was yielded; at is all there is
+	node *ntfs.Node // nil for a directory that only leads to a source, and where the record cannot be read
+	res  Result     // Path, Origin, Ref, Type and Mapped; with an Err, that is all there is
 }
 
 // A place is a directory that a walker is in.
@@ -170,7 +169,7 @@ func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream stri
 	case choice == Skip:
 		return true
 	case kind != "dir":
-		it := item{at: dir, node: n, stream: stream, res: Result{Origin: dir.origin, Ref: n.Ref, Stream: stream, Type: kind}}
+		it := item{at: dir, node: n, res: Result{Origin: dir.origin, Ref: n.Ref, Stream: stream, Type: kind}}
 		mapped := w.free(dir, name)
 		if it.res.Path = path.Join(dir.path, mapped); mapped != name {
 			it.res.Mapped = name
@@ -178,11 +177,11 @@ func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream stri
 		return w.tell(dir) && w.yield(it)
 	case !w.dirs.first(n):
 		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: errNested(n)}))
-	case dir.depth == maxDepth:
-		err := fmt.Errorf("more than %d directories deep: it can be restored by itself: %w", maxDepth, layer.ErrUnsupported)
-		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Stream: stream, Type: kind, Err: err}))
 	}
 	inner := w.inner(dir, name, n)
+	if err := within(dir.depth, inner.path); err != nil {
+		return w.yield(w.failed(dir, name, Result{Ref: n.Ref, Type: kind, Err: err}))
+	}
 	return (choice != Take || w.tell(inner)) && w.entries(inner, n, below) && w.leave(inner)
 }
 

@@ -187,15 +187,21 @@ func (w *writer) allowed(content layer.Mapper) error {
 
 // again sees to it that a file that an earlier run wrote has its metadata too: it may have been ended before that.
 func (w *writer) again() error {
+	info, err := w.root.Lstat(w.name)
+	if err != nil {
+		return err
+	}
 	m, err := w.meta()
 	if err != nil {
 		return err
 	}
-	f, err := w.root.Open(w.name)
-	if err != nil {
-		return err
+	var f *os.File
+	var lost []string
+	if info.Mode()&fs.ModeSymlink != 0 {
+		lost, err = w.run.target.dress(w.root, w.name, m)
+	} else if f, err = openRegular(w.root, w.name); err == nil {
+		lost, err = w.run.target.apply(w.root, w.name, f, m)
 	}
-	lost, err := w.run.target.apply(w.root, w.name, f, m)
 	w.res.Lost = append(w.res.Lost, lost...)
 	if err = errors.Join(err, w.finish(f, m)); err == nil {
 		err = errSkipped
@@ -217,10 +223,13 @@ func (w *writer) isDone(info fs.FileInfo, content layer.Mapper) (bool, error) {
 		there, err := w.root.Readlink(w.name)
 		return there == text, err
 	}
+	if info.Mode()&fs.ModeSymlink != 0 && w.run.target.settles() {
+		return isInterix(w.root, w.name, content)
+	}
 	if !info.Mode().IsRegular() || info.Size() != content.Size() {
 		return false, nil
 	}
-	f, err := w.root.Open(w.name)
+	f, err := openRegular(w.root, w.name)
 	if err != nil {
 		return false, err
 	}
@@ -317,26 +326,6 @@ func (w *writer) linkText() (string, error) {
 	}
 	r, err := w.node.Reparse()
 	return r.Target, err
-}
-
-// removeParts removes what an earlier run left unfinished in a directory.
-func removeParts(root *os.Root) {
-	d, err := root.Open(".")
-	if err != nil {
-		return
-	}
-	defer d.Close()
-	for {
-		names, err := d.Readdirnames(1000)
-		for _, name := range names {
-			if strings.HasPrefix(name, partStart) && strings.HasSuffix(name, partEnd) {
-				root.RemoveAll(name) // what stays is seen by the user only
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 // sumOf hashes the first n bytes of f.
