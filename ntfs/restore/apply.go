@@ -295,7 +295,7 @@ func rename(dir *os.Root, name, original string) (now string, lost []string) {
 	if original == "" {
 		return name, nil
 	}
-	if !isName(original) {
+	if !isName(original) || isPart(original, partStart) { // such a one would be removed as what is left of an earlier run
 		return name, []string{"name"}
 	}
 	_, err := dir.Lstat(original)

@@ -1,13 +1,11 @@
 package restore
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // A File gets its name when it is complete: an archive, or a receipt.
@@ -37,7 +35,7 @@ func Create(name string, replace bool) (*File, error) {
 	f := &File{dir: dir, name: filepath.Base(name), replace: replace}
 	start := partOf(f.name)
 	removeLeft(dir, start)
-	f.part = start + rand.Text()[:partRandom] + partEnd
+	f.part = newPart(start)
 	if f.File, err = dir.OpenFile(f.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
@@ -45,10 +43,8 @@ func Create(name string, replace bool) (*File, error) {
 	return f, nil
 }
 
-const (
-	partRandom = 16  // letters of rand.Text
-	partStem   = 200 // bytes of the name that are in that of the part
-)
+// partStem is how many bytes of a name are in that of its part.
+const partStem = 200
 
 // partOf is how the part of a file begins, so that a user can tell what it is of.
 func partOf(name string) string { return name[:min(len(name), partStem)] + "." }
@@ -71,13 +67,6 @@ func removeLeft(dir *os.Root, start string) {
 			return
 		}
 	}
-}
-
-// isPart reports whether name is start, random letters of base 32 and the end of a part.
-func isPart(name, start string) bool {
-	rest, ok := strings.CutPrefix(name, start)
-	random, ok2 := strings.CutSuffix(rest, partEnd)
-	return ok && ok2 && len(random) == partRandom && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
 // removeFree removes a file that no process has locked.

@@ -1,9 +1,29 @@
 package restore
 
 import (
+	"crypto/rand"
 	"os"
 	"strings"
 )
+
+// What a file is called until it is complete: the start, random letters of base 32, and the end.
+const (
+	partStart  = ".snapmount-"
+	partRandom = 16 // letters
+	partEnd    = ".part"
+)
+
+func partName() string { return newPart(partStart) }
+
+// newPart makes a name for what is not complete.
+func newPart(start string) string { return start + rand.Text()[:partRandom] + partEnd }
+
+// isPart reports whether name is start, random letters of base 32 and the end of a part.
+func isPart(name, start string) bool {
+	rest, ok := strings.CutPrefix(name, start)
+	random, ok2 := strings.CutSuffix(rest, partEnd)
+	return ok && ok2 && len(random) == partRandom && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
 
 // removeOwnParts removes parts in the directory of the target itself, and in that of streams.
 func removeOwnParts(root *os.Root) {
@@ -24,7 +44,7 @@ func removeParts(root *os.Root) {
 	for {
 		names, err := d.Readdirnames(1000)
 		for _, name := range names {
-			if strings.HasPrefix(name, partStart) && strings.HasSuffix(name, partEnd) {
+			if isPart(name, partStart) {
 				root.RemoveAll(name) // what stays is seen by the user only
 			}
 		}

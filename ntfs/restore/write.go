@@ -3,7 +3,6 @@ package restore
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,12 +15,6 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
-)
-
-// What a file is called until it is complete.
-const (
-	partStart = ".snapmount-"
-	partEnd   = ".part"
 )
 
 // A writer restores one file or link.
@@ -113,8 +106,6 @@ func (w *writer) finish(f *os.File, m *Meta) error {
 	}
 	return err
 }
-
-func partName() string { return partStart + rand.Text()[:16] + partEnd }
 
 func closed(f *os.File) error {
 	if f == nil {
