@@ -102,3 +102,31 @@ func FuzzApply(f *testing.F) {
 		}
 	})
 }
+
+// TestApplyOwnNames gives files names that are like those of parts, and does it again: none is taken for what an earlier
+// run left.
+func TestApplyOwnNames(t *testing.T) {
+	dir := t.TempDir()
+	const own, like = ".snapmount-ABCDEFGHIJKLMNOP.part", ".snapmount-x.part"
+	lines := `{"path":"a","type":"file","name":"` + own + `"}` + "\n" + `{"path":"b","type":"file","name":"` + like + `"}`
+	for name, content := range map[string]string{restore.SidecarName: lines, "a": "1", "b": "2"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for range 2 {
+		if err := restore.Apply(root, func(string, []string, error) {}); err != nil {
+			t.Error(err)
+		}
+		a, err := os.ReadFile(filepath.Join(dir, "a"))
+		b, err2 := os.ReadFile(filepath.Join(dir, like))
+		if string(a) != "1" || string(b) != "2" {
+			t.Errorf("%q, %v; %q, %v", a, err, b, err2)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func TestPartsOfOthers(t *testing.T) {
 		return errors.Join(write(dir, "sub/a", "a"), write(dir, "b", "b"))
 	})
 	dir := t.TempDir()
-	for _, name := range []string{".snapmount-A.part/case", ".snapmount-B.part", "sub/.snapmount-C.part", restore.StreamsName + "/.snapmount-D.part"} {
+	for _, name := range []string{".snapmount-AAAAAAAAAAAAAAAA.part/case", ".snapmount-BBBBBBBBBBBBBBBB.part", "sub/.snapmount-CCCCCCCCCCCCCCCC.part", restore.StreamsName + "/.snapmount-DDDDDDDDDDDDDDDD.part"} {
 		if err := write(dir, name, "left"); err != nil {
 			t.Fatal(err)
 		}
