@@ -36,7 +36,7 @@ func TestTarToNTFS(t *testing.T) {
 	defer unmount()
 	to, unmount := ntfstest.MountNTFS3G(t, target, "streams_interface=xattr,big_writes")
 	defer unmount()
-	out, err := exec.Command(gnu, "--xattrs", "--xattrs-include=*", "--warning=no-unknown-keyword", "--warning=no-timestamp", "-C", to, "-xpf", name).CombinedOutput()
+	out, err := exec.Command(gnu, "--xattrs", "--xattrs-include=*", "--warning=no-timestamp", "-C", to, "-xpf", name).CombinedOutput()
 	if err != nil {
 		t.Logf("%v, %.2000s", err, out)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
@@ -27,8 +28,8 @@ func TestArchiveApplied(t *testing.T) {
 	}{
 		{"zip unzip", restore.Zip, false, false, false, false, []string{"unzip", "-q"}},
 		{"zip bsdtar", restore.Zip, false, true, false, true, []string{"bsdtar", "-xpf"}},
-		{"tar plain", restore.Tar, true, false, false, false, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "-xpf"}},
-		{"tar xattrs", restore.Tar, true, true, true, false, []string{"tar", "--warning=no-unknown-keyword", "--warning=no-timestamp", "--xattrs", "--xattrs-include=user.*", "-xpf"}},
+		{"tar plain", restore.Tar, true, false, false, false, []string{"tar", "--warning=no-timestamp", "-xpf"}},
+		{"tar xattrs", restore.Tar, true, true, true, false, []string{"tar", "--warning=no-timestamp", "--xattrs", "--xattrs-include=user.*", "-xpf"}},
 		{"tar bsdtar", restore.Tar, false, true, false, false, []string{"bsdtar", "-x", "--no-xattrs", "-f"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -43,7 +44,8 @@ func TestArchiveApplied(t *testing.T) {
 			if c.via {
 				to = t.TempDir()
 			}
-			if out := unpack(t, to, append(c.unpack, archive)); out != "" && !c.says {
+			out := unpack(t, to, append(c.unpack, archive))
+			if n := strings.Count(out, "'hdrcharset'"); !c.says && (n > 1 || strings.Count(out, "\n") != n) { // for the one name that bsdtar would compose
 				t.Errorf("%.2000s", out)
 			}
 			if c.composes {

@@ -68,7 +68,7 @@ func TestArchiveNames(t *testing.T) {
 		{"folder", 0, nil},
 		{"unzip", restore.Zip, []string{"unzip", "-q"}},
 		{"bsdtar zip", restore.Zip, []string{"bsdtar", "-xf"}},
-		{"tar", restore.Tar, []string{"tar", "--warning=no-unknown-keyword", "-xf"}},
+		{"tar", restore.Tar, []string{"tar", "-xf"}},
 		{"bsdtar", restore.Tar, []string{"bsdtar", "-x", "--no-xattrs", "-f"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

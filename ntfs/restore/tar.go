@@ -27,7 +27,7 @@ const (
 )
 
 // A tarPacker writes the pax format of POSIX.1-2001. What the plain header cannot hold is in an extended one before it,
-// with the keywords that GNU tar and libarchive have for extended attributes, birth times and holes.
+// with the keywords that GNU tar and libarchive have for extended attributes and holes.
 type tarPacker struct{ out io.Writer }
 
 // pax are the records of an extended header.
@@ -226,7 +226,7 @@ func timesPax(m *Meta) pax {
 	for _, t := range []struct {
 		key string
 		at  wintype.Filetime
-	}{{"mtime", m.Modified}, {"atime", m.Accessed}, {"ctime", m.Changed}, {"LIBARCHIVE.creationtime", m.Created}} {
+	}{{"mtime", m.Modified}, {"atime", m.Accessed}, {"ctime", m.Changed}} {
 		if t.at != 0 {
 			r[t.key] = seconds(t.at.Time())
 		}
