@@ -29,8 +29,12 @@ type eventLog struct {
 }
 
 // open opens the log. Without a file, a daemon's goes to logPlace and another's to stderr. An error that is no
-// usageError says why there is no log; the eventLog then works and drops all.
-func (l *logFlags) open(dir string, daemon bool, stderr io.Writer) (*eventLog, error) {
+// usageError says why there is no log; the eventLog then works and drops all. args are those of a mount.
+func (l *logFlags) open(args []string, daemon bool, stderr io.Writer) (*eventLog, error) {
+	images, dir := args[:len(args)-1], args[len(args)-1]
+	if err := notLog(l.file, images); err != nil {
+		return nil, usageError{fmt.Errorf("--log: %w", err)}
+	}
 	level, byDefault := slog.LevelWarn, l.level == "" && l.file == "" && !daemon
 	if text := l.level; !byDefault {
 		if text == "" {

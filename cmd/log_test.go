@@ -63,7 +63,7 @@ func TestLogLevels(t *testing.T) {
 	} {
 		os.Remove(place)
 		var out bytes.Buffer
-		e, err := c.log.open("mnt", c.daemon, &out)
+		e, err := c.log.open([]string{"mnt"}, c.daemon, &out)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestLogLevels(t *testing.T) {
 	}
 	for _, level := range []string{"loud", "warn+3"} {
 		var usage usageError
-		if _, err := (&logFlags{level: level}).open("mnt", false, io.Discard); !errors.As(err, &usage) {
+		if _, err := (&logFlags{level: level}).open([]string{"mnt"}, false, io.Discard); !errors.As(err, &usage) {
 			t.Errorf("%s: %v", level, err)
 		}
 	}

@@ -98,7 +98,7 @@ type service struct {
 
 // openLog opens the log, and says why there is none.
 func (v *service) openLog(args []string, daemon bool) (err error) {
-	v.log, err = v.mountFlags.log.open(args[len(args)-1], daemon, v.stderr)
+	v.log, err = v.mountFlags.log.open(args, daemon, v.stderr)
 	if v.log != nil && err != nil {
 		fmt.Fprintf(v.stderr, "snapmount: %s\n", oneLine(err))
 		return nil

@@ -237,22 +237,13 @@ func untilInterrupted(ctx context.Context, out io.Writer, cause error) (context.
 }
 
 // protect makes sure that nothing replaces a file of the images.
-func (r *restorer) protect(dest string) error {
-	for _, s := range r.sets {
-		for _, name := range s.HostFiles() {
-			info, err := os.Stat(name)
-			if err != nil {
-				return err
-			}
-			r.opts.Protected = append(r.opts.Protected, info)
-		}
+func (r *restorer) protect(dest string) (err error) {
+	if r.opts.Protected, err = imageFiles(r.sets...); err != nil {
+		return err
 	}
 	for _, out := range []string{dest, r.receipt} {
-		info, err := os.Stat(out)
-		for _, p := range r.opts.Protected {
-			if err == nil && os.SameFile(p, info) {
-				return usageError{fmt.Errorf("%s: is of the image, which is not written to", out)}
-			}
+		if err := notOfImage(out, r.opts.Protected); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/ntfs/restore"
 	"snapmount/ntfs/timeline"
 )
 
@@ -58,6 +57,13 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 		return err
 	}
 	defer s.Close()
+	files, err := imageFiles(s)
+	if err == nil {
+		err = notOfImage(f.out, files)
+	}
+	if err != nil {
+		return err
+	}
 	fails := &failures{out: c.ErrOrStderr()}
 	err = writeWhole(f.out, c.OutOrStdout(), func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
@@ -107,20 +113,12 @@ func writeWhole(path string, stdout io.Writer, write func(io.Writer) error) erro
 	if path == "-" {
 		return write(stdout)
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: is there and no regular file", path)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.partial")
+	f, err := restore.Create(path, true)
 	if err != nil {
 		return err
 	}
-	err = write(f)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+	if err := write(f); err != nil {
+		return errors.Join(fmt.Errorf("%s: not written: %w", path, err), f.Abort())
 	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("%s: not written: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
+	return f.Commit()
 }
