@@ -129,6 +129,8 @@ func (r *restorer) check(dest string) error {
 		return usageError{fmt.Errorf("--to %q: want dir, tar, zip or -", r.to)}
 	case r.shown != "" && r.shown != "plain" && r.shown != "json" && r.shown != "none":
 		return usageError{fmt.Errorf("--progress %q: want plain, json or none", r.shown)}
+	case r.opts.Jobs < 0:
+		return usageError{fmt.Errorf("--jobs %d: want how many files at once", r.opts.Jobs)}
 	case r.deleted && (r.asOf != "" || r.since != ""):
 		return usageError{errors.New("--deleted: looks at all points, so not with --as-of or --changed-since")}
 	case r.to == "dir" && dest == "-":

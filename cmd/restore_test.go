@@ -213,6 +213,8 @@ func TestRestoreErrors(t *testing.T) {
 		{[]string{"--to", "rar", d + ":p1", dest}, exitUsage, "want dir, tar, zip or -"},
 		{[]string{"--to", "-", "--resume", d + ":p1"}, exitUsage, "--resume: not with"},
 		{[]string{"--overwrite", "some", d + ":p1", dest}, exitUsage, "if-changed"},
+		{[]string{"--jobs", "-1", d + ":p1", dest}, exitUsage, "--jobs -1"},
+		{[]string{"--apply-meta", dir}, exitError, "has no .snapmount-meta.jsonl"},
 		{[]string{"--progress", "loud", d + ":p1", dest}, exitUsage, "json"},
 		{[]string{"--newer", "tomorrow", d + ":p1", dest}, exitUsage, "2026-11-03"},
 		{[]string{"--as-of", "then", d + ":p1", dest}, exitUsage, "2026-11-03"},

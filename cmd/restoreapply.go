@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -30,6 +32,9 @@ func applyMeta(c *cobra.Command, dir string) error {
 			done++
 		}
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: has no %s, which a restore leaves there: %w", dir, restore.SidecarName, fs.ErrNotExist)
+	}
 	fmt.Fprintf(c.OutOrStdout(), "metadata of %d files and directories set, %d not or in part\n", done, failed)
 	if err == nil && failed > 0 {
 		err = errPartial
