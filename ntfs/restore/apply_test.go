@@ -9,6 +9,22 @@ import (
 	"snapmount/ntfs/restore"
 )
 
+// rootWith opens a directory that some files are written to.
+func rootWith(t *testing.T, dir string, files map[string]string) *os.Root {
+	t.Helper()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	return root
+}
+
 // TestApplyDamaged applies a sidecar of which most lines are damaged: each is told, and costs no other.
 func TestApplyDamaged(t *testing.T) {
 	dir := t.TempDir()
@@ -18,18 +34,9 @@ func TestApplyDamaged(t *testing.T) {
 		`{"path":"a","type":"file","streams":[{"name":"s","size":5,"file":"../outside"}]}`, `{"path":"a","type":"file","link":"b"}`,
 		`{"path":"missing","type":"dir"}`, `{"path":"b","type":"file","name":"c/d"}`, `{"path":"b","type":"file","name":"d"}`,
 	}
-	for name, content := range map[string]string{restore.SidecarName: strings.Join(lines, "\n"), "a": "1", "b": "2"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
+	root := rootWith(t, dir, map[string]string{restore.SidecarName: strings.Join(lines, "\n"), "a": "1", "b": "2"})
 	told, failed := 0, 0
-	err = restore.Apply(root, func(path string, lost []string, err error) {
+	err := restore.Apply(root, func(path string, lost []string, err error) {
 		told++
 		if err != nil {
 			failed++
@@ -54,18 +61,9 @@ func TestApplyTwice(t *testing.T) {
 {"path":"cut/in/f","type":"file","name":"g"}
 {"path":"cut/in/h","type":"file","name":"h"}
 `
-	for name, content := range map[string]string{restore.SidecarName: sidecar, "cut/in/f": "1", "cut/in/h": "2"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
+	root := rootWith(t, dir, map[string]string{restore.SidecarName: sidecar, "cut/in/f": "1", "cut/in/h": "2"})
 	for range 3 {
-		err = restore.Apply(root, func(path string, _ []string, err error) {
+		err := restore.Apply(root, func(path string, _ []string, err error) {
 			if err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
@@ -109,16 +107,7 @@ func TestApplyOwnNames(t *testing.T) {
 	dir := t.TempDir()
 	const own, like = ".snapmount-ABCDEFGHIJKLMNOP.part", ".snapmount-x.part"
 	lines := `{"path":"a","type":"file","name":"` + own + `"}` + "\n" + `{"path":"b","type":"file","name":"` + like + `"}`
-	for name, content := range map[string]string{restore.SidecarName: lines, "a": "1", "b": "2"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
+	root := rootWith(t, dir, map[string]string{restore.SidecarName: lines, "a": "1", "b": "2"})
 	for range 2 {
 		if err := restore.Apply(root, func(string, []string, error) {}); err != nil {
 			t.Error(err)

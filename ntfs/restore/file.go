@@ -51,22 +51,11 @@ func partOf(name string) string { return name[:min(len(name), partStem)] + "." }
 
 // removeLeft removes the parts that runs which were killed left of a file: those that no process has locked.
 func removeLeft(dir *os.Root, start string) {
-	d, err := dir.Open(".")
-	if err != nil {
-		return
-	}
-	defer d.Close()
-	for {
-		names, err := d.Readdirnames(1000)
-		for _, name := range names {
-			if isPart(name, start) {
-				removeFree(dir, name)
-			}
+	eachName(dir, func(name string) {
+		if isPart(name, start) {
+			removeFree(dir, name)
 		}
-		if err != nil {
-			return
-		}
-	}
+	})
 }
 
 // removeFree removes a file that no process has locked.

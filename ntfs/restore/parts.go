@@ -36,20 +36,25 @@ func removeOwnParts(root *os.Root) {
 
 // removeParts removes what an earlier run left unfinished in a directory.
 func removeParts(root *os.Root) {
+	eachName(root, func(name string) {
+		if isPart(name, partStart) {
+			root.RemoveAll(name) // what stays is seen by the user only
+		}
+	})
+}
+
+// eachName goes through the names in a directory, as far as they can be read.
+func eachName(root *os.Root, each func(name string)) {
 	d, err := root.Open(".")
 	if err != nil {
 		return
 	}
 	defer d.Close()
-	for {
-		names, err := d.Readdirnames(1000)
+	for err == nil {
+		var names []string
+		names, err = d.Readdirnames(1000)
 		for _, name := range names {
-			if isPart(name, partStart) {
-				root.RemoveAll(name) // what stays is seen by the user only
-			}
-		}
-		if err != nil {
-			return
+			each(name)
 		}
 	}
 }
