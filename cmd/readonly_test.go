@@ -4,7 +4,6 @@ package cmd
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,11 +27,7 @@ import (
 // demoSums returns the SHA-256 of every file of the demo image, by path in a mount.
 func demoSums(t *testing.T) map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
-	var volumes map[string]map[string]map[string]string // label, point, path
-	if err = errors.Join(err, json.Unmarshal(b, &volumes)); err != nil {
-		t.Fatal(err)
-	}
+	volumes := demoFiles(t)
 	sums := map[string]string{}
 	for i, label := range []string{"Documents", "Archive"} {
 		for point, files := range volumes[label] {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -18,18 +19,21 @@ import (
 	"snapmount/imagefmt/layer/layertest"
 )
 
-// demoTruth is the SHA-256 of every file of the demo image, by label, point and path; links are "link". What VSS keeps is
-// left out.
-func demoTruth(t *testing.T) map[string]map[string]map[string]string {
+// demoFiles is the SHA-256 of every file of the demo image, by label, point and path; links are "link".
+func demoFiles(t *testing.T) map[string]map[string]map[string]string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var truth map[string]map[string]map[string]string
-	if err := json.Unmarshal(b, &truth); err != nil {
+	if err = errors.Join(err, json.Unmarshal(b, &truth)); err != nil {
 		t.Fatal(err)
 	}
+	return truth
+}
+
+// demoTruth is demoFiles without what VSS keeps.
+func demoTruth(t *testing.T) map[string]map[string]map[string]string {
+	t.Helper()
+	truth := demoFiles(t)
 	for _, points := range truth {
 		for _, files := range points {
 			maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, informationName) })

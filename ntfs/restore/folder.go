@@ -129,7 +129,7 @@ func (r *run) finish(d *folder) Result {
 	m.Name = d.mapped
 	lost, err2 := r.target.apply(r.folderOf(d.up).root, path.Base(d.path), f, &m)
 	lost = append(lost, r.target.settle(f, &m)...)
-	res.Lost, res.Mapped, res.Err = lost, m.Name, errors.Join(err, err2, r.keep(&m, lost))
+	res.Lost, res.Mapped, res.Err = lost, m.Name, errors.Join(err, err2, m.damaged(), r.keep(&m, lost))
 	return res
 }
 

@@ -40,6 +40,7 @@ type Stream struct {
 	File string `json:"file,omitempty"` // below the target, what holds the content of a larger one
 
 	content layer.Source // nil where Data is all of it
+	damage  error        // why the content cannot be read
 }
 
 const (

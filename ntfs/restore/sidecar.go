@@ -38,20 +38,25 @@ type sidecar struct {
 	known map[uint64]struct{} // hashes of the lines of security descriptors, and of all that were there on resuming
 }
 
-// write adds a line, and the streams that are too large for one.
+// write adds a line, and the streams that are too large for one. A stream that cannot be had costs no more than itself.
 func (s *sidecar) write(m *Meta) error {
-	for i := range m.Streams {
-		if st := &m.Streams[i]; st.Data == nil && st.Size > 0 && st.File == "" {
-			if err := s.writeStream(st); err != nil {
-				return fmt.Errorf("stream %q: %w", st.Name, err)
+	line := *m
+	line.Streams = nil
+	var damage error
+	for _, st := range m.Streams {
+		if st.Data == nil && st.Size > 0 && st.File == "" {
+			if err := s.writeStream(&st); err != nil {
+				damage = errors.Join(damage, fmt.Errorf("stream %q: %w", st.Name, err))
+				continue
 			}
 		}
+		line.Streams = append(line.Streams, st)
 	}
-	l, err := linesOf(m)
-	if err != nil {
-		return err
+	l, err := linesOf(&line)
+	if err == nil {
+		err = s.put(l)
 	}
-	return s.put(l)
+	return errors.Join(damage, err)
 }
 
 // metaLines are a line, and that of its security descriptor before it, where it has one.
@@ -205,7 +210,7 @@ func (s *sidecar) writeStream(st *Stream) error {
 		return err
 	}
 	sum := sha256.New()
-	_, err = io.Copy(io.MultiWriter(f, sum), io.NewSectionReader(st.content, 0, st.Size))
+	_, err = io.Copy(io.MultiWriter(f, sum), st.reader())
 	name := hex.EncodeToString(sum.Sum(nil))
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = dir.Rename(part, name)
@@ -234,6 +239,34 @@ func (s *Stream) copyTo(f *os.File) error {
 		_, err := f.Write(s.Data)
 		return err
 	}
-	_, err := io.Copy(f, io.NewSectionReader(s.content, 0, s.Size))
+	_, err := io.Copy(f, s.reader())
+	return err
+}
+
+// reader reads the content, and notes why it cannot be had.
+func (s *Stream) reader() io.Reader {
+	return &streamReader{io.NewSectionReader(s.content, 0, s.Size), s}
+}
+
+type streamReader struct {
+	*io.SectionReader
+	stream *Stream
+}
+
+func (r *streamReader) Read(b []byte) (int, error) {
+	n, err := r.SectionReader.Read(b)
+	if err != nil && err != io.EOF {
+		r.stream.damage = err
+	}
+	return n, err
+}
+
+// damaged says which streams were found not to be had.
+func (m *Meta) damaged() (err error) {
+	for i := range m.Streams {
+		if s := &m.Streams[i]; s.damage != nil {
+			err = errors.Join(err, fmt.Errorf("stream %q: %w", s.Name, s.damage))
+		}
+	}
 	return err
 }

@@ -72,5 +72,6 @@ func (s *Stream) bytes() ([]byte, error) {
 		return s.Data, nil
 	}
 	b := make([]byte, s.Size)
-	return b, layer.ReadFull(s.content, b, 0)
+	s.damage = layer.ReadFull(s.content, b, 0)
+	return b, s.damage
 }

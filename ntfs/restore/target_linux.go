@@ -133,7 +133,10 @@ func (t *linuxTarget) stream(dir *os.Root, name string, fd int, s *Stream) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.copyTo(f), f.Close())
+	if err = errors.Join(s.copyTo(f), f.Close()); err != nil {
+		err = errors.Join(err, dir.Remove(name+":"+s.Name)) // not a part of it
+	}
+	return err
 }
 
 // makeLink makes a file or directory with the reparse data, as ntfs-3g wants it. It is opened before it is a link.

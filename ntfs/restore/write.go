@@ -101,8 +101,8 @@ func (w *writer) finish(f *os.File, m *Meta) error {
 		w.res.Lost = append(w.res.Lost, w.run.target.settle(f, m)...)
 	}
 	err = errors.Join(err, closed(f), w.run.keep(m, w.res.Lost))
-	if w.damage != nil {
-		err = errors.Join(err, fmt.Errorf("%w: %w", errNoMeta, w.damage))
+	if damage := errors.Join(w.damage, m.damaged()); damage != nil {
+		err = errors.Join(err, fmt.Errorf("%w: %w", errNoMeta, damage))
 	}
 	return err
 }
