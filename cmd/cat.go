@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -42,7 +42,7 @@ func newCat(o *openFlags) *cobra.Command {
 
 func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) error {
 	var src layer.Source
-	var point *tree.Point // whose block image it is
+	var point *points.Point // whose block image it is
 	if raw {
 		s, t, err := o.locate(location)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"syscall"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // readyMessage is what a daemon tells the process that started it, as JSON: how far it is, any number of times, then
@@ -96,7 +96,7 @@ func (m *mountFlags) serveChild(args []string) error {
 	told := false
 	if err = v.openLog(args, true); err == nil {
 		v.crashesToLog()
-		err = v.serve(args, func(s *tree.Set, dir string) {
+		err = v.serve(args, func(s *points.Set, dir string) {
 			printFound(&out, s)
 			fmt.Fprintf(&out, "mounted on %s; \"snapmount umount %s\" ends it\n", dir, dir)
 			told = true

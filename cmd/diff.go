@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -30,7 +30,7 @@ type differ struct {
 	errs   io.Writer
 	tty    bool
 	failed bool
-	a, b   *tree.Point
+	a, b   *points.Point
 }
 
 func newDiff(o *openFlags) *cobra.Command {
@@ -121,14 +121,14 @@ func (d *differ) kinds() ([]compare.Kind, error) {
 
 // locate finds the two points, and the paths that the locations have. One image is opened once. It returns what is to be
 // closed, with an error too.
-func (d *differ) locate(first, second string) (sets []*tree.Set, paths []string, err error) {
+func (d *differ) locate(first, second string) (sets []*points.Set, paths []string, err error) {
 	s, t, err := d.open.locate(first)
 	if err != nil {
 		return nil, nil, err
 	}
 	sets = append(sets, s)
 	u, again := t, error(nil)
-	switch loc, err := tree.SplitLocation(second, exists); {
+	switch loc, err := points.SplitLocation(second, exists); {
 	case strings.HasPrefix(second, "@") && !exists(second):
 		if t.Volume == nil {
 			return sets, nil, noVolume(s, first)
@@ -143,7 +143,7 @@ func (d *differ) locate(first, second string) (sets []*tree.Set, paths []string,
 		}
 	}
 	if again == nil && u.HasPath {
-		var inner *tree.Set
+		var inner *points.Set
 		inner, u, again = s.Enter(u)
 		sets[len(sets)-1] = inner // which closes s
 	}
@@ -151,8 +151,8 @@ func (d *differ) locate(first, second string) (sets []*tree.Set, paths []string,
 		return sets, nil, again
 	}
 	for _, x := range []struct {
-		set *tree.Set
-		tree.Target
+		set *points.Set
+		points.Target
 		location string
 	}{{sets[0], t, first}, {s, u, second}} {
 		if x.Point == nil {

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // evidenceReport is what an EWF image says of its acquisition. What it does not say is null.
@@ -43,7 +43,7 @@ type rangeReport struct {
 }
 
 // reportEvidence returns nil for what is no EWF image.
-func reportEvidence(img *tree.Image) *evidenceReport {
+func reportEvidence(img *points.Image) *evidenceReport {
 	d := img.Disk.Evidence()
 	if d == nil {
 		return nil

@@ -5,7 +5,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/mount"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // Exit codes. A number is never used again for something else.
@@ -52,7 +52,7 @@ func exitCode(err error) int {
 		return exitPartial
 	case errors.Is(err, mount.ErrRefused):
 		return exitRefused
-	case errors.Is(err, tree.ErrNoPoint):
+	case errors.Is(err, points.ErrNoPoint):
 		return exitNoPoint
 	case errors.Is(err, layer.ErrUnsupported):
 		return exitUnsupported

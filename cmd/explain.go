@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // pieceJSON is one object of "explain --json".
@@ -51,7 +51,7 @@ func explainOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 		return fmt.Errorf("%s: %w", location, err)
 	}
 	if !asJSON {
-		fmt.Fprintf(w, "%s@%s:%s: %d bytes, %s\n", t.Volume.Name, t.Point.Name, printable(t.Path), m.Size(), tree.Verdict(n, stream))
+		fmt.Fprintf(w, "%s@%s:%s: %d bytes, %s\n", t.Volume.Name, t.Point.Name, printable(t.Path), m.Size(), points.Verdict(n, stream))
 	}
 	for p := range t.Point.Explain(m) {
 		if err := printPiece(w, p, asJSON); err != nil {
@@ -61,7 +61,7 @@ func explainOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 	return nil
 }
 
-func printPiece(w io.Writer, p tree.Piece, asJSON bool) error {
+func printPiece(w io.Writer, p points.Piece, asJSON bool) error {
 	if asJSON {
 		j := pieceJSON{Offset: p.Off, Length: p.Len, Why: p.Why, Image: p.Image}
 		if p.Volume >= 0 {

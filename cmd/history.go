@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -29,8 +29,8 @@ type historian struct {
 	mu     sync.Mutex
 	failed bool
 
-	volume *tree.Volume
-	points []*tree.Point                // oldest first, the current state last
+	volume *points.Volume
+	points []*points.Point              // oldest first, the current state last
 	shown  map[ntfs.Ref]compare.Version // for --diff: by file, the version told last
 }
 
@@ -103,7 +103,7 @@ func (h *historian) run(ctx context.Context, o *openFlags, location string) erro
 func (h *historian) version(v compare.Version) error {
 	point := h.points[v.First]
 	if v.Err != nil {
-		if told := (*tree.DamagedError)(nil); !errors.As(v.Err, &told) {
+		if told := (*points.DamagedError)(nil); !errors.As(v.Err, &told) {
 			v.Err = point.Because(v.Err)
 		}
 		h.fail(v, v.Err)

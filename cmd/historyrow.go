@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -54,7 +54,7 @@ func (h *historian) describe(v compare.Version) historyJSON {
 			r.Kind = "file"
 		}
 		if r.Kind == "file" {
-			r.Verdict = tree.Verdict(n, v.Stream)
+			r.Verdict = points.Verdict(n, v.Stream)
 		}
 	}
 	return r

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 func newInfo(o *openFlags) *cobra.Command {
@@ -65,11 +65,11 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next
 
 // keepsSnapshots reports whether there are points in time at all: those of file systems other than NTFS are shown as
 // block images.
-func keepsSnapshots(s *tree.Set) bool {
-	return slices.ContainsFunc(s.Volumes, func(v *tree.Volume) bool { return len(v.Snapshots()) > 0 })
+func keepsSnapshots(s *points.Set) bool {
+	return slices.ContainsFunc(s.Volumes, func(v *points.Volume) bool { return len(v.Snapshots()) > 0 })
 }
 
-func printReport(w *bufio.Writer, s *tree.Set, r report) {
+func printReport(w *bufio.Writer, s *points.Set, r report) {
 	for i, img := range r.Images {
 		fmt.Fprintf(w, "%s: %s, %s (%d bytes)", printable(img.Path), img.Format, bytesText(img.Size), img.Size)
 		if len(img.Files) > 1 {
@@ -114,7 +114,7 @@ func printLayers(w io.Writer, layers []layerReport) {
 	}
 }
 
-func printVolume(w *bufio.Writer, tv *tree.Volume, v volumeReport) {
+func printVolume(w *bufio.Writer, tv *points.Volume, v volumeReport) {
 	fs := strings.ToUpper(v.Filesystem)
 	if fs == "" {
 		fs = "no known file system"
@@ -167,7 +167,7 @@ var consistencies = map[string]string{
 	"unknown":     "consistency unknown (the store header, which tells, is lost)",
 }
 
-func printDetails(w io.Writer, p pointReport, tp *tree.Point) {
+func printDetails(w io.Writer, p pointReport, tp *points.Point) {
 	if p.Kind == "current" {
 		if p.Damage != nil {
 			fmt.Fprintf(w, "  there may be more snapshots: %s\n", printable(*p.Damage))
@@ -189,7 +189,7 @@ func printDetails(w io.Writer, p pointReport, tp *tree.Point) {
 }
 
 // printFound is what "mount" says before it serves.
-func printFound(w io.Writer, s *tree.Set) {
+func printFound(w io.Writer, s *points.Set) {
 	for _, v := range s.Volumes {
 		if v.Filesystem == "ntfs" {
 			fmt.Fprintf(w, "%s: %s, current and %d snapshots\n", printable(v.Name), bytesText(v.Partition.Len), len(v.Snapshots()))
@@ -200,7 +200,7 @@ func printFound(w io.Writer, s *tree.Set) {
 	}
 }
 
-func printNext(w io.Writer, images []string, vols []*tree.Volume) {
+func printNext(w io.Writer, images []string, vols []*points.Volume) {
 	img, vol, point := quoted(images[0]), "", "current"
 	pick := vols[0]
 	for _, v := range vols {

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/mount"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 type mountFlags struct {
@@ -81,7 +81,7 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 	if err := v.openLog(args, false); err != nil {
 		return err
 	}
-	return v.serve(args, func(s *tree.Set, dir string) {
+	return v.serve(args, func(s *points.Set, dir string) {
 		printFound(c.OutOrStdout(), s)
 		fmt.Fprintf(c.OutOrStdout(), "mounted on %s; Ctrl-C or \"snapmount umount %s\" ends it\n", dir, dir)
 	})
@@ -107,7 +107,7 @@ func (v *service) openLog(args []string, daemon bool) (err error) {
 }
 
 // serve mounts, calls ready, and serves until the mount is gone.
-func (v *service) serve(args []string, ready func(*tree.Set, string)) error {
+func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	images, dir := args[:len(args)-1], args[len(args)-1]
 	defer v.log.close()
 	signal.Ignore(syscall.SIGPIPE) // a reader of our output who goes away is no reason to end
@@ -200,7 +200,7 @@ func (v *service) say(line string) {
 }
 
 // because gives the first warning: most often the reason why there is nothing to see.
-func because(s *tree.Set) string {
+func because(s *points.Set) string {
 	for _, w := range s.Warnings() {
 		return " (" + w + ")"
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -49,8 +49,8 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 }
 
-func (o *openFlags) open(images []string) (*tree.Set, error) {
-	opts := tree.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
+func (o *openFlags) open(images []string) (*points.Set, error) {
+	opts := points.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw",
 		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot, Anywhere: o.anywhere}
 	switch o.unknown {
 	case "error":
@@ -70,21 +70,21 @@ func (o *openFlags) open(images []string) (*tree.Set, error) {
 	opts.ZeroBad = o.badChunks == "zero"
 	opts.Warn = o.warn
 	opts.Progress = func(what string, done, total int) { o.progress(what, done, total) } // it changes when a mount answers
-	s, err := tree.Open(append(images, o.with...), opts)
+	s, err := points.Open(append(images, o.with...), opts)
 	o.progress("", 0, 0) // an error comes in the midst of something
 	return s, err
 }
 
 // locate opens the image of a location and resolves the rest. The caller closes the set.
-func (o *openFlags) locate(location string) (*tree.Set, tree.Target, error) {
-	loc, err := tree.SplitLocation(location, func(p string) bool { _, err := os.Stat(p); return err == nil })
+func (o *openFlags) locate(location string) (*points.Set, points.Target, error) {
+	loc, err := points.SplitLocation(location, func(p string) bool { _, err := os.Stat(p); return err == nil })
 	if err != nil {
-		return nil, tree.Target{}, err
+		return nil, points.Target{}, err
 	}
 	loc = loc.WithLayer()
 	s, err := o.open([]string{loc.Image})
 	if err != nil {
-		return nil, tree.Target{}, err
+		return nil, points.Target{}, err
 	}
 	t, err := s.Resolve(s.Images[0], loc.Rest)
 	if err == nil {
@@ -98,7 +98,7 @@ func (o *openFlags) locate(location string) (*tree.Set, tree.Target, error) {
 }
 
 // locateFile is locate for commands on files: it fails without a volume. It returns the node and the stream named.
-func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Target, *ntfs.Node, string, error) {
+func (o *openFlags) locateFile(location string, follow bool) (*points.Set, points.Target, *ntfs.Node, string, error) {
 	s, t, err := o.locate(location)
 	if err != nil {
 		return nil, t, nil, "", err
@@ -117,7 +117,7 @@ func (o *openFlags) locateFile(location string, follow bool) (*tree.Set, tree.Ta
 }
 
 // noVolume says why a location names no volume.
-func noVolume(s *tree.Set, location string) error {
+func noVolume(s *points.Set, location string) error {
 	_, err := s.NTFS()
 	if err == nil {
 		_, err = s.Resolve(s.Images[0], "@current")

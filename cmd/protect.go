@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // imageFiles are the files of this machine that images are made of: nothing may replace them, or write to them.
-func imageFiles(sets ...*tree.Set) ([]fs.FileInfo, error) {
+func imageFiles(sets ...*points.Set) ([]fs.FileInfo, error) {
 	var files []fs.FileInfo
 	for _, s := range sets {
 		for _, name := range s.HostFiles() {

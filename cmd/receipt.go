@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/wintype"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/restore"
 )
@@ -133,7 +133,7 @@ func newReceipt(r *restorer, locations []string, dest string) (*receipt, error) 
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
-func receiptImages(sets []*tree.Set) (images []receiptImage, files []receiptFile, err error) {
+func receiptImages(sets []*points.Set) (images []receiptImage, files []receiptFile, err error) {
 	for _, s := range sets {
 		for _, img := range s.Images {
 			one := receiptImage{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size()}
@@ -247,7 +247,7 @@ func (p *receipt) verdict(res *restore.Result) string {
 	}
 	verdict := intact
 	if res.Stream != "" || n.HasData || n.Damage != nil {
-		verdict = tree.Verdict(n, res.Stream)
+		verdict = points.Verdict(n, res.Stream)
 	}
 	if n.Links > 1 {
 		p.verdicts.Store(key, verdict)

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"snapmount/imagefmt/wintype"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -27,7 +27,7 @@ type setReport struct {
 	Points   []string `json:"points"`   // VOLUME@POINT
 }
 
-func reportSets(s *tree.Set) []setReport {
+func reportSets(s *points.Set) []setReport {
 	sets := []setReport{}
 	for _, group := range s.CopySets() {
 		first := group[0].Snapshot
@@ -60,7 +60,7 @@ type layerReport struct {
 	Modified *string `json:"modified"` // of the file
 }
 
-func reportLayers(img *tree.Image) []layerReport {
+func reportLayers(img *points.Image) []layerReport {
 	list := []layerReport{}
 	for _, l := range img.Disk.Layers() {
 		r := layerReport{Name: name(l.Name), Format: l.Format, Size: l.Size}
@@ -101,7 +101,7 @@ type ntfsReport struct {
 	Records    uint64 `json:"records"`
 }
 
-func reportNTFS(v *tree.Volume) *ntfsReport {
+func reportNTFS(v *points.Volume) *ntfsReport {
 	if v.Filesystem != "ntfs" {
 		return nil
 	}
@@ -134,7 +134,7 @@ type pointReport struct {
 }
 
 // makeReport reads the block lists too, for changed bytes and damage. A snapshot with damage is still reported.
-func makeReport(s *tree.Set) report {
+func makeReport(s *points.Set) report {
 	r := report{Schema: 1, Images: []imageReport{}, Volumes: []volumeReport{}}
 	for _, img := range s.Images {
 		r.Images = append(r.Images, imageReport{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files(), Layers: reportLayers(img)})
@@ -172,7 +172,7 @@ func (r report) damaged() (n int) {
 	return n
 }
 
-func reportPoint(s *tree.Set, p *tree.Point) pointReport {
+func reportPoint(s *points.Set, p *points.Point) pointReport {
 	r := pointReport{Name: p.Name, Kind: "current", Size: p.Size(), Attributes: []string{}}
 	snap := p.Snapshot
 	if snap == nil {

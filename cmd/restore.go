@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/restore"
 )
@@ -30,10 +30,10 @@ type restorer struct {
 	deleted, dryRun, onlyMeta     bool
 	newer, older                  *time.Time
 	excluded                      []exclusion
-	sets                          []*tree.Set
+	sets                          []*points.Set
 	chosen                        []*chosen
-	points                        map[*ntfs.Tree]*tree.Point
-	origins                       map[string]*tree.Point
+	points                        map[*ntfs.Tree]*points.Point
+	origins                       map[string]*points.Point
 	gone                          map[goneID]*goneSet
 	lost                          []restore.Result // what is wanted, but not known in full
 	stdout, stderr                io.Writer
@@ -147,14 +147,14 @@ func (r *restorer) check(dest string) error {
 		if t.text == "" {
 			continue
 		}
-		from, _, err := tree.ParseTime(t.text)
+		from, _, err := points.ParseTime(t.text)
 		if err != nil {
 			return usageError{fmt.Errorf("--%s: %w", t.flag, err)}
 		}
 		*t.at = &from
 	}
 	if r.asOf != "" {
-		if _, _, err := tree.ParseTime(r.asOf); err != nil {
+		if _, _, err := points.ParseTime(r.asOf); err != nil {
 			return usageError{fmt.Errorf("--as-of: %w", err)}
 		}
 	}
@@ -177,7 +177,7 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 			s.Close()
 		}
 	}()
-	r.points, r.origins, r.gone, r.notes = map[*ntfs.Tree]*tree.Point{}, map[string]*tree.Point{}, map[goneID]*goneSet{}, map[string]bool{}
+	r.points, r.origins, r.gone, r.notes = map[*ntfs.Tree]*points.Point{}, map[string]*points.Point{}, map[goneID]*goneSet{}, map[string]bool{}
 	if err := r.choose(locations); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/restore"
 )
@@ -21,7 +21,7 @@ import (
 type chosen struct {
 	location string
 	origin   string // IMAGE:VOLUME@POINT
-	point    *tree.Point
+	point    *points.Point
 	node     *ntfs.Node
 	stream   string
 	name     string     // as restore.Source has it
@@ -39,7 +39,7 @@ func (r *restorer) choose(locations []string) error {
 	var images, rest []string
 	at := make([]int, len(locations))
 	for i, a := range locations {
-		loc, err := tree.SplitLocation(a, func(p string) bool { _, err := os.Stat(p); return err == nil })
+		loc, err := points.SplitLocation(a, func(p string) bool { _, err := os.Stat(p); return err == nil })
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (r *restorer) settle() error {
 }
 
 // chooseAll finds what one location names on its volume, or its volumes.
-func (r *restorer) chooseAll(s *tree.Set, img *tree.Image, rest, location string) error {
+func (r *restorer) chooseAll(s *points.Set, img *points.Image, rest, location string) error {
 	targets, err := s.ResolveAll(img, rest)
 	if err != nil {
 		return err
@@ -112,9 +112,9 @@ func (r *restorer) chooseAll(s *tree.Set, img *tree.Image, rest, location string
 		switch {
 		case err == nil:
 			found++
-		case len(targets) == 1 || !tree.Absent(err):
+		case len(targets) == 1 || !points.Absent(err):
 			return err
-		case errors.Is(err, tree.ErrNoPoint):
+		case errors.Is(err, points.ErrNoPoint):
 			r.note("%s", printable(oneLine(err))) // the others may have one
 			miss = err
 		default:
@@ -128,7 +128,7 @@ func (r *restorer) chooseAll(s *tree.Set, img *tree.Image, rest, location string
 }
 
 // chooseIn finds what a location names on one volume.
-func (r *restorer) chooseIn(t tree.Target, under, location string) error {
+func (r *restorer) chooseIn(t points.Target, under, location string) error {
 	switch {
 	case r.deleted:
 		return r.chooseGone(t, under, location)
@@ -144,21 +144,21 @@ func (r *restorer) chooseIn(t tree.Target, under, location string) error {
 }
 
 // chooseAsOf takes a location from the newest point that has it, of those that count.
-func (r *restorer) chooseAsOf(t tree.Target, under, location string) error {
-	points, err := t.Volume.AsOf(r.asOf)
+func (r *restorer) chooseAsOf(t points.Target, under, location string) error {
+	shown, err := t.Volume.AsOf(r.asOf)
 	if err != nil {
 		return err
 	}
-	for i, p := range points {
+	for i, p := range shown {
 		c, err2 := lookChosen(p, t.Path)
 		if err2 == nil {
 			if i > 0 {
-				r.note("%s: not at %s; taken from %s", printable(location), points[0].Name, p.Name)
+				r.note("%s: not at %s; taken from %s", printable(location), shown[0].Name, p.Name)
 			}
 			r.add(c, under, location)
 			return nil
 		}
-		if err = cmp.Or(err, err2); !tree.Absent(err2) {
+		if err = cmp.Or(err, err2); !points.Absent(err2) {
 			return err2 // it may be there
 		}
 	}
@@ -171,13 +171,13 @@ func (r *restorer) add(c *chosen, under, location string) {
 	r.chosen = append(r.chosen, c)
 }
 
-func originOf(p *tree.Point) string {
+func originOf(p *points.Point) string {
 	return fmt.Sprintf("%s:%s@%s", p.Volume.Image.Path, p.Volume.Name, p.Name)
 }
 
 // lookChosen finds what a path of a point names: what is there by this name; else, where it is a pattern, the directory
 // that all its matches are below.
-func lookChosen(p *tree.Point, name string) (*chosen, error) {
+func lookChosen(p *points.Point, name string) (*chosen, error) {
 	c := &chosen{point: p}
 	var err error
 	c.node, c.stream, err = p.Lookup(name, false)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 	"snapmount/ntfs/restore"
@@ -89,7 +89,7 @@ func (f *filter) differs(full string, n *ntfs.Node) bool {
 	default:
 		same, err = compare.SameFile(was, n)
 	}
-	if err != nil && !tree.Absent(err) {
+	if err != nil && !points.Absent(err) {
 		f.r.note("%s: taken, as it is not known whether it differs: %s", printable(full), printable(oneLine(err)))
 	}
 	return !same || err != nil

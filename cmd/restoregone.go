@@ -7,35 +7,35 @@ import (
 	"slices"
 	"strings"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/restore"
 )
 
 // A goneSet is what a volume has no more.
 type goneSet struct {
-	list  []tree.Gone
+	list  []points.Gone
 	has   map[goneKey]bool
 	above map[goneKey]bool // the directories that these are in, without a reference
 }
 
 // goneKey is a path at a point, as pathWords has it.
 type goneKey struct {
-	point *tree.Point
+	point *points.Point
 	ref   ntfs.Ref
 	path  string
 }
 
 // findGone looks for what the last of some points lacks. What cannot be looked at is an item that failed.
-func (r *restorer) findGone(points []*tree.Point) *goneSet {
-	last := points[len(points)-1]
+func (r *restorer) findGone(shown []*points.Point) *goneSet {
+	last := shown[len(shown)-1]
 	s := &goneSet{has: map[goneKey]bool{}, above: map[goneKey]bool{}}
 	var progress func(done, total int64)
 	if r.shown == "" || r.shown == "plain" {
 		progress = timeLeft(r.open.progress, last.Volume.Name+": looking for what is deleted")
 		defer r.open.progress("", 0, 0)
 	}
-	s.list = tree.FindGone(points, progress, func(err error) {
+	s.list = points.FindGone(shown, progress, func(err error) {
 		r.lost = append(r.lost, restore.Result{Path: last.Volume.Name, Origin: originOf(last), Err: fmt.Errorf("what is deleted is not known in full: %w", err)})
 	})
 	for _, g := range s.list {
@@ -49,28 +49,28 @@ func (r *restorer) findGone(points []*tree.Point) *goneSet {
 }
 
 // chooseGone finds what a location names at all points, or its own, that may keep files which the current state lacks.
-func (r *restorer) chooseGone(t tree.Target, under, location string) error {
-	points := t.Volume.Snapshots()
+func (r *restorer) chooseGone(t points.Target, under, location string) error {
+	shown := t.Volume.Snapshots()
 	if t.HasPoint {
-		points = []*tree.Point{t.Point}
+		shown = []*points.Point{t.Point}
 	}
-	if len(points) == 0 {
-		return fmt.Errorf("%s: --deleted: there is the current state alone: %w", t.Volume.Name, tree.ErrNoPoint)
+	if len(shown) == 0 {
+		return fmt.Errorf("%s: --deleted: there is the current state alone: %w", t.Volume.Name, points.ErrNoPoint)
 	}
-	id := goneID{t.Volume, points[0], len(points)}
+	id := goneID{t.Volume, shown[0], len(shown)}
 	if r.gone[id] == nil {
-		r.gone[id] = r.findGone(append(slices.Clone(points), t.Volume.Current()))
+		r.gone[id] = r.findGone(append(slices.Clone(shown), t.Volume.Current()))
 	}
 	known := false
 	var err error
-	for _, p := range slices.Backward(points) {
+	for _, p := range slices.Backward(shown) {
 		c, err2 := lookChosen(p, t.Path)
 		switch {
 		case err2 == nil:
 			if known, c.gone = true, r.gone[id]; c.gone.above[goneKey{point: p}] {
 				r.add(c, under, location)
 			}
-		case tree.Absent(err2):
+		case points.Absent(err2):
 			err = err2
 		default:
 			known = true
@@ -85,8 +85,8 @@ func (r *restorer) chooseGone(t tree.Target, under, location string) error {
 
 // goneID tells the points apart that were looked through: all of a volume, or one.
 type goneID struct {
-	volume *tree.Volume
-	first  *tree.Point
+	volume *points.Volume
+	first  *points.Point
 	n      int
 }
 
@@ -137,7 +137,7 @@ func (f *filter) missed() iter.Seq[restore.Source] {
 }
 
 // belowOf gives the path of what is gone below a directory.
-func belowOf(dir string, g *tree.Gone) (string, bool) {
+func belowOf(dir string, g *points.Gone) (string, bool) {
 	if dir == "" {
 		return g.Path, true
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // Main runs the program and returns its exit code.
@@ -24,7 +24,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !errors.Is(err, errTold) {
 		hint := ""
-		var damaged *tree.DamagedError
+		var damaged *points.DamagedError
 		if errors.Is(err, layer.ErrUnknown) && !errors.As(err, &damaged) {
 			hint = " (--unknown live shows the current content there, --unknown zero shows zeros)"
 		}

@@ -5,24 +5,24 @@ import (
 	"io"
 	"os"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
 
 // A scope is what a location means to commands on all points in time: the points of one volume, oldest first.
 type scope struct {
-	volume *tree.Volume
-	points []*tree.Point // the current state last
-	below  string        // path; empty for all
+	volume *points.Volume
+	points []*points.Point // the current state last
+	below  string          // path; empty for all
 }
 
 // scopes opens the images of all locations and resolves the rest. A location without a volume means all NTFS volumes,
 // one without a point all points. The caller closes the set.
-func (o *openFlags) scopes(locations []string) (*tree.Set, []scope, error) {
+func (o *openFlags) scopes(locations []string) (*points.Set, []scope, error) {
 	var images, rest []string
 	for _, a := range locations {
-		loc, err := tree.SplitLocation(a, func(p string) bool { _, err := os.Stat(p); return err == nil })
+		loc, err := points.SplitLocation(a, func(p string) bool { _, err := os.Stat(p); return err == nil })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -45,7 +45,7 @@ func (o *openFlags) scopes(locations []string) (*tree.Set, []scope, error) {
 	return s, out, nil
 }
 
-func scopesIn(s *tree.Set, img *tree.Image, rest string) ([]scope, error) {
+func scopesIn(s *points.Set, img *points.Image, rest string) ([]scope, error) {
 	if rest == "" {
 		var out []scope
 		all, err := s.NTFS()
@@ -55,7 +55,7 @@ func scopesIn(s *tree.Set, img *tree.Image, rest string) ([]scope, error) {
 			}
 		}
 		if err == nil && len(out) == 0 {
-			err = fmt.Errorf("%s: %w", img.Path, tree.ErrNoNTFS)
+			err = fmt.Errorf("%s: %w", img.Path, points.ErrNoNTFS)
 		}
 		return out, err
 	}
@@ -65,14 +65,14 @@ func scopesIn(s *tree.Set, img *tree.Image, rest string) ([]scope, error) {
 	}
 	sc := scope{volume: t.Volume, points: inTime(t.Volume), below: t.Path}
 	if t.HasPoint {
-		sc.points = []*tree.Point{t.Point}
+		sc.points = []*points.Point{t.Point}
 	}
 	return []scope{sc}, nil
 }
 
 // inTime gives the points of a volume, oldest first.
-func inTime(v *tree.Volume) []*tree.Point {
-	return append(append([]*tree.Point{}, v.Snapshots()...), v.Current())
+func inTime(v *points.Volume) []*points.Point {
+	return append(append([]*points.Point{}, v.Snapshots()...), v.Current())
 }
 
 // timeline opens the file systems of all points. Those that cannot be opened are told, and nil.

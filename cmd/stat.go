@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/imagefmt/wintype"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/security"
 )
@@ -222,7 +222,7 @@ func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 	path := "/" + strings.Trim(t.Path, "/")
 	s := describeAll(path, n)
 	if n.Kind == ntfs.KindFile || stream != "" {
-		s.Verdict = tree.Verdict(n, stream)
+		s.Verdict = points.Verdict(n, stream)
 	}
 	if asJSON {
 		err = json.NewEncoder(w).Encode(s)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
@@ -111,8 +112,8 @@ func itemMode(i *tree.Item) uint32 {
 
 // imageBlocks returns how many blocks of 512 bytes the files of each image take: a block image has no more than that. Less than
 // its size tells tools to look for holes.
-func imageBlocks(s *tree.Set) map[*tree.Image]uint64 {
-	all := map[*tree.Image]uint64{}
+func imageBlocks(s *points.Set) map[*points.Image]uint64 {
+	all := map[*points.Image]uint64{}
 	for _, img := range s.Images {
 		for _, name := range img.Disk.Files() {
 			var st syscall.Stat_t

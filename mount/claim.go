@@ -11,12 +11,12 @@ import (
 	"syscall"
 	"time"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // claim makes the mount point ready, and this start the only one on it: of two at once one gets the lock, and the other
 // finds its mount. Whoever holds the lock for longer serves what was detached from here, and is no obstacle.
-func (m *Server) claim(dir string, s *tree.Set, opts Options) error {
+func (m *Server) claim(dir string, s *points.Set, opts Options) error {
 	err := mend(dir, opts)
 	if err == nil {
 		err = CheckPoint(dir, s, opts)

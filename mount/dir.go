@@ -9,6 +9,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
@@ -16,7 +17,7 @@ import (
 // listing is a directory as it is read: its entries in a fixed order, so that an offset is an index.
 type listing struct {
 	self    uint64
-	point   *tree.Point
+	point   *points.Point
 	dir     *ntfs.Node
 	items   []*tree.Item
 	named   []named // of .snapshots, and of a virtual directory
@@ -158,7 +159,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 	case ntfs.KindSymlink:
 		mode = syscall.S_IFLNK
 	}
-	return fuse.DirEntry{Name: tree.ShownName(l.dir, e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
+	return fuse.DirEntry{Name: points.ShownName(l.dir, e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
 }
 
 // dots are the two entries before all others.

@@ -11,6 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 )
 
@@ -20,11 +21,11 @@ const blockSize = 128 << 10
 // fileSystem answers the kernel. Its methods translate, call, and translate back.
 type fileSystem struct {
 	fuse.RawFileSystem // ENOSYS to all that a read-only file system has not
-	set                *tree.Set
+	set                *points.Set
 	layout             *tree.Layout
 	opts               Options
 	owner              fuse.Owner
-	imageBlocks        map[*tree.Image]uint64
+	imageBlocks        map[*points.Image]uint64
 	listings           *listings
 	table              table
 	contents           *lru.Cache[uint64, layer.Source] // by node id, what was read last

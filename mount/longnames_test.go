@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // TestLongNames makes names of 110 characters and 310 bytes, two of them links to one file, and gives a file the very
@@ -82,13 +82,13 @@ func shownNames(t *testing.T, image string, names []string) map[string]string {
 	}
 	shown, want := map[string]string{}, []string(nil)
 	for _, name := range names {
-		shown[name] = tree.ShownName(dir, name)
+		shown[name] = points.ShownName(dir, name)
 		want = append(want, shown[name])
 		full, err := dir.Child(name)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if n, err := tree.Child(dir, shown[name]); err != nil || n.Ref != full.Ref {
+		if n, err := points.Child(dir, shown[name]); err != nil || n.Ref != full.Ref {
 			t.Errorf("%s: %v, want %v", shown[name], err, full.Ref)
 		}
 	}

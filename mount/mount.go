@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 )
 
@@ -40,7 +41,7 @@ func (o *Options) warn(err error) {
 
 // CheckPoint says whether dir can be mounted on: an empty directory, unless Options.NonEmpty, or a name that does not
 // exist yet, which holds no image of s. Serving an image from below its own mount would block for ever.
-func CheckPoint(dir string, s *tree.Set, opts Options) error {
+func CheckPoint(dir string, s *points.Set, opts Options) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -75,7 +76,7 @@ func checkFree(dir string, info fs.FileInfo, opts Options) error {
 	return nil
 }
 
-func checkImages(dir string, s *tree.Set) error {
+func checkImages(dir string, s *points.Set) error {
 	point, err := realPath(dir)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRefused, err)

@@ -22,17 +22,17 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/mount"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
-func openDemo(t *testing.T) *tree.Set {
+func openDemo(t *testing.T) *points.Set {
 	t.Helper()
 	return openSet(t, filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
 }
 
-func openSet(t *testing.T, paths ...string) *tree.Set {
+func openSet(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
-	s, err := tree.Open(paths, tree.Options{})
+	s, err := points.Open(paths, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +41,12 @@ func openSet(t *testing.T, paths ...string) *tree.Set {
 }
 
 // mounted mounts s for the test and returns the directory.
-func mounted(t *testing.T, s *tree.Set) string {
+func mounted(t *testing.T, s *points.Set) string {
 	t.Helper()
 	return mountedWith(t, s, mount.Options{})
 }
 
-func mountedWith(t *testing.T, s *tree.Set, opts mount.Options) string {
+func mountedWith(t *testing.T, s *points.Set, opts mount.Options) string {
 	t.Helper()
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
@@ -232,7 +232,7 @@ func TestMountedBlockImages(t *testing.T) {
 }
 
 // blockBytes returns a point's block image, and its bytes.
-func blockBytes(t *testing.T, p *tree.Point) (layer.Source, []byte) {
+func blockBytes(t *testing.T, p *points.Point) (layer.Source, []byte) {
 	t.Helper()
 	blocks, err := p.Blocks()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 )
@@ -45,11 +46,11 @@ func splitID(id uint64) (kind, point int, record uint64) {
 type node struct {
 	id     uint64
 	item   *tree.Item
-	point  *tree.Point
+	point  *points.Point
 	file   *ntfs.Node
 	part   part
-	stream string      // name of a named stream of file
-	other  *tree.Point // where a link in .snapshots leads
+	stream string        // name of a named stream of file
+	other  *points.Point // where a link in .snapshots leads
 
 	virtual string // path of a virtual directory or link, below item
 	link    string // its text
@@ -146,7 +147,7 @@ func (f *fileSystem) fileNode(id uint64, point int, ref ntfs.Ref) (node, error) 
 }
 
 // wrap numbers an MFT record of a point.
-func wrap(p *tree.Point, n *ntfs.Node) (node, error) {
+func wrap(p *points.Point, n *ntfs.Node) (node, error) {
 	if n.Ref.Record >= 1<<recordBits || p.Number >= 1<<pointBits {
 		return node{}, fmt.Errorf("record %v of point %d: %w", n.Ref, p.Number, syscall.EOVERFLOW)
 	}
@@ -171,7 +172,7 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 	if err != nil {
 		return node{}, err
 	}
-	c, err := tree.Child(dir, name)
+	c, err := points.Child(dir, name)
 	if err == nil {
 		return wrap(n.point, c)
 	}
@@ -184,8 +185,8 @@ func (f *fileSystem) child(n node, name string) (node, error) {
 	return node{}, err
 }
 
-func (f *fileSystem) namedStream(p *tree.Point, dir *ntfs.Node, file, stream string) (node, error) {
-	c, err := tree.Child(dir, file)
+func (f *fileSystem) namedStream(p *points.Point, dir *ntfs.Node, file, stream string) (node, error) {
+	c, err := points.Child(dir, file)
 	if err != nil {
 		return node{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 )
 
@@ -34,7 +35,7 @@ type Server struct {
 }
 
 // Mount serves s at dir and returns when the mount answers. A missing dir is created, and removed after unmounting.
-func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
+func Mount(dir string, s *points.Set, opts Options) (*Server, error) {
 	if err := checkSystem(); err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	layout, err := s.Layout(time.Now(), opts.View)
+	layout, err := tree.NewLayout(s, time.Now(), opts.View)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func Mount(dir string, s *tree.Set, opts Options) (*Server, error) {
 	return m, nil
 }
 
-func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
+func newFileSystem(s *points.Set, layout *tree.Layout, opts Options) *fileSystem {
 	kept, _ := lru.New[uint64, layer.Source](contents) // fails for a size of 0 only
 	return &fileSystem{
 		RawFileSystem: fuse.NewDefaultRawFileSystem(),
@@ -88,7 +89,7 @@ func newFileSystem(s *tree.Set, layout *tree.Layout, opts Options) *fileSystem {
 	}
 }
 
-func mountOptions(s *tree.Set, opts Options) (*fuse.MountOptions, error) {
+func mountOptions(s *points.Set, opts Options) (*fuse.MountOptions, error) {
 	o := &fuse.MountOptions{
 		FsName:                   plain(runtime.GOOS, s.Images[0].Path),
 		Name:                     "snapmount",

@@ -9,7 +9,7 @@ import (
 	"runtime"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 var errStale = errors.New("stale mount") // never met here
@@ -20,7 +20,7 @@ func isMountPoint(_, _ os.FileInfo) bool { return false }
 type Server struct{}
 
 // Mount answers ErrRefused: there is no FUSE here.
-func Mount(dir string, _ *tree.Set, _ Options) (*Server, error) { return nil, noFUSE(dir) }
+func Mount(dir string, _ *points.Set, _ Options) (*Server, error) { return nil, noFUSE(dir) }
 
 // Unmount answers ErrRefused.
 func Unmount(dir string, _ bool) error { return noFUSE(dir) }

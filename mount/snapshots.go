@@ -6,7 +6,7 @@ import (
 	"slices"
 	"syscall"
 
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -25,17 +25,17 @@ const (
 )
 
 // snapshots stands for .snapshots in a directory.
-func snapshots(p *tree.Point, dir *ntfs.Node) node {
+func snapshots(p *points.Point, dir *ntfs.Node) node {
 	return node{id: nodeID(kindSnapshots, p.Number, dir.Ref.Record), point: p, file: dir, part: partSnapshots}
 }
 
 // others lists the points that .snapshots has links to.
-func (f *fileSystem) others(n node) []*tree.Point {
-	return slices.DeleteFunc(slices.Clone(n.point.Volume.Points), func(p *tree.Point) bool { return !f.leadsTo(n, p) })
+func (f *fileSystem) others(n node) []*points.Point {
+	return slices.DeleteFunc(slices.Clone(n.point.Volume.Points), func(p *points.Point) bool { return !f.leadsTo(n, p) })
 }
 
 // leadsTo reports whether another point has the directory, whatever it was called. Damage is seen through the link.
-func (f *fileSystem) leadsTo(n node, p *tree.Point) bool {
+func (f *fileSystem) leadsTo(n node, p *points.Point) bool {
 	if p == n.point || f.layout.RootOf(p) == nil {
 		return false
 	}
@@ -44,7 +44,7 @@ func (f *fileSystem) leadsTo(n node, p *tree.Point) bool {
 }
 
 // same is the link in .snapshots that leads to point p.
-func (f *fileSystem) same(n node, p *tree.Point) node {
+func (f *fileSystem) same(n node, p *points.Point) node {
 	id := f.table.id(tableKey{kind: kindSame, point: n.point.Number, ref: n.file.Ref, other: p.Number})
 	return node{id: id, point: n.point, file: n.file, part: partSame, other: p}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"syscall"
 
+	"snapmount/mount/points"
 	"snapmount/mount/tree"
 	"snapmount/ntfs"
 	"snapmount/ntfs/security"
@@ -87,7 +88,7 @@ func (n node) verdict() ([]byte, error) {
 	if n.file == nil || !n.isFile() {
 		return nil, errNoXattr
 	}
-	return []byte(tree.Verdict(n.file, n.stream)), nil
+	return []byte(points.Verdict(n.file, n.stream)), nil
 }
 
 func (n node) isFile() bool {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -18,7 +19,7 @@ import (
 type changes struct {
 	l      *Layout
 	item   *Item
-	points []*Point // that are shown, oldest first
+	points []*points.Point // that are shown, oldest first
 
 	mu   sync.Mutex
 	kept []*difference // used last, the newest last
@@ -29,7 +30,7 @@ const maxKept = 16
 
 // A difference is made when it is first looked into.
 type difference struct {
-	a, b *Point
+	a, b *points.Point
 	made func() (*pathTree, error)
 }
 
@@ -56,7 +57,9 @@ func (m *changes) list(dir string) ([]Found, error) {
 	return out, nil
 }
 
-func (m *changes) name(a, b *Point) string { return m.l.roots[a].Name + ".." + m.l.roots[b].Name }
+func (m *changes) name(a, b *points.Point) string {
+	return m.l.roots[a].Name + ".." + m.l.roots[b].Name
+}
 
 func (m *changes) find(dir, name string) (Found, error) {
 	if dir == "" {
@@ -74,7 +77,7 @@ func (m *changes) find(dir, name string) (Found, error) {
 }
 
 // pair finds two points by "A..B".
-func (m *changes) pair(name string) (a, b *Point) {
+func (m *changes) pair(name string) (a, b *points.Point) {
 	for _, p := range m.points {
 		rest, ok := strings.CutPrefix(name, m.l.roots[p].Name+"..")
 		if !ok {
@@ -114,7 +117,7 @@ func (m *changes) below(dir string) (*pathTree, error) {
 
 // compare sorts what changed from a to b into directories: created and deleted, and modified and renamed with what was
 // before and after.
-func (m *changes) compare(a, b *Point) (*pathTree, error) {
+func (m *changes) compare(a, b *points.Point) (*pathTree, error) {
 	old, err := a.Files()
 	if err != nil {
 		return nil, err
@@ -151,14 +154,16 @@ func (m *changes) compare(a, b *Point) (*pathTree, error) {
 const maxTold = 20
 
 // add adds one change.
-func (m *changes) add(t *pathTree, a, b *Point, c *compare.Change) error {
+func (m *changes) add(t *pathTree, a, b *points.Point, c *compare.Change) error {
 	isDir := c.Type == ntfs.KindDir
-	put := func(kind, name string, p *Point) error { return m.l.put(t, m.item, m.name(a, b), kind, name, p, c.Ref) }
+	put := func(kind, name string, p *points.Point) error {
+		return m.l.put(t, m.item, m.name(a, b), kind, name, p, c.Ref)
+	}
 	switch {
 	case isDir && c.Kind == compare.Created:
-		t.dir(path.Join("created", shownPath(c.Path)))
+		t.dir(path.Join("created", points.ShownPath(c.Path)))
 	case isDir && c.Kind == compare.Deleted:
-		t.dir(path.Join("deleted", shownPath(c.Path)))
+		t.dir(path.Join("deleted", points.ShownPath(c.Path)))
 	case c.Kind == compare.Created:
 		return put("created", c.Path, b)
 	case c.Kind == compare.Deleted:
@@ -166,7 +171,7 @@ func (m *changes) add(t *pathTree, a, b *Point, c *compare.Change) error {
 	case c.Kind == compare.Renamed:
 		return errors.Join(put("renamed/before", c.OldPath, a), put("renamed/after", c.Path, b))
 	case !isDir && (c.Kind == compare.Content || c.Kind == compare.Streams):
-		if _, err := t.find(path.Join("modified/after", path.Dir(shownPath(c.Path))), path.Base(shownPath(c.Path))); err == nil {
+		if _, err := t.find(path.Join("modified/after", path.Dir(points.ShownPath(c.Path))), path.Base(points.ShownPath(c.Path))); err == nil {
 			return nil // its other kind was there
 		}
 		return errors.Join(put("modified/before", c.Path, a), put("modified/after", c.Path, b))
@@ -175,7 +180,7 @@ func (m *changes) add(t *pathTree, a, b *Point, c *compare.Change) error {
 }
 
 // put adds what ref leads to at a point to a tree made below an item.
-func (l *Layout) put(t *pathTree, item *Item, below, kind, name string, p *Point, ref ntfs.Ref) error {
+func (l *Layout) put(t *pathTree, item *Item, below, kind, name string, p *points.Point, ref ntfs.Ref) error {
 	files, err := p.Files()
 	if err != nil {
 		return err
@@ -184,21 +189,10 @@ func (l *Layout) put(t *pathTree, item *Item, below, kind, name string, p *Point
 	if err != nil {
 		return err
 	}
-	at := path.Join(kind, shownPath(name))
+	at := path.Join(kind, points.ShownPath(name))
 	f, err := l.leaf(item, path.Join(below, path.Dir(at)), path.Base(at), p, n)
 	if err == nil {
 		t.add(at, f)
 	}
 	return err
-}
-
-// shownPath gives a path of NTFS as directory entries have it.
-func shownPath(name string) string {
-	words := strings.Split(name, "/")
-	for i, w := range words {
-		if words[i] = EscapeName(w); len(words[i]) > maxShown {
-			words[i] = shorten(words[i], 0)
-		}
-	}
-	return strings.Join(words, "/")
 }

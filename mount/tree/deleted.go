@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -13,12 +14,12 @@ import (
 type deleted struct {
 	l      *Layout
 	item   *Item
-	points []*Point // that are shown, oldest first
+	points []*points.Point // that are shown, oldest first
 	made   func() (*pathTree, error)
 }
 
-func newDeleted(l *Layout, item *Item, points []*Point) *deleted {
-	m := &deleted{l: l, item: item, points: points}
+func newDeleted(l *Layout, item *Item, shown []*points.Point) *deleted {
+	m := &deleted{l: l, item: item, points: shown}
 	m.made = sync.OnceValues(m.look)
 	return m
 }
@@ -48,13 +49,13 @@ func (m *deleted) look() (*pathTree, error) {
 	var damage error
 	failed := 0
 	t := &pathTree{}
-	for _, g := range FindGone(m.points, nil, func(err error) {
+	for _, g := range points.FindGone(m.points, nil, func(err error) {
 		if failed++; failed <= maxTold {
 			damage = errors.Join(damage, err)
 		}
 	}) {
 		if g.Kind == ntfs.KindDir {
-			t.dir(shownPath(g.Path))
+			t.dir(points.ShownPath(g.Path))
 			continue
 		}
 		if err := m.l.put(t, m.item, "", "", g.Path, g.Point, g.Ref); err != nil {

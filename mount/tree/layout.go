@@ -1,3 +1,5 @@
+// Package tree is what users see of a points.Set: the layout of directories above the points, and the views made of
+// several points. It knows no FUSE.
 package tree
 
 import (
@@ -5,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"snapmount/imagefmt/wintype"
+	"snapmount/mount/points"
 )
 
 // ItemKind tells what an Item is.
@@ -30,8 +32,8 @@ type Item struct {
 	Children []*Item
 	Target   string
 	Text     string
-	Point    *Point
-	Volume   *Volume // the volume it belongs to, or nil
+	Point    *points.Point
+	Volume   *points.Volume // the volume it belongs to, or nil
 	Time     time.Time
 	byName   map[string]*Item
 	made     maker // what a Virtual is made by
@@ -40,8 +42,8 @@ type Item struct {
 // Layout is the fixed part of the tree: all that is above the roots of the points.
 type Layout struct {
 	items  []*Item
-	roots  map[*Point]*Item
-	counts map[*Image]int // of the images, from 1
+	roots  map[*points.Point]*Item
+	counts map[*points.Image]int // of the images, from 1
 }
 
 // Root returns the top directory.
@@ -84,22 +86,22 @@ func (l *Layout) add(parent *Item, item Item) *Item {
 }
 
 // RootOf returns the item of a point's root directory, or nil when the layout does not show it.
-func (l *Layout) RootOf(p *Point) *Item { return l.roots[p] }
+func (l *Layout) RootOf(p *points.Point) *Item { return l.roots[p] }
 
 // Layout builds the fixed part of the tree. at dates what has no time of its own.
-func (s *Set) Layout(at time.Time, view View) (*Layout, error) {
-	l := &Layout{roots: map[*Point]*Item{}, counts: map[*Image]int{}}
+func NewLayout(s *points.Set, at time.Time, view View) (*Layout, error) {
+	l := &Layout{roots: map[*points.Point]*Item{}, counts: map[*points.Image]int{}}
 	for i, img := range s.Images {
 		l.counts[img] = i + 1
 	}
 	root := l.add(nil, Item{Kind: ItemDir, Time: at})
 	readme := l.add(root, Item{Name: "README.txt", Kind: ItemText})
 	raw := l.add(root, Item{Name: "raw", Kind: ItemDir})
-	points, err := view.selected(s.Volumes)
+	shown, err := view.selected(s.Volumes)
 	if err != nil {
 		return nil, err
 	}
-	names := map[*Volume]string{}
+	names := map[*points.Volume]string{}
 	for _, v := range s.Volumes {
 		name, err := view.volumeName(v, l.counts[v.Image])
 		if err != nil {
@@ -107,48 +109,48 @@ func (s *Set) Layout(at time.Time, view View) (*Layout, error) {
 		}
 		names[v] = root.free(name)
 		if v.Filesystem == "ntfs" {
-			if err := l.addVolume(root, v, names[v], points[v], view); err != nil {
+			if err := l.addVolume(root, v, names[v], shown[v], view); err != nil {
 				return nil, err
 			}
 		}
 	}
-	l.addImages(raw, s, points, names)
+	l.addImages(raw, s, shown, names)
 	l.addSets(root, s, names)
-	readme.Text = l.readme(s, names, points)
+	readme.Text = l.readme(s, names, shown)
 	return l, nil
 }
 
-func (l *Layout) addImages(raw *Item, s *Set, points map[*Volume][]*Point, names map[*Volume]string) {
+func (l *Layout) addImages(raw *Item, s *points.Set, shown map[*points.Volume][]*points.Point, names map[*points.Volume]string) {
 	for _, v := range s.Volumes {
 		dir := l.add(raw, Item{Name: raw.free(names[v]), Kind: ItemDir, Volume: v})
 		l.add(dir, Item{Name: "current.img", Kind: ItemBlock, Point: v.Current()})
-		for _, p := range points[v] {
+		for _, p := range shown[v] {
 			l.add(dir, Item{Name: fmt.Sprintf("vss%d.img", p.Snapshot.Index), Kind: ItemBlock, Point: p, Time: p.Created()})
 		}
 	}
 }
 
-func (l *Layout) addVolume(root *Item, v *Volume, name string, points []*Point, view View) error {
+func (l *Layout) addVolume(root *Item, v *points.Volume, name string, shown []*points.Point, view View) error {
 	dir := l.add(root, Item{Name: name, Kind: ItemDir, Volume: v})
 	l.roots[v.Current()] = l.add(dir, Item{Name: "current", Kind: ItemPoint, Point: v.Current()})
 	snaps := l.add(dir, Item{Name: "snapshots", Kind: ItemDir})
-	for _, p := range points {
+	for _, p := range shown {
 		name, err := view.pointName(p)
 		if err != nil {
 			return err
 		}
 		l.roots[p] = l.add(snaps, Item{Name: snaps.free(name), Kind: ItemPoint, Point: p, Time: p.Created()})
 	}
-	if p := firstShown(slices.Backward(points)); p != nil {
+	if p := points.FirstShown(slices.Backward(shown)); p != nil {
 		l.add(snaps, Item{Name: snaps.free("latest"), Kind: ItemLink, Target: l.roots[p].Name})
-		l.add(snaps, Item{Name: snaps.free("oldest"), Kind: ItemLink, Target: l.roots[firstShown(slices.All(points))].Name})
+		l.add(snaps, Item{Name: snaps.free("oldest"), Kind: ItemLink, Target: l.roots[points.FirstShown(slices.All(shown))].Name})
 	}
-	for _, p := range points {
+	for _, p := range shown {
 		l.add(dir, Item{Name: fmt.Sprintf("vss%d", p.Snapshot.Index), Kind: ItemLink, Target: "snapshots/" + l.roots[p].Name})
 	}
-	l.addVirtual(dir, v, points)
+	l.addVirtual(dir, v, shown)
 	ids := l.add(dir, Item{Name: "ids", Kind: ItemDir})
-	for _, p := range points {
+	for _, p := range shown {
 		id := p.Snapshot.CopyID
 		if !id.IsZero() && ids.Child(id.String()) == nil {
 			l.add(ids, Item{Name: id.String(), Kind: ItemLink, Target: "../snapshots/" + l.roots[p].Name})
@@ -158,11 +160,11 @@ func (l *Layout) addVolume(root *Item, v *Volume, name string, points []*Point, 
 }
 
 // addVirtual adds the views of more than one point.
-func (l *Layout) addVirtual(dir *Item, v *Volume, points []*Point) {
-	if len(points) == 0 {
+func (l *Layout) addVirtual(dir *Item, v *points.Volume, shown []*points.Point) {
+	if len(shown) == 0 {
 		return
 	}
-	all := append(slices.Clone(points), v.Current())
+	all := append(slices.Clone(shown), v.Current())
 	item := l.add(dir, Item{Name: "versions", Kind: ItemVirtual})
 	item.made = &versions{l, item, all}
 	item = l.add(dir, Item{Name: "changes", Kind: ItemVirtual})
@@ -172,10 +174,10 @@ func (l *Layout) addVirtual(dir *Item, v *Volume, points []*Point) {
 }
 
 // addSets groups the points that were taken together on several volumes, under the time of the first.
-func (l *Layout) addSets(root *Item, s *Set, names map[*Volume]string) {
+func (l *Layout) addSets(root *Item, s *points.Set, names map[*points.Volume]string) {
 	var sets *Item
 	for _, group := range s.CopySets() {
-		group = slices.DeleteFunc(group, func(p *Point) bool { return l.roots[p] == nil })
+		group = slices.DeleteFunc(group, func(p *points.Point) bool { return l.roots[p] == nil })
 		if group = shared(group); group == nil {
 			continue
 		}
@@ -192,29 +194,10 @@ func (l *Layout) addSets(root *Item, s *Set, names map[*Volume]string) {
 	}
 }
 
-// CopySets groups the snapshots by shadow copy set, in the order of their first points.
-func (s *Set) CopySets() [][]*Point {
-	var out [][]*Point
-	at := map[wintype.GUID]int{}
-	for _, p := range s.points {
-		if p.Snapshot == nil || p.Snapshot.SetID.IsZero() {
-			continue
-		}
-		id := p.Snapshot.SetID
-		i, ok := at[id]
-		if !ok {
-			i = len(out)
-			at[id], out = i, append(out, nil)
-		}
-		out[i] = append(out[i], p)
-	}
-	return out
-}
-
 // shared returns the points of a set that have files, when they are of several volumes.
-func shared(group []*Point) []*Point {
-	var out []*Point
-	volumes := map[*Volume]bool{}
+func shared(group []*points.Point) []*points.Point {
+	var out []*points.Point
+	volumes := map[*points.Volume]bool{}
 	for _, p := range group {
 		if p.Volume.Filesystem == "ntfs" {
 			out, volumes[p.Volume] = append(out, p), true

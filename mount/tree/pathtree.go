@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"snapmount/mount/points"
 )
 
 // A pathTree is a directory held in memory: what was found by looking through whole points.
@@ -17,7 +19,7 @@ type pathTree struct {
 
 // dir returns the directory at a path, made if need be.
 func (t *pathTree) dir(name string) *pathTree {
-	for _, word := range splitPath(name) {
+	for _, word := range points.SplitPath(name) {
 		if _, taken := t.files[word]; taken {
 			word += "~dir"
 		}
@@ -36,7 +38,7 @@ func (t *pathTree) dir(name string) *pathTree {
 
 // add puts a file at a path, unless that is below a link to a directory. A name that is taken, by what differed in case only or had the path before, gets a number.
 func (t *pathTree) add(name string, f Found) {
-	for dir, words := t, splitPath(name); dir != nil && len(words) > 0; words = words[1:] {
+	for dir, words := t, points.SplitPath(name); dir != nil && len(words) > 0; words = words[1:] {
 		if len(words) > 1 && dir.files[words[0]].Link != "" {
 			return
 		}
@@ -64,7 +66,7 @@ func (t *pathTree) has(name string) bool {
 
 // list is what a maker gives, of the directory at a path.
 func (t *pathTree) list(dir string) ([]Found, error) {
-	for _, word := range splitPath(dir) {
+	for _, word := range points.SplitPath(dir) {
 		if t = t.dirs[word]; t == nil {
 			return nil, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
 		}
@@ -77,7 +79,7 @@ func (t *pathTree) list(dir string) ([]Found, error) {
 }
 
 func (t *pathTree) find(dir, name string) (Found, error) {
-	for _, word := range splitPath(dir) {
+	for _, word := range points.SplitPath(dir) {
 		if t = t.dirs[word]; t == nil {
 			return Found{}, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
 		}

@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"snapmount/imagefmt/wintype"
+	"snapmount/mount/points"
 )
 
 // readme is the text of README.txt at the top of the mount, with the names that the layout gives.
-func (l *Layout) readme(s *Set, names map[*Volume]string, points map[*Volume][]*Point) string {
+func (l *Layout) readme(s *points.Set, names map[*points.Volume]string, shown map[*points.Volume][]*points.Point) string {
 	var b strings.Builder
 	b.WriteString("This is a read-only view of a Windows disk image at every point in time that it keeps.\n" +
 		"Copy from it what you need; nothing here can be changed, and nothing in the image is.\n\n" +
@@ -26,7 +27,7 @@ func (l *Layout) readme(s *Set, names map[*Volume]string, points map[*Volume][]*
 	}
 	for _, v := range s.Volumes {
 		fmt.Fprintf(&b, "\nVolume %s: %s, %d bytes at %d\n", names[v], orUnknown(v.Filesystem), v.Partition.Len, v.Partition.Off)
-		for _, p := range points[v] {
+		for _, p := range shown[v] {
 			snap, name := p.Snapshot, p.Name
 			if root := l.RootOf(p); root != nil {
 				name = root.Name
@@ -37,7 +38,7 @@ func (l *Layout) readme(s *Set, names map[*Volume]string, points map[*Volume][]*
 				fmt.Fprintf(&b, "         DAMAGED: %v\n", snap.Damage)
 			}
 		}
-		switch hidden := len(v.Snapshots()) - len(points[v]); {
+		switch hidden := len(v.Snapshots()) - len(shown[v]); {
 		case len(v.Snapshots()) == 0:
 			b.WriteString("  no snapshots\n")
 		case hidden > 0:

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -18,23 +19,23 @@ import (
 type versions struct {
 	l      *Layout
 	item   *Item
-	points []*Point // that are shown, oldest first
+	points []*points.Point // that are shown, oldest first
 }
 
 // held is what a path leads to at a point.
 type held struct {
-	point *Point
+	point *points.Point
 	node  *ntfs.Node
 }
 
 // at finds a path at all points. With an error, those where it could be looked up are there too.
 func (m *versions) at(name string) (out []held, err error) {
 	for _, p := range m.points {
-		n, err2 := p.walk(name, false)
+		n, err2 := p.Walk(name, false)
 		switch {
 		case err2 == nil:
 			out = append(out, held{p, n})
-		case !Absent(err2):
+		case !points.Absent(err2):
 			err = errors.Join(err, fmt.Errorf("%s: %w", p.Name, err2))
 		}
 	}
@@ -69,7 +70,7 @@ func (m *versions) list(dir string) ([]Found, error) {
 				continue
 			}
 			seen[key] = true
-			out = append(out, Found{Name: ShownName(h.node, e.Name), Dir: true})
+			out = append(out, Found{Name: points.ShownName(h.node, e.Name), Dir: true})
 		}
 	}
 	files, err2 := m.files(dir, nodes)
@@ -79,11 +80,11 @@ func (m *versions) list(dir string) ([]Found, error) {
 func (m *versions) find(dir, name string) (Found, error) {
 	at, damage := path.Join(dir, name), error(nil)
 	for _, p := range slices.Backward(m.points) {
-		_, err := p.walk(at, false)
+		_, err := p.Walk(at, false)
 		if err == nil {
 			return Found{Name: name, Dir: true}, nil
 		}
-		if !Absent(err) {
+		if !points.Absent(err) {
 			damage = errors.Join(damage, err)
 		}
 	}
@@ -118,7 +119,7 @@ func (m *versions) files(name string, nodes []held) (out []Found, err error) {
 }
 
 // interval names the points from first to last.
-func (m *versions) interval(first, last *Point) string {
+func (m *versions) interval(first, last *points.Point) string {
 	a, b := m.l.roots[first].Name, m.l.roots[last].Name
 	if a == b {
 		return a
@@ -128,7 +129,7 @@ func (m *versions) interval(first, last *Point) string {
 
 // extension is that of a name, where it is short.
 func extension(name string) string {
-	if x := path.Ext(name); len(x) <= maxExtension {
+	if x := path.Ext(name); len(x) <= points.MaxExtension {
 		return x
 	}
 	return ""

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"snapmount/mount/points"
 )
 
 // View says which points a Layout shows, and how it names them. The zero value shows all, named as DESIGN has it.
@@ -21,20 +23,20 @@ type View struct {
 }
 
 // selected returns the snapshots of each volume that the view shows. Each word must find one on some volume.
-func (w View) selected(volumes []*Volume) (map[*Volume][]*Point, error) {
-	out := map[*Volume][]*Point{}
+func (w View) selected(volumes []*points.Volume) (map[*points.Volume][]*points.Point, error) {
+	out := map[*points.Volume][]*points.Point{}
 	if w.Points == "" || w.Points == "all" {
 		for _, v := range volumes {
 			out[v] = v.Snapshots()
 		}
 		return out, nil
 	}
-	chosen := map[*Point]bool{}
+	chosen := map[*points.Point]bool{}
 	for word := range strings.SplitSeq(w.Points, ",") {
-		found, reason := false, fmt.Errorf("%q: %w", word, ErrNoPoint)
+		found, reason := false, fmt.Errorf("%q: %w", word, points.ErrNoPoint)
 		for _, v := range volumes {
-			points, err := v.matching(word)
-			for _, p := range points {
+			shown, err := v.Matching(word)
+			for _, p := range shown {
 				chosen[p], found = true, true
 			}
 			if err != nil {
@@ -46,43 +48,13 @@ func (w View) selected(volumes []*Volume) (map[*Volume][]*Point, error) {
 		}
 	}
 	for _, v := range volumes {
-		out[v] = slices.DeleteFunc(slices.Clone(v.Snapshots()), func(p *Point) bool { return !chosen[p] })
+		out[v] = slices.DeleteFunc(slices.Clone(v.Snapshots()), func(p *points.Point) bool { return !chosen[p] })
 	}
 	return out, nil
 }
 
-// matching returns the snapshots that one word of a selection names.
-func (v *Volume) matching(word string) ([]*Point, error) {
-	if word == "" {
-		return nil, ErrNoPoint
-	}
-	from, to, err := numbers(word)
-	if err != nil {
-		p, err := v.PointNamed(word)
-		if err != nil {
-			return nil, err
-		}
-		return []*Point{p}, nil
-	}
-	return slices.DeleteFunc(slices.Clone(v.Snapshots()), func(p *Point) bool { return p.Snapshot.Index < from || p.Snapshot.Index > to }), nil
-}
-
-// numbers reads "3" or "3..5".
-func numbers(word string) (from, to int, err error) {
-	a, b, isRange := strings.Cut(word, "..")
-	if from, err = strconv.Atoi(a); err != nil || len(a) > 3 { // longer ones start an id
-		return 0, 0, fmt.Errorf("%q is no number", a)
-	}
-	if to = from; isRange {
-		if to, err = strconv.Atoi(b); err != nil || to < from {
-			return 0, 0, fmt.Errorf("%q is no range", word)
-		}
-	}
-	return from, to, nil
-}
-
 // pointName names the directory of a snapshot.
-func (w View) pointName(p *Point) (string, error) {
+func (w View) pointName(p *points.Point) (string, error) {
 	if w.Time == "" {
 		return p.Name, nil
 	}
@@ -102,7 +74,7 @@ func (w View) pointName(p *Point) (string, error) {
 }
 
 // volumeName names the directory of a volume; image counts from 1.
-func (w View) volumeName(v *Volume, image int) (string, error) {
+func (w View) volumeName(v *points.Volume, image int) (string, error) {
 	if w.Volume == "" {
 		return v.Name, nil
 	}
@@ -113,7 +85,7 @@ func (w View) volumeName(v *Volume, image int) (string, error) {
 		case 'd':
 			return strconv.Itoa(image), true
 		case 'l':
-			return plainName(v.Label), true
+			return points.PlainName(v.Label), true
 		}
 		return "", false
 	})

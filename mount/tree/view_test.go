@@ -1,35 +1,38 @@
-package tree
+package tree_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"snapmount/mount/points"
+	"snapmount/mount/tree"
 )
 
 func TestViewErrors(t *testing.T) {
-	s, err := Open([]string{"../../testdata/demo.qcow2"}, Options{})
+	s, err := points.Open([]string{"../../testdata/demo.qcow2"}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	for _, c := range []struct {
-		view View
+		view tree.View
 		text string
 		none bool
 	}{
-		{View{Points: "9"}, `"9"`, true},
-		{View{Points: "1,2..9,yesterday"}, "yesterday", true},
-		{View{Points: "3..1"}, "3..1", true},
-		{View{Points: "1,"}, `""`, true},
-		{View{Time: "%q"}, "%q is not known", false},
-		{View{Time: "%Y/%m"}, "no name for a directory", false},
-		{View{Volume: "%l%"}, "", false},
-		{View{Volume: ".."}, "no name for a directory", false},
-		{View{Points: "latest,2026-03-02"}, "", false},
-		{View{Time: "same", Volume: "same"}, "", false},
+		{tree.View{Points: "9"}, `"9"`, true},
+		{tree.View{Points: "1,2..9,yesterday"}, "yesterday", true},
+		{tree.View{Points: "3..1"}, "3..1", true},
+		{tree.View{Points: "1,"}, `""`, true},
+		{tree.View{Time: "%q"}, "%q is not known", false},
+		{tree.View{Time: "%Y/%m"}, "no name for a directory", false},
+		{tree.View{Volume: "%l%"}, "", false},
+		{tree.View{Volume: ".."}, "no name for a directory", false},
+		{tree.View{Points: "latest,2026-03-02"}, "", false},
+		{tree.View{Time: "same", Volume: "same"}, "", false},
 	} {
-		l, err := s.Layout(time.Time{}, c.view)
+		l, err := tree.NewLayout(s, time.Time{}, c.view)
 		if c.text == "" {
 			if err != nil {
 				t.Errorf("%+v: %v", c.view, err)
@@ -38,11 +41,11 @@ func TestViewErrors(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), c.text) || c.none != errors.Is(err, ErrNoPoint) {
+		if err == nil || !strings.Contains(err.Error(), c.text) || c.none != errors.Is(err, points.ErrNoPoint) {
 			t.Errorf("%+v: error %v, want one with %q", c.view, err, c.text)
 		}
 	}
-	l, err := s.Layout(time.Time{}, View{Time: "same", Volume: "same"})
+	l, err := tree.NewLayout(s, time.Time{}, tree.View{Time: "same", Volume: "same"})
 	if err != nil {
 		t.Fatal(err)
 	}

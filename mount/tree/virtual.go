@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -18,10 +19,10 @@ type Virtual struct {
 // Found is an entry of a Virtual: another one, a symbolic link, or a file of a point.
 type Found struct {
 	Name  string
-	Dir   bool       // it is the Virtual of that name
-	Link  string     // or a link with this text
-	Point *Point     // or File of this point
-	File  *ntfs.Node //
+	Dir   bool          // it is the Virtual of that name
+	Link  string        // or a link with this text
+	Point *points.Point // or File of this point
+	File  *ntfs.Node    //
 }
 
 // maker makes the directories below one item. Paths are relative to it. Both may be called concurrently.
@@ -45,14 +46,14 @@ func (d Virtual) Join(name string) Virtual { return Virtual{d.Item, path.Join(d.
 
 // leaf gives n as an entry. A link of a point would lead elsewhere from here, and a directory can be in one directory only:
 // they become links to themselves.
-func (l *Layout) leaf(item *Item, dir, name string, p *Point, n *ntfs.Node) (Found, error) {
+func (l *Layout) leaf(item *Item, dir, name string, p *points.Point, n *ntfs.Node) (Found, error) {
 	if n.Kind == ntfs.KindFile {
 		return Found{Name: name, Point: p, File: n}, nil
 	}
-	at, err := dirPath(n)
+	at, err := points.DirPath(n)
 	if err != nil {
 		return Found{}, err
 	}
 	from := path.Join(item.Path(), dir)
-	return Found{Name: name, Link: relative(from, path.Join(l.RootOf(p).Path(), at))}, nil
+	return Found{Name: name, Link: points.RelativeLink(from, path.Join(l.RootOf(p).Path(), at))}, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -49,7 +49,7 @@ func (p patched) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 
 // FuzzTrees compares a volume with itself after two words of its first file records, or anywhere else, were changed.
 func FuzzTrees(f *testing.F) {
-	s, err := tree.Open([]string{filepath.Join(layertest.Root(f), "testdata", "demo.qcow2")}, tree.Options{})
+	s, err := points.Open([]string{filepath.Join(layertest.Root(f), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -11,14 +11,14 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
 
-func openImage(t testing.TB, path string) *tree.Set {
+func openImage(t testing.TB, path string) *points.Set {
 	t.Helper()
-	s, err := tree.Open([]string{path}, tree.Options{})
+	s, err := points.Open([]string{path}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,8 @@ func openImage(t testing.TB, path string) *tree.Set {
 }
 
 // pointsOf lists the points of a volume, the oldest first, and moments for a path.
-func pointsOf(v *tree.Volume, path string) ([]*tree.Point, []compare.Moment) {
-	points := append(append([]*tree.Point{}, v.Snapshots()...), v.Current())
+func pointsOf(v *points.Volume, path string) ([]*points.Point, []compare.Moment) {
+	points := append(append([]*points.Point{}, v.Snapshots()...), v.Current())
 	var moments []compare.Moment
 	for _, p := range points {
 		moments = append(moments, compare.Moment{Tree: p.Files, Find: func() (*ntfs.Node, string, error) { return p.Lookup(path, false) }})
@@ -37,7 +37,7 @@ func pointsOf(v *tree.Volume, path string) ([]*tree.Point, []compare.Moment) {
 }
 
 // allSums follows a path and returns the SHA-256 of what the history says that each point has, by point and path.
-func allSums(t *testing.T, v *tree.Volume, path string) map[string]string {
+func allSums(t *testing.T, v *points.Volume, path string) map[string]string {
 	t.Helper()
 	points, moments := pointsOf(v, path)
 	versions, err := compare.History(moments, compare.HistoryOptions{Path: path, First: len(moments) - 1})

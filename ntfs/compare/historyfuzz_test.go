@@ -7,7 +7,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -68,7 +68,7 @@ type claim struct {
 }
 
 // historyOf follows all that is in the root, through what change makes of each point.
-func historyOf(t testing.TB, points []*tree.Point, change func(i int, s layer.Source) layer.Source) map[claim]bool {
+func historyOf(t testing.TB, points []*points.Point, change func(i int, s layer.Source) layer.Source) map[claim]bool {
 	t.Helper()
 	var moments []compare.Moment
 	cache := ntfs.NewCache(1 << 20)

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -154,7 +154,7 @@ func TestRealPoints(t *testing.T) {
 		volstor,
 	} {
 		t.Run("", func(t *testing.T) {
-			s, err := tree.Open([]string{get(t)}, tree.Options{})
+			s, err := points.Open([]string{get(t)}, points.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +179,7 @@ func volstor(t *testing.T) string {
 	return filepath.Join(dir, entries[0].Name())
 }
 
-func comparePoints(t *testing.T, v *tree.Volume) {
+func comparePoints(t *testing.T, v *points.Volume) {
 	var trees []*ntfs.Tree
 	var walks []map[ntfs.Ref]*walked
 	for _, p := range v.Points {

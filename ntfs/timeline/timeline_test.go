@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
@@ -183,7 +183,7 @@ func walk(t *testing.T, n *ntfs.Node, dir string, out map[string]seen) {
 // volumes opens a disk and gives the points of each volume, oldest first.
 func volumes(t *testing.T, image string) (out [][]*ntfs.Tree) {
 	t.Helper()
-	s, err := tree.Open([]string{image}, tree.Options{})
+	s, err := points.Open([]string{image}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs/ntfstest"
 )
 
@@ -98,7 +98,7 @@ func TestNested(t *testing.T) {
 		image + "@vss1:/middle.qcow2":                         fs.ErrNotExist,
 		strings.TrimSuffix(image, "r.img") + ":/middle.qcow2": fs.ErrNotExist,
 	} {
-		s, err := tree.Open([]string{location}, tree.Options{})
+		s, err := points.Open([]string{location}, points.Options{})
 		if err == nil {
 			_, err = s.NTFS()
 			s.Close()
@@ -115,7 +115,7 @@ func TestPackedProgress(t *testing.T) {
 	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
 	layertest.Run(t, layertest.Peer(t, "gzip"), "-1", dir+"/disk.raw")
 	told := make(map[string][2]int)
-	s, err := tree.Open([]string{dir + "/disk.raw.gz"}, tree.Options{Progress: func(what string, done, total int) {
+	s, err := points.Open([]string{dir + "/disk.raw.gz"}, points.Options{Progress: func(what string, done, total int) {
 		if at := told[what]; done < at[0] || done > total {
 			t.Errorf("%s: %d of %d after %d", what, done, total, at[0])
 		}
@@ -133,11 +133,11 @@ func TestPackedProgress(t *testing.T) {
 // enter resolves a location and returns the sum of the file that it names.
 func enter(t *testing.T, location string) string {
 	t.Helper()
-	loc, err := tree.SplitLocation(location, func(name string) bool { _, err := os.Stat(name); return err == nil })
+	loc, err := points.SplitLocation(location, func(name string) bool { _, err := os.Stat(name); return err == nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := tree.Open([]string{loc.Image}, tree.Options{})
+	s, err := points.Open([]string{loc.Image}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

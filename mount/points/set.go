@@ -1,9 +1,9 @@
-// Package tree joins the layers: images, their volumes, each volume's points in time, and the files of each point,
-// named and found as users see them. It knows no FUSE; every front end and command works on a Set.
+// Package points joins the layers: images, their volumes, each volume's points in time, and the files of each point,
+// named and found as users see them: LOCATIONs, lookup by path, links, verdicts. Every command and the tree work on a Set.
 //
 // A Set is immutable after Open and safe for concurrent use. Opening reads partition tables, boot sectors and VSS
 // catalogs; block lists and file systems are read when a point is first entered.
-package tree
+package points
 
 import (
 	"errors"

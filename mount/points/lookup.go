@@ -1,4 +1,4 @@
-package tree
+package points
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func (p *Point) Because(err error) error {
 }
 
 func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, error) {
-	n, err := p.walk(name, follow)
+	n, err := p.Walk(name, follow)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return n, "", err
 	}
@@ -51,7 +51,7 @@ func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, erro
 	if !ok {
 		return nil, "", err
 	}
-	n, err2 := p.walk(file, true)
+	n, err2 := p.Walk(file, true)
 	if err2 != nil {
 		return nil, "", err
 	}
@@ -80,14 +80,14 @@ func cutStream(name string) (file, stream string, ok bool) {
 	return name[:i], name[i+1:], true
 }
 
-// walk finds a path name by name.
-func (p *Point) walk(name string, follow bool) (*ntfs.Node, error) {
+// Walk finds a path name by name.
+func (p *Point) Walk(name string, follow bool) (*ntfs.Node, error) {
 	t, err := p.Files()
 	if err != nil {
 		return nil, err
 	}
 	n, err := t.Root()
-	links, done, rest := 0, "/", splitPath(name)
+	links, done, rest := 0, "/", SplitPath(name)
 	follow = follow || strings.HasSuffix(name, "/")
 	for err == nil && len(rest) > 0 {
 		word := rest[0]
@@ -109,7 +109,7 @@ func (p *Point) walk(name string, follow bool) (*ntfs.Node, error) {
 		if strings.HasPrefix(target, notHere) {
 			return nil, fmt.Errorf("%q: a link to what is %s: %w", word, target, fs.ErrNotExist)
 		}
-		rest, done = append(splitPath(path.Join(done, target)), rest...), "/"
+		rest, done = append(SplitPath(path.Join(done, target)), rest...), "/"
 		n, err = t.Root()
 	}
 	return n, err

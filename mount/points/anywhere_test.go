@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"maps"
@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // TestAnywhereInside has images inside an image whose backing file is elsewhere on the volume, or on this machine.
@@ -27,14 +27,14 @@ func TestAnywhereInside(t *testing.T) {
 	want := manifest(t)["Documents"]["current"]
 	for _, name := range []string{"absolute", "above", "high", "host"} {
 		location := image + ":/tops/" + name + ".qcow2"
-		s, err := tree.Open([]string{location}, tree.Options{})
+		s, err := points.Open([]string{location}, points.Options{})
 		if err == nil {
 			s.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), "demo.qcow2 is not beside "+name+".qcow2, and want --allow-backing-anywhere for /") {
 			t.Errorf("%s: error %v", name, err)
 		}
-		s, err = tree.Open([]string{location}, tree.Options{Anywhere: true})
+		s, err = points.Open([]string{location}, points.Options{Anywhere: true})
 		if (err != nil) != (name == "host") {
 			t.Errorf("%s, anywhere: error %v", name, err)
 		}

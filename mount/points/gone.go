@@ -1,9 +1,11 @@
-package tree
+package points
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"snapmount/ntfs"
@@ -49,14 +51,14 @@ func FindGone(points []*Point, progress func(done, total int64), fail func(error
 		if h.Last < newest[h.Ref] || h.Last < last[h.Path].Last {
 			continue // it had another path later, or the path had another file
 		}
-		if _, err := now.walk(shownPath(h.Path), false); Absent(err) {
+		if _, err := now.Walk(ShownPath(h.Path), false); Absent(err) {
 			last[h.Path] = h
 		} else if err != nil { // it may be there
 			fail(fmt.Errorf("%s@%s: %s: %w", now.Volume.Name, now.Name, h.Path, now.Because(err)))
 		}
 	}
 	out := make([]Gone, 0, len(last))
-	for _, name := range sortedKeys(last) {
+	for _, name := range slices.Sorted(maps.Keys(last)) {
 		h := last[name]
 		out = append(out, Gone{strings.TrimPrefix(name, "/"), h.Orphan, h.Ref, h.Kind, points[h.Last]})
 	}

@@ -1,4 +1,4 @@
-package tree
+package points
 
 import (
 	"strings"
@@ -69,7 +69,7 @@ func TestRelative(t *testing.T) {
 	for _, c := range [][3]string{
 		{"/", "/a/b", "a/b"}, {"/a", "/a/b", "b"}, {"/a/b", "/a", ".."}, {"/a/b", "/c/d", "../../c/d"}, {"/a", "/a", "."}, {"/", "/", "."},
 	} {
-		if got := relative(c[0], c[1]); got != c[2] {
+		if got := RelativeLink(c[0], c[1]); got != c[2] {
 			t.Errorf("from %s to %s: %s, want %s", c[0], c[1], got, c[2])
 		}
 	}
@@ -77,7 +77,7 @@ func TestRelative(t *testing.T) {
 
 func TestPlainName(t *testing.T) {
 	for in, want := range map[string]string{"Windows": "Windows", " New Volume ": "New Volume", "a/b:c@d": "a_b_c_d", "x.": "x", "\x07": "_", "": ""} {
-		if got := plainName(in); got != want {
+		if got := PlainName(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestShorten(t *testing.T) {
 		for _, end := range []string{"", "b", "c", ".txt", ".extension of 15", ".extension of 16b", ".~", "."} {
 			for try := range 3 {
 				name := start + end
-				s := shorten(name, try)
+				s := Shorten(name, try)
 				if len(s) > maxShown || len(s) <= maxShown-utf8.UTFMax || seen[s] != "" {
 					t.Errorf("%q is shown as %q, of %d bytes, as %q is", name, s, len(s), seen[s])
 				}
@@ -100,7 +100,7 @@ func TestShorten(t *testing.T) {
 			}
 		}
 	}
-	if s, want := shorten(strings.Repeat("a", 300)+".jpeg", 0), strings.Repeat("a", 229)+"~"; !strings.HasPrefix(s, want) || len(s) != 255 || !strings.HasSuffix(s, ".jpeg") {
+	if s, want := Shorten(strings.Repeat("a", 300)+".jpeg", 0), strings.Repeat("a", 229)+"~"; !strings.HasPrefix(s, want) || len(s) != 255 || !strings.HasSuffix(s, ".jpeg") {
 		t.Errorf("%s", s)
 	}
 }

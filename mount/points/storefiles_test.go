@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 )
 
 // Where the catalog of vsstest.qcow2 is, and the tables of its stores behind their headers.
@@ -58,7 +58,7 @@ func zero(t *testing.T, path string, off, n int64) {
 }
 
 // captured copies the files of VSS out of a volume by their clusters, under other names.
-func captured(t *testing.T, p *tree.Point, dir string) {
+func captured(t *testing.T, p *points.Point, dir string) {
 	t.Helper()
 	n, _, err := p.Lookup("System Volume Information", false)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestLostTables(t *testing.T) {
 			t.Errorf("%s has no table, and no damage", p.Name)
 		}
 	}
-	s, err := tree.Open([]string{image}, tree.Options{DiffArea: []string{dir}})
+	s, err := points.Open([]string{image}, points.Options{DiffArea: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestLostTables(t *testing.T) {
 	checkRecovered(t, s, want, false)
 }
 
-func checkRecovered(t *testing.T, s *tree.Set, want []map[string]string, inferred bool) {
+func checkRecovered(t *testing.T, s *points.Set, want []map[string]string, inferred bool) {
 	t.Helper()
 	v := s.Volumes[0]
 	if len(v.Snapshots()) != len(want) {

@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"crypto/sha256"
@@ -9,22 +9,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
 func demo(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") }
 
-func open(t *testing.T, paths ...string) *tree.Set {
+func open(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
-	s, err := tree.Open(paths, tree.Options{})
+	s, err := points.Open(paths, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +45,7 @@ func manifest(t *testing.T) map[string]map[string]map[string]string {
 }
 
 // contents hashes all files of a point but metafiles; links are "link".
-func contents(t *testing.T, p *tree.Point) map[string]string {
+func contents(t *testing.T, p *points.Point) map[string]string {
 	t.Helper()
 	nt, err := p.Files()
 	if err != nil {
@@ -138,37 +136,6 @@ func TestDemoHoldsWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestLayout(t *testing.T) {
-	s := open(t, demo(t))
-	var lines []string
-	layout, err := s.Layout(time.Unix(0, 0), tree.View{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, i := range layout.Items() {
-		path := i.Name
-		for p := i; p.Parent != p; p = p.Parent {
-			path = p.Parent.Name + "/" + path
-		}
-		if i.Target != "" {
-			path += " -> " + i.Target
-		}
-		lines = append(lines, path)
-	}
-	for _, want := range []string{
-		"/README.txt", "/p1-Documents/current", "/p1-Documents/snapshots/2026-03-03T180000Z",
-		"/p1-Documents/snapshots/latest -> 2026-03-04T180000Z", "/p1-Documents/snapshots/oldest -> 2026-03-02T180000Z",
-		"/p2-Archive/vss2 -> snapshots/2026-03-04T180000Z", "/raw/p1-Documents/current.img", "/raw/p2-Archive/vss2.img",
-		"/sets/2026-03-02T180000Z/p1-Documents -> ../../p1-Documents/snapshots/2026-03-02T180000Z",
-		"/sets/2026-03-04T180000Z/p2-Archive -> ../../p2-Archive/snapshots/2026-03-04T180000Z",
-		"/p1-Documents/ids/" + s.Volumes[0].Snapshots()[0].Snapshot.CopyID.String() + " -> ../snapshots/2026-03-02T180000Z",
-	} {
-		if !slices.Contains(lines, want) {
-			t.Errorf("%s is missing in\n%s", want, strings.Join(lines, "\n"))
-		}
-	}
-}
-
 func TestPointNamed(t *testing.T) {
 	v := open(t, demo(t)).Volumes[0]
 	for name, want := range map[string]string{
@@ -186,7 +153,7 @@ func TestPointNamed(t *testing.T) {
 	for _, name := range []string{"vss4", "vss0", "2026-03-05", "before:2026-03-02", "ffffffff", "000000c0"} {
 		if p, err := v.PointNamed(name); err == nil {
 			t.Errorf("%s names %s", name, p.Name)
-		} else if name != "000000c0" && !errors.Is(err, tree.ErrNoPoint) {
+		} else if name != "000000c0" && !errors.Is(err, points.ErrNoPoint) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -303,7 +270,7 @@ func TestBadInput(t *testing.T) {
 		return path
 	}
 	for name, path := range map[string]string{"empty": write("empty", nil), "directory": dir, "missing": filepath.Join(dir, "none")} {
-		if s, err := tree.Open([]string{path}, tree.Options{}); err == nil {
+		if s, err := points.Open([]string{path}, points.Options{}); err == nil {
 			s.Close()
 			t.Errorf("%s: opened", name)
 		} else if strings.Count(err.Error(), path) != 1 || strings.Contains(err.Error(), "\n") {
@@ -311,7 +278,7 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	s := open(t, write("text", []byte(strings.Repeat("no disk\n", 9000))))
-	if _, err := s.NTFS(); !errors.Is(err, tree.ErrNoNTFS) || len(s.Warnings()) == 0 {
+	if _, err := s.NTFS(); !errors.Is(err, points.ErrNoNTFS) || len(s.Warnings()) == 0 {
 		t.Errorf("text file: %v, warnings %q", err, s.Warnings())
 	}
 }

@@ -1,4 +1,4 @@
-package tree
+package points
 
 import (
 	"fmt"
@@ -30,13 +30,13 @@ func (p *Point) LinkTarget(n *ntfs.Node) (string, error) {
 	if r.Relative && !strings.HasPrefix(to, "/") {
 		to = "/" + path.Join(dir, to) // Clean stops ".." at the root, as Windows does
 	}
-	rel := relative("/"+dir, path.Clean(to))
+	rel := RelativeLink("/"+dir, path.Clean(to))
 	return rel, nil
 }
 
-// relative gives the way from a directory to a path, both absolute and clean.
-func relative(from, to string) string {
-	f, t := splitPath(from), splitPath(to)
+// RelativeLink gives the way from a directory to a path, both absolute and clean.
+func RelativeLink(from, to string) string {
+	f, t := SplitPath(from), SplitPath(to)
 	for len(f) > 0 && len(t) > 0 && f[0] == t[0] {
 		f, t = f[1:], t[1:]
 	}
@@ -47,7 +47,8 @@ func relative(from, to string) string {
 	return out
 }
 
-func splitPath(p string) []string {
+// SplitPath gives the names of a path; empty ones are left out.
+func SplitPath(p string) []string {
 	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
 }
 
@@ -82,7 +83,7 @@ func (p *Point) hasDrive(letter byte, rest string) bool {
 	if _, err := t.Lookup("Windows/System32"); err == nil || isC {
 		return err == nil && isC
 	}
-	first := splitPath(rest)
+	first := SplitPath(rest)
 	if len(first) == 0 {
 		return false
 	}

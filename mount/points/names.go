@@ -1,4 +1,4 @@
-package tree
+package points
 
 import (
 	"crypto/sha256"
@@ -46,7 +46,7 @@ func UnescapeName(shown string) string {
 // is shown so in every directory and at every point, unless an entry really has that name: then with other digits.
 const (
 	maxShown     = 255
-	maxExtension = 16
+	MaxExtension = 16
 )
 
 // ShownName gives the directory entry under which an entry of dir is shown.
@@ -56,7 +56,7 @@ func ShownName(dir *ntfs.Node, name string) string {
 		return shown
 	}
 	for try := 0; ; try++ {
-		short := shorten(shown, try)
+		short := Shorten(shown, try)
 		if _, err := dir.Child(UnescapeName(short)); err != nil {
 			return short
 		}
@@ -81,10 +81,10 @@ func Child(dir *ntfs.Node, shown string) (*ntfs.Node, error) {
 	return n, err
 }
 
-// shorten makes a directory entry of a name that is too long for one.
-func shorten(name string, try int) string {
+// Shorten makes a directory entry of a name that is too long for one.
+func Shorten(name string, try int) string {
 	end := fmt.Sprintf("~%.10x", sha256.Sum256(fmt.Append(nil, name, "/", try)))
-	if _, extension, ok := cutLast(name, "."); ok && len(extension) < maxExtension && !strings.Contains(extension, "~") {
+	if _, extension, ok := cutLast(name, "."); ok && len(extension) < MaxExtension && !strings.Contains(extension, "~") {
 		end += "." + extension
 	}
 	cut := maxShown - len(end)
@@ -100,4 +100,15 @@ func cutLast(s, sep string) (before, after string, found bool) {
 		return s[:i], s[i+len(sep):], true
 	}
 	return s, "", false
+}
+
+// ShownPath gives a path of NTFS as directory entries have it.
+func ShownPath(name string) string {
+	words := strings.Split(name, "/")
+	for i, w := range words {
+		if words[i] = EscapeName(w); len(words[i]) > maxShown {
+			words[i] = Shorten(words[i], 0)
+		}
+	}
+	return strings.Join(words, "/")
 }

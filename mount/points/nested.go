@@ -1,4 +1,4 @@
-package tree
+package points
 
 import (
 	"errors"
@@ -71,7 +71,7 @@ func (d folder) within(name string) string {
 }
 
 func (d folder) Open(name string) (imagefmt.File, error) {
-	n, err := d.point.walk(d.within(name), true)
+	n, err := d.point.Walk(d.within(name), true)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (d folder) Open(name string) (imagefmt.File, error) {
 }
 
 func (d folder) List(dir string) ([]string, error) {
-	n, err := d.point.walk(d.within(dir), true)
+	n, err := d.point.Walk(d.within(dir), true)
 	if err != nil {
 		return nil, err
 	}

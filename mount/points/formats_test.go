@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs/ntfstest"
 )
 
@@ -21,7 +21,7 @@ type wrapping struct {
 	name   string
 	format string                                     // that the image has then
 	wrap   func(t *testing.T, raw, dir string) string // returns the image, in dir, of the disk in raw
-	opts   func(disk int64) (opts tree.Options)       // nil for none
+	opts   func(disk int64) (opts points.Options)     // nil for none
 }
 
 // converted is a wrapping by qemu-img.
@@ -94,7 +94,7 @@ func within(before, after int) wrapping {
 			t.Fatal(err)
 		}
 		return path
-	}, opts: func(disk int64) tree.Options { return tree.Options{Offset: int64(before), Size: disk} }}
+	}, opts: func(disk int64) points.Options { return points.Options{Offset: int64(before), Size: disk} }}
 }
 
 func wrappings() []wrapping {
@@ -118,7 +118,7 @@ func wrappings() []wrapping {
 }
 
 // images returns the checksum of each point's block image.
-func images(t *testing.T, s *tree.Set) map[string]uint32 {
+func images(t *testing.T, s *points.Set) map[string]uint32 {
 	out := map[string]uint32{}
 	for _, v := range s.Volumes {
 		for _, p := range v.Points {
@@ -155,12 +155,12 @@ func TestFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(dir)
-			image, opts := w.wrap(t, raw, dir), tree.Options{Warn: func(line string) { t.Errorf("warning: %s", line) }}
+			image, opts := w.wrap(t, raw, dir), points.Options{Warn: func(line string) { t.Errorf("warning: %s", line) }}
 			if w.opts != nil {
 				more := w.opts(size)
 				opts.Offset, opts.Size = more.Offset, more.Size
 			}
-			s, err := tree.Open([]string{image}, opts)
+			s, err := points.Open([]string{image}, opts)
 			if err != nil {
 				t.Fatal(err)
 			}

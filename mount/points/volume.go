@@ -1,4 +1,4 @@
-package tree
+package points
 
 import (
 	"errors"
@@ -74,13 +74,13 @@ func (v *Volume) describe(s *Set) {
 		return
 	}
 	v.Label, v.ClusterSize = t.Label(), t.ClusterSize()
-	if l := plainName(v.Label); l != "" {
+	if l := PlainName(v.Label); l != "" {
 		v.Name += "-" + l
 	}
 }
 
-// plainName keeps a label usable as a directory name on any system and inside a LOCATION.
-func plainName(label string) string {
+// PlainName keeps a label usable as a directory name on any system and inside a LOCATION.
+func PlainName(label string) string {
 	return strings.TrimRight(strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f || strings.ContainsRune(`/\:@*?"<>|`, r) {
 			return '_'
@@ -199,15 +199,15 @@ func (v *Volume) Snapshots() []*Point { return v.Points[1:] }
 
 // Latest returns the newest snapshot that its owner did not delete, else the newest; nil when there is none.
 func (v *Volume) Latest() *Point {
-	return firstShown(slices.Backward(v.Snapshots()))
+	return FirstShown(slices.Backward(v.Snapshots()))
 }
 
 // Oldest returns the oldest snapshot that its owner did not delete, else the oldest; nil when there is none.
 func (v *Volume) Oldest() *Point {
-	return firstShown(slices.All(v.Snapshots()))
+	return FirstShown(slices.All(v.Snapshots()))
 }
 
-func firstShown(points func(func(int, *Point) bool)) *Point {
+func FirstShown(points func(func(int, *Point) bool)) *Point {
 	var hidden *Point
 	for _, p := range points {
 		if !p.Snapshot.Offline {

@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/wintype"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -68,7 +68,7 @@ func TestFilesEqualVectors(t *testing.T) {
 
 // compareVectors checks names, records, times, sizes and content, and that no user file is there beside. It returns how
 // many contents were compared.
-func compareVectors(t *testing.T, p *tree.Point, files []vectorFile) (hashed int) {
+func compareVectors(t *testing.T, p *points.Point, files []vectorFile) (hashed int) {
 	expected := map[string]bool{}
 	for _, f := range files {
 		if f.Type == "V/V" || strings.Contains(f.Inode, "-144-") && strings.Contains(f.Name, ":") {

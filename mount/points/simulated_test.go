@@ -1,4 +1,4 @@
-package tree_test
+package points_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/tree"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -102,7 +102,7 @@ func TestScopedSnapshot(t *testing.T) {
 		opts := vsstest.Options{Flags: flags, Free: func(b uint32) bool { return inFile[b] }}
 		image := simulated(t, opts, func(sim *vsstest.Volume, _ int64) error { return sim.Write(first, []byte("FORGED")) })
 		for policy, works := range map[ntfs.UnknownPolicy]bool{ntfs.UnknownError: false, ntfs.UnknownZero: true, ntfs.UnknownLive: true} {
-			scoped, err := tree.Open([]string{image}, tree.Options{Unknown: policy})
+			scoped, err := points.Open([]string{image}, points.Options{Unknown: policy})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestScopedSnapshot(t *testing.T) {
 			if works != (err == nil) || !works && !errors.Is(err, layer.ErrUnknown) {
 				t.Errorf("flags 0x%x, policy %d: %v", flags, policy, err)
 			}
-			if v := tree.Verdict(n, ""); !strings.Contains(v, "unknown") {
+			if v := points.Verdict(n, ""); !strings.Contains(v, "unknown") {
 				t.Errorf("flags 0x%x: verdict %q", flags, v)
 			}
 			unknown := int64(0)
@@ -133,7 +133,7 @@ func TestScopedSnapshot(t *testing.T) {
 			if unknown != int64(len(inFile))*vsstest.BlockSize {
 				t.Errorf("flags 0x%x: %d bytes explained as not kept, want %d", flags, unknown, len(inFile)*vsstest.BlockSize)
 			}
-			if other, _, err := p.Lookup("2024/ledger.txt", false); err != nil || tree.Verdict(other, "") != "intact" {
+			if other, _, err := p.Lookup("2024/ledger.txt", false); err != nil || points.Verdict(other, "") != "intact" {
 				t.Errorf("the other file: %v", err)
 			}
 			scoped.Close()
