@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -29,7 +29,7 @@ func acquired(t *testing.T) (image string, disk []byte) {
 	if err := os.WriteFile(base, []byte(raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "ewfacquire"), "-q", "-u", "-t", base, "-f", "encase6", "-c", "none", "-d", "sha1", base)
+	testenv.Run(t, testenv.Peer(t, "ewfacquire"), "-q", "-u", "-t", base, "-f", "encase6", "-c", "none", "-d", "sha1", base)
 	return base + ".E01", []byte(raw)
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -86,7 +86,7 @@ type vectorBits struct {
 
 func readVector(t *testing.T, name string) (v vector) {
 	t.Helper()
-	b, err := os.ReadFile(layertest.Shared(t, "vectors", name))
+	b, err := os.ReadFile(testenv.Shared(t, "vectors", name))
 	if err == nil {
 		err = json.Unmarshal(b, &v)
 	}
@@ -109,13 +109,13 @@ func openImage(t *testing.T, path string) *imagefmt.Image {
 func TestVectors(t *testing.T) {
 	t.Run("vsstest", func(t *testing.T) {
 		t.Parallel()
-		img := openImage(t, layertest.Shared(t, "data", "vsstest.qcow2"))
+		img := openImage(t, testenv.Shared(t, "data", "vsstest.qcow2"))
 		checkVector(t, readVector(t, "vsstest.json"), img)
 	})
 	t.Run("vss_3_volstor", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		layertest.Run(t, "tar", "-xSzf", layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+		testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
 		files, _ := filepath.Glob(filepath.Join(dir, "*.raw"))
 		if len(files) != 1 {
 			t.Fatalf("unpacked %v, want one image", files)

@@ -15,6 +15,7 @@ import (
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/raw"
 )
 
@@ -84,8 +85,8 @@ func qcow(backing, format string) []byte {
 }
 
 func TestSameDiskInContainers(t *testing.T) {
-	first := layertest.Shared(t, "data", "formats", "ext2.splitraw.000")
-	second := layertest.Shared(t, "data", "formats", "ext2.splitraw.001")
+	first := testenv.Shared(t, "data", "formats", "ext2.splitraw.000")
+	second := testenv.Shared(t, "data", "formats", "ext2.splitraw.001")
 	var want []byte
 	for _, path := range []string{first, second} {
 		b, err := os.ReadFile(path)
@@ -98,7 +99,7 @@ func TestSameDiskInContainers(t *testing.T) {
 	if split.Format() != "split raw" || !slices.Equal(split.Files(), []string{first, second}) {
 		t.Errorf("format %q of %q", split.Format(), split.Files())
 	}
-	q := open(t, layertest.Shared(t, "data", "formats", "ext2.qcow2"))
+	q := open(t, testenv.Shared(t, "data", "formats", "ext2.qcow2"))
 	if q.Format() != "qcow2" {
 		t.Errorf("format %q", q.Format())
 	}
@@ -147,7 +148,7 @@ func TestRefused(t *testing.T) {
 		"broken.qcow2": pad("QFI\xfb", 4096), "broken.vhd": append(make([]byte, 4096), pad("conectix", 512)...), "head.vhd": pad("conectix", 4096),
 		"old.vhd": append(make([]byte, 4096), pad("conectix", 511)...),
 	})
-	layertest.Run(t, layertest.Peer(t, "mkfifo"), filepath.Join(dir, "fifo"))
+	testenv.Run(t, testenv.Peer(t, "mkfifo"), filepath.Join(dir, "fifo"))
 	for _, c := range []struct {
 		name string
 		kind error

@@ -13,6 +13,7 @@ import (
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 func gzipped(t testing.TB, b []byte) []byte {
@@ -104,7 +105,7 @@ func TestPacked(t *testing.T) {
 
 // TestPackedRealVHD opens a real disk and its packed copy.
 func TestPackedRealVHD(t *testing.T) {
-	path := layertest.Shared(t, "data", "formats", "image.vhd")
+	path := testenv.Shared(t, "data", "formats", "image.vhd")
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

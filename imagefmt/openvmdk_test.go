@@ -12,7 +12,7 @@ import (
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // vmdkText is a descriptor; hint "" for no parent.
@@ -135,8 +135,8 @@ func TestVMDKMissingPiece(t *testing.T) {
 }
 
 func TestRealVMDK(t *testing.T) {
-	img := open(t, layertest.Shared(t, "data", "formats", "ext2.vmdk"))
-	want := open(t, layertest.Shared(t, "data", "formats", "ext2.splitraw.000"))
+	img := open(t, testenv.Shared(t, "data", "formats", "ext2.vmdk"))
+	want := open(t, testenv.Shared(t, "data", "formats", "ext2.splitraw.000"))
 	if !bytes.Equal(content(t, img), content(t, want)) || img.Format() != "vmdk" {
 		t.Errorf("%s, or other bytes than the same disk in raw", img.Format())
 	}

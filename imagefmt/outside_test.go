@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestOutside has images that name files outside their folder, by all kinds of names; ROOT in a name is the folder
@@ -113,14 +113,14 @@ func TestLinks(t *testing.T) {
 
 // TestNamedDevice has an image on a device that names another device beside it.
 func TestNamedDevice(t *testing.T) {
-	losetup := layertest.Peer(t, "losetup")
+	losetup := testenv.Peer(t, "losetup")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: loop devices need root")
 	}
 	dir := folder(t, map[string][]byte{"victim": bytes.Repeat([]byte{7}, 4096)})
 	attach := func(name string) string {
-		device := strings.TrimSpace(string(layertest.Run(t, losetup, "--find", "--show", "--read-only", filepath.Join(dir, name))))
-		t.Cleanup(func() { layertest.Run(t, losetup, "--detach", device) })
+		device := strings.TrimSpace(string(testenv.Run(t, losetup, "--find", "--show", "--read-only", filepath.Join(dir, name))))
+		t.Cleanup(func() { testenv.Run(t, losetup, "--detach", device) })
 		return device
 	}
 	victim := attach("victim")

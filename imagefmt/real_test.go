@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestRealFiles holds the SHA-256 of every disk among the real images against what qemu-img 7.2, libewf 20140813 and
@@ -20,7 +20,7 @@ func TestRealFiles(t *testing.T) {
 		"ext2.splitraw.001": "", // read alone
 		"image.vhd":         fat, "image-differential.vhd": fat,
 	}
-	dir := layertest.Shared(t, "data", "formats")
+	dir := testenv.Shared(t, "data", "formats")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 func TestBackingNames(t *testing.T) {
@@ -228,7 +228,7 @@ func TestVHDParents(t *testing.T) {
 
 // TestRealVHDs opens a real pair, and a warning about the parent names it.
 func TestRealVHDs(t *testing.T) {
-	child := layertest.Shared(t, "data", "formats", "image-differential.vhd")
+	child := testenv.Shared(t, "data", "formats", "image-differential.vhd")
 	var warned []string
 	img, err := imagefmt.Open(child, imagefmt.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
 	if err != nil {

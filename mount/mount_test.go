@@ -20,14 +20,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount"
 	"snapmount/mount/points"
 )
 
 func openDemo(t *testing.T) *points.Set {
 	t.Helper()
-	return openSet(t, filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+	return openSet(t, filepath.Join(testenv.Root(t), "testdata", "demo.qcow2"))
 }
 
 func openSet(t *testing.T, paths ...string) *points.Set {
@@ -86,7 +86,7 @@ func TestMountShowsWhatWasWritten(t *testing.T) {
 // demoFiles returns the SHA-256 of each file of the demo image, or "link", by volume label, point and path.
 func demoFiles(t *testing.T) (files map[string]map[string]map[string]string) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

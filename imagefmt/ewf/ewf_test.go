@@ -16,6 +16,7 @@ import (
 	"snapmount/imagefmt/ewf"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 const kib = 1 << 10
@@ -26,12 +27,12 @@ func open(t testing.TB, path string, warn func(error)) *ewf.Disk {
 	if warn == nil {
 		warn = func(err error) { t.Errorf("%s: warning: %v", filepath.Base(path), err) }
 	}
-	d, err := ewf.Open(layertest.Open(t, path), ewf.Options{Warn: warn, OpenSegment: func(n int) (layer.Source, error) {
+	d, err := ewf.Open(testenv.Open(t, path), ewf.Options{Warn: warn, OpenSegment: func(n int) (layer.Source, error) {
 		name, ok := ewf.SegmentName(path, n)
 		if _, err := os.Stat(name); !ok || err != nil {
 			return nil, fs.ErrNotExist
 		}
-		return layertest.Open(t, name), nil
+		return testenv.Open(t, name), nil
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func write(t testing.TB, b []byte) string {
 func acquire(t testing.TB, raw string, args ...string) string {
 	t.Helper()
 	target := raw + ".image"
-	layertest.Run(t, layertest.Peer(t, "ewfacquire"), append(append([]string{"-q", "-u", "-t", target}, args...), raw)...)
+	testenv.Run(t, testenv.Peer(t, "ewfacquire"), append(append([]string{"-q", "-u", "-t", target}, args...), raw)...)
 	found, err := filepath.Glob(target + ".[eEs]01")
 	if err != nil || len(found) != 1 {
 		t.Fatalf("ewfacquire made %q, %v", found, err)
@@ -64,7 +65,7 @@ func acquire(t testing.TB, raw string, args ...string) string {
 func exported(t testing.TB, path string, args ...string) []byte {
 	t.Helper()
 	target := filepath.Join(t.TempDir(), "exported")
-	layertest.Run(t, layertest.Peer(t, "ewfexport"), append(append([]string{"-q", "-u", "-f", "raw", "-t", target}, args...), path)...)
+	testenv.Run(t, testenv.Peer(t, "ewfexport"), append(append([]string{"-q", "-u", "-f", "raw", "-t", target}, args...), path)...)
 	b, err := os.ReadFile(target + ".raw")
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func same(t testing.TB, d *ewf.Disk, want []byte, reads int) {
 }
 
 func TestAcquired(t *testing.T) {
-	layertest.Peer(t, "ewfacquire")
+	testenv.Peer(t, "ewfacquire")
 	content := layertest.Mixed(200_000, 1200*kib+7*512, 1)
 	for _, format := range []string{"ewf", "smart", "ftk", "encase2", "encase3", "encase4", "encase5", "encase6", "encase7", "linen5", "linen6", "linen7", "ewfx"} {
 		levels := []string{"none", "best"}
@@ -159,7 +160,7 @@ func TestStream(t *testing.T) {
 	content := layertest.Mixed(200_000, 2500*kib+512, 4)
 	for _, format := range []string{"ftk", "encase5", "encase7"} {
 		target := filepath.Join(t.TempDir(), "image")
-		cmd := exec.Command(layertest.Peer(t, "ewfacquirestream"), "-q", "-f", format, "-S", "1MiB", "-c", "fast", "-t", target)
+		cmd := exec.Command(testenv.Peer(t, "ewfacquirestream"), "-q", "-f", format, "-S", "1MiB", "-c", "fast", "-t", target)
 		cmd.Stdin = bytes.NewReader(content)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -170,7 +171,7 @@ func TestStream(t *testing.T) {
 
 func TestRealImages(t *testing.T) {
 	for name, segments := range map[string]int{"ext2.E01": 1, "ext2.split.E01": 2} {
-		path := layertest.Shared(t, "data", "formats", name)
+		path := testenv.Shared(t, "data", "formats", name)
 		d := open(t, path, nil)
 		same(t, d, exported(t, path), 100)
 		i := d.Info()

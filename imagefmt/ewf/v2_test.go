@@ -16,6 +16,7 @@ import (
 	"snapmount/imagefmt/ewf"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // bzipped packs with bzip2, which the standard library only unpacks; without the program it does as zlib.
@@ -79,7 +80,7 @@ func TestVersion2(t *testing.T) {
 	copy(content[9216:], bytes.Repeat([]byte{0xee}, 2048))
 	for method := 1; method <= 2; method++ {
 		if method == 2 {
-			layertest.Peer(t, "bzip2")
+			testenv.Peer(t, "bzip2")
 		}
 		b := disk2(content, method, 2, 0, 4)
 		d := openBytes(t, [][]byte{b}, ewf.Options{Warn: func(err error) { t.Error(err) }})

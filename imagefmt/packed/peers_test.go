@@ -16,6 +16,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/packed"
 )
 
@@ -104,7 +105,7 @@ func pipe(t testing.TB, dir, command string) []byte {
 	for _, tool := range strings.Fields(command) {
 		switch tool {
 		case "gzip", "pigz", "bgzip", "zstd", "pzstd":
-			layertest.Peer(t, tool)
+			testenv.Peer(t, tool)
 		}
 	}
 	cmd := exec.Command("sh", "-c", "set -e; "+command)
@@ -185,14 +186,14 @@ func TestRealImage(t *testing.T) {
 	if packed.Raced {
 		t.Skip("SKIPPED: takes a minute with the race detector")
 	}
-	path := layertest.Shared(t, "data", "ntfs-ramslack.raw.gz")
+	path := testenv.Shared(t, "data", "ntfs-ramslack.raw.gz")
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	pipe(t, dir, "gzip -dc <'"+path+"' | dd bs=64k conv=sparse of=disk status=none")
-	want := layertest.Open(t, filepath.Join(dir, "disk"))
+	want := testenv.Open(t, filepath.Join(dir, "disk"))
 	d := open(t, b)
 	if d.Size() != want.Size() || zeros(d) < 80<<16 {
 		t.Fatalf("%d bytes, %d zeros", d.Size(), zeros(d))

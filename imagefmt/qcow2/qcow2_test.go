@@ -11,6 +11,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/qcow2"
 )
 
@@ -19,10 +20,10 @@ const mib = 1 << 20
 // open opens an image and, beside it, its backing files.
 func open(t testing.TB, path string) *qcow2.Disk {
 	t.Helper()
-	d, err := qcow2.Open(layertest.Open(t, path), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
+	d, err := qcow2.Open(testenv.Open(t, path), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
 		below := filepath.Join(filepath.Dir(path), name)
 		if format == "raw" {
-			return layertest.Open(t, below), nil
+			return testenv.Open(t, below), nil
 		}
 		return open(t, below), nil
 	}})
@@ -42,7 +43,7 @@ func write(t testing.TB, b []byte) string {
 }
 
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	small, large := layertest.Mixed(300_000, 1*mib+7*512, 1), layertest.Mixed(300_000, 5*mib+512, 2)
 	for _, c := range []struct {
 		options string
@@ -77,7 +78,7 @@ func TestConverted(t *testing.T) {
 			if c.packed {
 				args = append(args[:1:1], append([]string{"-c"}, args[1:]...)...)
 			}
-			layertest.Run(t, qemuImg, args...)
+			testenv.Run(t, qemuImg, args...)
 			d := open(t, in+".qcow2")
 			if strings.HasPrefix(c.options, "cluster_size=512,") {
 				same(t, d, newMemory(c.want)) // thousands of little clusters: the zlib ones are enough for the whole contract
@@ -95,14 +96,14 @@ func qemuIO(t *testing.T, path string, commands ...string) {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
+	testenv.Run(t, testenv.Peer(t, "qemu-io"), args...)
 }
 
 // converted is what qemu-img shows of an image.
 func converted(t *testing.T, path string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "converted.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, out)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", path, out)
 	b, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -111,15 +112,15 @@ func converted(t *testing.T, path string) []byte {
 }
 
 func TestBacking(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	// The raw base ends within a cluster and before its child; discarded and zeroed ranges hide it again.
 	base := write(t, layertest.Mixed(300_000, 1*mib+300*512, 3))
 	dir := filepath.Dir(base)
 	middle, top := filepath.Join(dir, "middle.qcow2"), filepath.Join(dir, "top.qcow2")
 	for _, options := range []string{"cluster_size=64k", "extended_l2=on", "cluster_size=4k", "compat=0.10"} {
 		t.Run(options, func(t *testing.T) {
-			layertest.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "disk.raw", "-F", "raw", middle, "2M")
-			layertest.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "middle.qcow2", "-F", "qcow2", top, "2113024")
+			testenv.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "disk.raw", "-F", "raw", middle, "2M")
+			testenv.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "middle.qcow2", "-F", "qcow2", top, "2113024")
 			qemuIO(t, middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 300k 150k", "write -z 513k 1k",
 				"write -P 0x13 1536k 512")
 			qemuIO(t, top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512", "write -z 1k 3k")
@@ -131,11 +132,11 @@ func TestBacking(t *testing.T) {
 
 func TestRealImages(t *testing.T) {
 	for _, name := range []string{"windows_volume.qcow2", "formats/ext2.qcow2", "vsstest.qcow2"} {
-		path := layertest.Shared(t, "data", name)
+		path := testenv.Shared(t, "data", name)
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			want := filepath.Join(t.TempDir(), "converted.raw")
-			layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, want)
-			same(t, open(t, path), layertest.Open(t, want))
+			testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", path, want)
+			same(t, open(t, path), testenv.Open(t, want))
 		})
 	}
 }
@@ -164,7 +165,7 @@ func same(t *testing.T, got, want layer.Source) {
 // TestSparseExtents holds that mapping a large empty disk follows what it holds, not its size.
 func TestSparseExtents(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.qcow2")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "qcow2", path, "16T")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "qcow2", path, "16T")
 	qemuIO(t, path, "write -P 1 0 64k", "write -P 2 5T 64k")
 	d := open(t, path)
 	n := 0
@@ -180,11 +181,11 @@ func TestSparseExtents(t *testing.T) {
 }
 
 func BenchmarkCompressed(b *testing.B) {
-	qemuImg := layertest.Peer(b, "qemu-img")
+	qemuImg := testenv.Peer(b, "qemu-img")
 	in := write(b, layertest.Mixed(300_000, 256*mib, 8))
 	for _, kind := range []string{"zlib", "zstd"} {
 		path := filepath.Join(b.TempDir(), "disk.qcow2")
-		layertest.Run(b, qemuImg, "convert", "-c", "-O", "qcow2", "-o", "compression_type="+kind, in, path)
+		testenv.Run(b, qemuImg, "convert", "-c", "-O", "qcow2", "-o", "compression_type="+kind, in, path)
 		d := open(b, path)
 		for _, random := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/random=%v", kind, random), func(b *testing.B) {
@@ -211,7 +212,7 @@ func TestPieces(t *testing.T) {
 	for options, border := range map[string]int64{"cluster_size=64k": 128 * mib, "cluster_size=2M": 4096 * mib, "cluster_size=64k,extended_l2=on": 64 * mib} {
 		t.Run(options, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "disk.qcow2")
-			layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-q", "-f", "qcow2", "-o", options, path, "2T")
+			testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-q", "-f", "qcow2", "-o", options, path, "2T")
 			borders := []int64{1, 3, 4, 5, 8, 128, 256}
 			var writes []string
 			for i, k := range borders {
@@ -237,7 +238,7 @@ func TestPieces(t *testing.T) {
 // other in the file are one extent.
 func TestLocator(t *testing.T) {
 	in := write(t, bytes.Repeat([]byte("clusters "), 4*mib/9+1)[:4*mib])
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", in, in+".qcow2")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", in, in+".qcow2")
 	d := open(t, in+".qcow2")
 	if e, err := d.At(1*mib, mib/2); err != nil || e.Len != mib/2 || e.Base == nil {
 		t.Errorf("extent %+v, %v, want all 512 KiB in one", e, err)

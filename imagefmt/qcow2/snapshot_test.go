@@ -12,28 +12,29 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/qcow2"
 )
 
 // TestSnapshots takes internal snapshots between writes, one of them before the disk grew, and compares each with what
 // qemu-img converts it to.
 func TestSnapshots(t *testing.T) {
-	qemuImg, qemuIO := layertest.Peer(t, "qemu-img"), layertest.Peer(t, "qemu-io")
+	qemuImg, qemuIO := testenv.Peer(t, "qemu-img"), testenv.Peer(t, "qemu-io")
 	for _, options := range []string{"compat=1.1", "compat=1.1,cluster_size=512", "compat=1.1,extended_l2=on,cluster_size=16k", "compat=0.10"} {
 		t.Run(options, func(t *testing.T) {
 			image := filepath.Join(t.TempDir(), "disk.qcow2")
-			layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", options, image, "3M")
+			testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", options, image, "3M")
 			began := time.Now().Truncate(time.Second)
 			for i := range 3 {
 				for k := range 4 {
-					layertest.Run(t, qemuIO, "-c", fmt.Sprintf("write -P %d %dk %dk", 16*i+k+1, 700*k+100*i, 150), image)
+					testenv.Run(t, qemuIO, "-c", fmt.Sprintf("write -P %d %dk %dk", 16*i+k+1, 700*k+100*i, 150), image)
 				}
-				layertest.Run(t, qemuImg, "snapshot", "-q", "-c", fmt.Sprintf("state %d", i), image)
+				testenv.Run(t, qemuImg, "snapshot", "-q", "-c", fmt.Sprintf("state %d", i), image)
 				if i == 1 && options != "compat=0.10" { // version 2 does not know the size of a snapshot
-					layertest.Run(t, qemuImg, "resize", "-q", image, "5M")
+					testenv.Run(t, qemuImg, "resize", "-q", image, "5M")
 				}
 			}
-			layertest.Run(t, qemuIO, "-c", "write -P 99 0 1M", image)
+			testenv.Run(t, qemuIO, "-c", "write -P 99 0 1M", image)
 			d := open(t, image)
 			list := d.Snapshots()
 			if len(list) != 3 {
@@ -47,7 +48,7 @@ func TestSnapshots(t *testing.T) {
 					compareSnapshot(t, qemuImg, image, name, s)
 				}
 			}
-			if _, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{Snapshot: "none"}); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{Snapshot: "none"}); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("a snapshot that is not there: %v", err)
 			}
 		})
@@ -57,12 +58,12 @@ func TestSnapshots(t *testing.T) {
 func compareSnapshot(t *testing.T, qemuImg, image, name string, s qcow2.Snapshot) {
 	t.Helper()
 	truth := filepath.Join(t.TempDir(), "truth.raw")
-	layertest.Run(t, qemuImg, "convert", "-l", "snapshot.id="+s.ID, "-O", "raw", image, truth)
+	testenv.Run(t, qemuImg, "convert", "-l", "snapshot.id="+s.ID, "-O", "raw", image, truth)
 	want, err := os.ReadFile(truth)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{Snapshot: name})
+	d, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{Snapshot: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,26 +75,26 @@ func compareSnapshot(t *testing.T, qemuImg, image, name string, s qcow2.Snapshot
 
 // TestDataFile has the clusters in a file of their own.
 func TestDataFile(t *testing.T) {
-	qemuImg, qemuIO := layertest.Peer(t, "qemu-img"), layertest.Peer(t, "qemu-io")
+	qemuImg, qemuIO := testenv.Peer(t, "qemu-img"), testenv.Peer(t, "qemu-io")
 	for _, raw := range []string{"on", "off"} {
 		dir := t.TempDir()
 		image := filepath.Join(dir, "disk.qcow2")
-		layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", "data_file="+filepath.Join(dir, "disk.data")+",data_file_raw="+raw, image, "3M")
-		layertest.Run(t, qemuIO, "-c", "write -P 7 1M 300k", "-c", "write -P 8 0 64k", "-c", "write -z 1100k 64k", image)
+		testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", "data_file="+filepath.Join(dir, "disk.data")+",data_file_raw="+raw, image, "3M")
+		testenv.Run(t, qemuIO, "-c", "write -P 7 1M 300k", "-c", "write -P 8 0 64k", "-c", "write -z 1100k 64k", image)
 		truth := filepath.Join(dir, "truth.raw")
-		layertest.Run(t, qemuImg, "convert", "-O", "raw", image, truth)
+		testenv.Run(t, qemuImg, "convert", "-O", "raw", image, truth)
 		want, err := os.ReadFile(truth)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{OpenData: func(name string) (layer.Source, error) {
-			return layertest.Open(t, filepath.Join(dir, filepath.Base(name))), nil
+		d, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{OpenData: func(name string) (layer.Source, error) {
+			return testenv.Open(t, filepath.Join(dir, filepath.Base(name))), nil
 		}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		layertest.Contract(t, d, want)
-		if _, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+		if _, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{}); !errors.Is(err, layer.ErrUnsupported) {
 			t.Errorf("without the data file: %v", err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vdi"
 	"snapmount/imagefmt/wintype"
 )
@@ -75,35 +76,35 @@ func sameReads(t testing.TB, got, want layer.Source, seed uint64, count int) {
 // converted writes a disk as qemu-img does and returns the image with what qemu-img shows of it.
 func converted(t testing.TB, disk []byte, options string) (image string, want layer.Source) {
 	t.Helper()
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	in := filepath.Join(t.TempDir(), "disk.raw")
 	if err := os.WriteFile(in, disk, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vdi", "-o", options, in, in+".vdi")
-	layertest.Run(t, qemuImg, "convert", "-f", "vdi", "-O", "raw", in+".vdi", in+".back")
-	return in + ".vdi", layertest.Open(t, in+".back")
+	testenv.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vdi", "-o", options, in, in+".vdi")
+	testenv.Run(t, qemuImg, "convert", "-f", "vdi", "-O", "raw", in+".vdi", in+".back")
+	return in + ".vdi", testenv.Open(t, in+".back")
 }
 
 func TestConverted(t *testing.T) {
 	for _, options := range []string{"static=off", "static=on"} {
 		t.Run(options, func(t *testing.T) {
 			image, want := converted(t, layertest.Mixed(3*mib, 9*mib+7*512, 1), options)
-			same(t, open(t, layertest.Open(t, image)), want)
+			same(t, open(t, testenv.Open(t, image)), want)
 			disk := layertest.Mixed(3*mib, mib-3*512, 2)
 			image, _ = converted(t, disk, options)
-			layertest.Contract(t, open(t, layertest.Open(t, image)), disk)
+			layertest.Contract(t, open(t, testenv.Open(t, image)), disk)
 		})
 	}
 }
 
 func TestLarge(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.vdi")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "vdi", path, "30G")
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), "-f", "vdi", path, "-c", "write -P 1 29G 70k", "-c", "write -P 2 0 1k", "-c", "write -P 3 5000M 3M")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "vdi", path, "30G")
+	testenv.Run(t, testenv.Peer(t, "qemu-io"), "-f", "vdi", path, "-c", "write -P 1 29G 70k", "-c", "write -P 2 0 1k", "-c", "write -P 3 5000M 3M")
 	raw := path + ".raw"
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "vdi", "-O", "raw", path, raw)
-	d, want := open(t, layertest.Open(t, path)), layertest.Open(t, raw)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-f", "vdi", "-O", "raw", path, raw)
+	d, want := open(t, testenv.Open(t, path)), testenv.Open(t, raw)
 	sameReads(t, d, want, 1, 2000)
 	n := 0
 	for e, err := range d.Extents(0, d.Size()) {
@@ -256,7 +257,7 @@ func TestParents(t *testing.T) {
 
 func BenchmarkRead(b *testing.B) {
 	image, _ := converted(b, layertest.Mixed(3*mib, 256*mib, 8), "static=off")
-	d := open(b, layertest.Open(b, image))
+	d := open(b, testenv.Open(b, image))
 	for _, random := range []bool{false, true} {
 		b.Run(fmt.Sprintf("random=%v", random), func(b *testing.B) {
 			p := make([]byte, 64<<10)

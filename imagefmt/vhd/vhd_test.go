@@ -10,6 +10,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhd"
 )
 
@@ -18,7 +19,7 @@ const mib = 1 << 20
 // TestConverted compares with what qemu-img shows of its own images, whose size it rounds up to the geometry unless
 // force_size is on.
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	in := filepath.Join(t.TempDir(), "disk.raw")
 	if err := os.WriteFile(in, layertest.Mixed(mib, 4*mib+7*512, 5), 0o600); err != nil {
 		t.Fatal(err)
@@ -26,13 +27,13 @@ func TestConverted(t *testing.T) {
 	for _, options := range []string{"subformat=dynamic", "subformat=fixed", "subformat=dynamic,force_size=on", "subformat=fixed,force_size=on"} {
 		t.Run(options, func(t *testing.T) {
 			image := filepath.Join(t.TempDir(), "disk.vhd")
-			layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vpc", "-o", options, in, image)
-			layertest.Run(t, qemuImg, "convert", "-f", "vpc", "-O", "raw", image, image+".raw")
+			testenv.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vpc", "-o", options, in, image)
+			testenv.Run(t, qemuImg, "convert", "-f", "vpc", "-O", "raw", image, image+".raw")
 			want, err := os.ReadFile(image + ".raw")
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := vhd.Open(layertest.Open(t, image), vhd.Options{Warn: func(err error) { t.Error(err) }})
+			d, err := vhd.Open(testenv.Open(t, image), vhd.Options{Warn: func(err error) { t.Error(err) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,15 +44,15 @@ func TestConverted(t *testing.T) {
 
 // TestPair reads a real parent and its child, and compares both with libvhdi where FUSE works.
 func TestPair(t *testing.T) {
-	parent, child := layertest.Shared(t, "data", "formats", "image.vhd"), layertest.Shared(t, "data", "formats", "image-differential.vhd")
+	parent, child := testenv.Shared(t, "data", "formats", "image.vhd"), testenv.Shared(t, "data", "formats", "image-differential.vhd")
 	var warned []error
 	opts := vhd.Options{Warn: func(err error) { warned = append(warned, err) }}
 	var asked []string
 	opts.OpenParent = func(path string) (*vhd.Disk, error) {
 		asked = append(asked, path)
-		return vhd.Open(layertest.Open(t, parent), opts)
+		return vhd.Open(testenv.Open(t, parent), opts)
 	}
-	d, err := vhd.Open(layertest.Open(t, child), opts)
+	d, err := vhd.Open(testenv.Open(t, child), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestPair(t *testing.T) {
 		t.Errorf("id %s", id)
 	}
 	for i, path := range []string{parent, child} {
-		d, err := vhd.Open(layertest.Open(t, path), opts)
+		d, err := vhd.Open(testenv.Open(t, path), opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,10 +77,10 @@ func TestPair(t *testing.T) {
 // libvhdi returns the disk that vhdimount shows as the given layer of the chain that ends in image.
 func libvhdi(t *testing.T, parent, image string, n int) []byte {
 	t.Helper()
-	vhdimount := layertest.Peer(t, "vhdimount")
+	vhdimount := testenv.Peer(t, "vhdimount")
 	fusermount, err := exec.LookPath("fusermount3")
 	if err != nil {
-		fusermount = layertest.Peer(t, "fusermount")
+		fusermount = testenv.Peer(t, "fusermount")
 	}
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skipf("SKIPPED: no FUSE: %v", err)
@@ -87,8 +88,8 @@ func libvhdi(t *testing.T, parent, image string, n int) []byte {
 		f.Close()
 	}
 	dir := t.TempDir()
-	layertest.Run(t, vhdimount, image, dir)
-	defer layertest.Run(t, fusermount, "-u", dir)
+	testenv.Run(t, vhdimount, image, dir)
+	defer testenv.Run(t, fusermount, "-u", dir)
 	b, err := os.ReadFile(filepath.Join(dir, []string{"vhdi1", "vhdi2"}[n-1]))
 	if err != nil {
 		t.Fatal(err)
@@ -168,8 +169,8 @@ func TestLocator(t *testing.T) {
 	if err := os.WriteFile(in, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", in, in+".vhd")
-	d, err := vhd.Open(layertest.Open(t, in+".vhd"), vhd.Options{})
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", in, in+".vhd")
+	d, err := vhd.Open(testenv.Open(t, in+".vhd"), vhd.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhdx"
 )
 
@@ -84,7 +85,7 @@ func TestChain(t *testing.T) {
 			im, want = randomLayer(r, im, want, states)
 			path := filepath.Join(dir, name(depth))
 			im.file().save(t, path)
-			src := layertest.Open(t, path)
+			src := testenv.Open(t, path)
 			top = open(t, src, below)
 			below = parentIs(src, below)
 			if !bytes.Equal(content(t, top), want) {

@@ -13,6 +13,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhdx"
 )
 
@@ -91,7 +92,7 @@ func TestReplay(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "dirty.vhdx")
 		f := im.file()
 		f.save(t, path)
-		d, warned := opened(t, layertest.Open(t, path))
+		d, warned := opened(t, testenv.Open(t, path))
 		if !strings.Contains(warned, "entries are replayed in memory") || strings.Count(warned, "\n") != 1 {
 			t.Errorf("seed %d: warned %q", seed, warned)
 		}
@@ -109,11 +110,11 @@ func TestReplay(t *testing.T) {
 		if err := os.Truncate(path, end+2*mib); err != nil {
 			t.Fatal(err)
 		}
-		layertest.Run(t, layertest.Peer(t, "qemu-img"), "check", "-r", "all", path) // replays in the file
+		testenv.Run(t, testenv.Peer(t, "qemu-img"), "check", "-r", "all", path) // replays in the file
 		if !bytes.Equal(got, converted(t, path)) {
 			t.Fatalf("seed %d: other bytes than QEMU shows", seed)
 		}
-		if again, warned := opened(t, layertest.Open(t, path)); warned != "" || !bytes.Equal(content(t, again), got) {
+		if again, warned := opened(t, testenv.Open(t, path)); warned != "" || !bytes.Equal(content(t, again), got) {
 			t.Errorf("seed %d: after QEMU's replay other bytes, or warned %q", seed, warned)
 		}
 	}
@@ -169,7 +170,7 @@ func TestSequences(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "dirty.vhdx")
 			f.save(t, path)
-			d, warned := opened(t, layertest.Open(t, path))
+			d, warned := opened(t, testenv.Open(t, path))
 			if got := content(t, d); !bytes.Equal(got, want) {
 				t.Errorf("blocks begin with %d and %d, want %d and %d", got[0], got[2*mib], want[0], want[2*mib])
 			}
@@ -179,7 +180,7 @@ func TestSequences(t *testing.T) {
 			if !c.qemu {
 				return
 			}
-			layertest.Run(t, layertest.Peer(t, "qemu-img"), "check", "-r", "all", path)
+			testenv.Run(t, testenv.Peer(t, "qemu-img"), "check", "-r", "all", path)
 			if !bytes.Equal(converted(t, path), want) {
 				t.Error("QEMU shows other bytes")
 			}

@@ -13,6 +13,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhdx"
 )
 
@@ -28,7 +29,7 @@ func noise(r *rand.Rand, b []byte) {
 func converted(t *testing.T, path string) []byte {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "converted.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "vhdx", "-O", "raw", path, out)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-f", "vhdx", "-O", "raw", path, out)
 	b, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +38,7 @@ func converted(t *testing.T, path string) []byte {
 }
 
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	in := filepath.Join(t.TempDir(), "disk.raw")
 	data := layertest.Mixed(mib, 3*mib+7*512, 5)
 	if err := os.WriteFile(in, data, 0o600); err != nil {
@@ -49,14 +50,14 @@ func TestConverted(t *testing.T) {
 	} {
 		t.Run(options, func(t *testing.T) {
 			image := filepath.Join(t.TempDir(), "disk.vhdx")
-			layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vhdx", "-o", options, in, image)
-			d := open(t, layertest.Open(t, image), vhdx.Options{})
+			testenv.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vhdx", "-o", options, in, image)
+			d := open(t, testenv.Open(t, image), vhdx.Options{})
 			want := converted(t, image)
 			if !bytes.Equal(want[:len(data)], data) || len(want) > len(data)+mib {
 				t.Fatalf("qemu-img gives %d other bytes back", len(want))
 			}
 			layertest.Contract(t, d, want)
-			if len(layertest.Run(t, qemuImg, "check", image)) == 0 {
+			if len(testenv.Run(t, qemuImg, "check", image)) == 0 {
 				t.Error("qemu-img check says nothing")
 			}
 		})
@@ -70,13 +71,13 @@ func qemuIO(t *testing.T, path string, commands ...string) {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
+	testenv.Run(t, testenv.Peer(t, "qemu-io"), args...)
 }
 
 // TestChunks writes on both sides of every border between chunks, where the table has an entry for a sector bitmap.
 func TestChunks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.vhdx")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=1M", path, "13G")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=1M", path, "13G")
 	var commands []string
 	want := make(map[int64]byte)
 	for i, at := range []int64{0, 4<<30 - mib, 4 << 30, 8<<30 - 512, 8 << 30, 12<<30 - 512, 12<<30 + 3*mib, 13<<30 - 512} {
@@ -84,7 +85,7 @@ func TestChunks(t *testing.T) {
 		want[at] = byte(i + 1)
 	}
 	qemuIO(t, path, commands...)
-	d := open(t, layertest.Open(t, path), vhdx.Options{})
+	d := open(t, testenv.Open(t, path), vhdx.Options{})
 	if d.Size() != 13<<30 {
 		t.Fatalf("size %d", d.Size())
 	}
@@ -115,9 +116,9 @@ func TestChunks(t *testing.T) {
 // TestLargest holds that opening the largest disk costs little, and that mapping it follows what it holds.
 func TestLargest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.vhdx")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=32M", path, "64T")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=32M", path, "64T")
 	qemuIO(t, path, "write -P 1 0 64k", "write -P 2 41T 64k", "write -P 3 70368744112128 64k")
-	src := layertest.Open(t, path)
+	src := testenv.Open(t, path)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
@@ -171,22 +172,22 @@ func TestStates(t *testing.T) {
 		if !bytes.Equal(libvhdi(t, path, 1), want) {
 			t.Error("libvhdi sees another disk than the builder meant")
 		}
-		layertest.Contract(t, open(t, layertest.Open(t, path), vhdx.Options{}), want)
+		layertest.Contract(t, open(t, testenv.Open(t, path), vhdx.Options{}), want)
 	}
 }
 
 // libvhdi returns the disk that vhdimount shows of the chain of n files that ends in path.
 func libvhdi(t *testing.T, path string, n int) []byte {
 	t.Helper()
-	vhdimount, fusermount := layertest.Peer(t, "vhdimount"), layertest.Peer(t, "fusermount3")
+	vhdimount, fusermount := testenv.Peer(t, "vhdimount"), testenv.Peer(t, "fusermount3")
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skipf("SKIPPED: no FUSE: %v", err)
 	} else {
 		f.Close()
 	}
 	dir := t.TempDir()
-	layertest.Run(t, vhdimount, path, dir)
-	defer layertest.Run(t, fusermount, "-u", dir)
+	testenv.Run(t, vhdimount, path, dir)
+	defer testenv.Run(t, fusermount, "-u", dir)
 	b, err := os.ReadFile(filepath.Join(dir, fmt.Sprint("vhdi", n)))
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +204,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	path := filepath.Join(dir, "bench.vhdx")
 	im.file().save(b, path)
-	d := open(b, layertest.Open(b, path), vhdx.Options{})
+	d := open(b, testenv.Open(b, path), vhdx.Options{})
 	p := make([]byte, step)
 	for _, c := range []struct {
 		name string

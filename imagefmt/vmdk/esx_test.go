@@ -10,6 +10,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vmdk"
 )
 
@@ -20,7 +21,7 @@ func TestStream(t *testing.T) {
 	dir := folder(t, map[string][]byte{"disk.vmdk": stream(want), "padded.vmdk": append(stream(want), make([]byte, 10*sector+7)...)})
 	layertest.Contract(t, open(t, filepath.Join(dir, "disk.vmdk")), want)
 	same(t, open(t, filepath.Join(dir, "padded.vmdk")), newMemory(want))
-	same(t, newMemory(want), layertest.Open(t, converted(t, filepath.Join(dir, "disk.vmdk"))))
+	same(t, newMemory(want), testenv.Open(t, converted(t, filepath.Join(dir, "disk.vmdk"))))
 }
 
 // TestTornStream cuts a stream everywhere: what is before the cut reads, all behind it is an error, zeros too.
@@ -91,8 +92,8 @@ func TestCOWD(t *testing.T) {
 			if grain == 8 {
 				layertest.Contract(t, open(t, filepath.Join(dir, "disk.vmdk")), want)
 			}
-			same(t, open(t, filepath.Join(dir, "disk.vmdk")), layertest.Open(t, converted(t, filepath.Join(dir, "disk.vmdk"))))
-			same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), layertest.Open(t, converted(t, filepath.Join(dir, "disk-000001.vmdk"))))
+			same(t, open(t, filepath.Join(dir, "disk.vmdk")), testenv.Open(t, converted(t, filepath.Join(dir, "disk.vmdk"))))
+			same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), testenv.Open(t, converted(t, filepath.Join(dir, "disk-000001.vmdk"))))
 		})
 	}
 }
@@ -114,7 +115,7 @@ func TestSESparse(t *testing.T) {
 		"disk-000001-sesparse.vmdk": seSparse(capacity, changed),
 	})
 	same(t, open(t, filepath.Join(dir, "disk.vmdk")), newMemory(want))
-	same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), layertest.Open(t, converted(t, filepath.Join(dir, "disk-000001.vmdk"))))
+	same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), testenv.Open(t, converted(t, filepath.Join(dir, "disk-000001.vmdk"))))
 }
 
 // TestRedundant damages the grain directory or tables of a disk of QEMU's: the second ones are used.
@@ -122,9 +123,9 @@ func TestRedundant(t *testing.T) {
 	dir := t.TempDir()
 	want := layertest.Mixed(300_000, 36*mib, 26) // two tables
 	in, path := write(t, filepath.Join(dir, "disk.raw"), want), filepath.Join(dir, "disk.vmdk")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "vmdk", in, path)
-	good := make([]byte, layertest.Open(t, path).Size())
-	if err := layer.ReadFull(layertest.Open(t, path), good, 0); err != nil {
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "vmdk", in, path)
+	good := make([]byte, testenv.Open(t, path).Size())
+	if err := layer.ReadFull(testenv.Open(t, path), good, 0); err != nil {
 		t.Fatal(err)
 	}
 	directory := int(le.Uint64(good[56:])) * sector

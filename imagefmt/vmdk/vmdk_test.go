@@ -14,6 +14,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vmdk"
 )
 
@@ -38,13 +39,13 @@ func openFile(t testing.TB, path string) (layer.Source, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	return layertest.Open(t, path), nil
+	return testenv.Open(t, path), nil
 }
 
 // open opens a disk that must not be warned of.
 func open(t testing.TB, path string) *vmdk.Disk {
 	t.Helper()
-	d, err := vmdk.Open(layertest.Open(t, path), options(t, filepath.Dir(path), func(err error) { t.Errorf("warning: %v", err) }))
+	d, err := vmdk.Open(testenv.Open(t, path), options(t, filepath.Dir(path), func(err error) { t.Errorf("warning: %v", err) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func write(t testing.TB, path string, b []byte) string {
 }
 
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	for _, subformat := range []string{"monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "streamOptimized"} {
 		for _, more := range []string{"", ",zeroed_grain=on", ",compat6=on"} {
 			if more == ",zeroed_grain=on" && strings.Contains(subformat, "Flat") || more == ",compat6=on" && subformat != "monolithicSparse" {
@@ -74,7 +75,7 @@ func TestConverted(t *testing.T) {
 				}
 				dir := t.TempDir()
 				in, out := write(t, filepath.Join(dir, "disk.raw"), want), filepath.Join(dir, "disk.vmdk")
-				layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat="+subformat+more, in, out)
+				testenv.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat="+subformat+more, in, out)
 				if more == "" {
 					layertest.Contract(t, open(t, out), want)
 				}
@@ -91,14 +92,14 @@ func qemuIO(t testing.TB, path string, commands ...string) {
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
+	testenv.Run(t, testenv.Peer(t, "qemu-io"), args...)
 }
 
 // converted is what qemu-img shows of an image, in a sparse file.
 func converted(t testing.TB, path string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "converted.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "vmdk", "-O", "raw", path, out)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-f", "vmdk", "-O", "raw", path, out)
 	return out
 }
 
@@ -143,18 +144,18 @@ func sameReads(t testing.TB, got, want layer.Source, seed uint64, count int) {
 }
 
 func TestBacking(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	for _, options := range []string{"subformat=monolithicSparse", "subformat=monolithicSparse,zeroed_grain=on", "subformat=twoGbMaxExtentSparse"} {
 		t.Run(options, func(t *testing.T) {
 			dir := t.TempDir()
 			raw := write(t, filepath.Join(dir, "disk.raw"), layertest.Mixed(300_000, 2*mib+300*512, 3))
 			base, middle, top := filepath.Join(dir, "base.vmdk"), filepath.Join(dir, "middle.vmdk"), filepath.Join(dir, "top.vmdk")
-			layertest.Run(t, qemuImg, "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", raw, base)
-			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "base.vmdk", "-F", "vmdk", middle)
+			testenv.Run(t, qemuImg, "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", raw, base)
+			testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "base.vmdk", "-F", "vmdk", middle)
 			qemuIO(t, middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 320k 192k", "write -P 0x13 1536k 512")
-			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "middle.vmdk", "-F", "vmdk", top)
+			testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "middle.vmdk", "-F", "vmdk", top)
 			qemuIO(t, top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512")
-			same(t, open(t, top), layertest.Open(t, converted(t, top)))
+			same(t, open(t, top), testenv.Open(t, converted(t, top)))
 		})
 	}
 }
@@ -162,18 +163,18 @@ func TestBacking(t *testing.T) {
 // TestGrownChild reads a child that is larger than its parent.
 func TestGrownChild(t *testing.T) {
 	dir := t.TempDir()
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	base, top := filepath.Join(dir, "base.vmdk"), filepath.Join(dir, "top.vmdk")
-	layertest.Run(t, qemuImg, "create", "-f", "vmdk", base, "1000k")
+	testenv.Run(t, qemuImg, "create", "-f", "vmdk", base, "1000k")
 	qemuIO(t, base, "write -P 0x11 0 1000k")
-	layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-b", "base.vmdk", "-F", "vmdk", top, "3M")
+	testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-b", "base.vmdk", "-F", "vmdk", top, "3M")
 	qemuIO(t, top, "write -P 0x22 100k 64k", "write -P 0x33 2M 1k")
-	same(t, open(t, top), layertest.Open(t, converted(t, top)))
+	same(t, open(t, top), testenv.Open(t, converted(t, top)))
 }
 
 // TestLarge reads disks of several extents and of more than 4 GiB with little in them.
 func TestLarge(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	for _, c := range []struct {
 		subformat, size string
 		extents         int // of the whole disk, zeros and data
@@ -183,10 +184,10 @@ func TestLarge(t *testing.T) {
 		t.Run(c.subformat, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "disk.vmdk")
-			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", "subformat="+c.subformat, path, c.size)
+			testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-o", "subformat="+c.subformat, path, c.size)
 			qemuIO(t, path, "write -P 1 0 70k", "write -P 2 2097100k 100k", "write -P 3 4800M 1M", "write -P 4 4194300k 8k")
 			d := open(t, path)
-			want := layertest.Open(t, converted(t, path))
+			want := testenv.Open(t, converted(t, path))
 			sameReads(t, d, want, 9, 400)
 			for _, off := range []int64{0, 2097100 << 10, 4800 * mib, 4194300 << 10} {
 				a, b := make([]byte, 3*mib), make([]byte, 3*mib)
@@ -213,25 +214,25 @@ func TestLarge(t *testing.T) {
 }
 
 func TestRealImage(t *testing.T) {
-	path := layertest.Shared(t, "data", "formats", "ext2.vmdk")
+	path := testenv.Shared(t, "data", "formats", "ext2.vmdk")
 	var want []byte
 	for _, name := range []string{"ext2.splitraw.000", "ext2.splitraw.001"} {
-		b, err := os.ReadFile(layertest.Shared(t, "data", "formats", name))
+		b, err := os.ReadFile(testenv.Shared(t, "data", "formats", name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, b...)
 	}
 	layertest.Contract(t, open(t, path), want)
-	same(t, newMemory(want), layertest.Open(t, converted(t, path)))
+	same(t, newMemory(want), testenv.Open(t, converted(t, path)))
 }
 
 func BenchmarkRead(b *testing.B) {
-	qemuImg := layertest.Peer(b, "qemu-img")
+	qemuImg := testenv.Peer(b, "qemu-img")
 	in := write(b, filepath.Join(b.TempDir(), "disk.raw"), layertest.Mixed(300_000, 256*mib, 8))
 	for _, subformat := range []string{"monolithicSparse", "twoGbMaxExtentFlat", "streamOptimized"} {
 		path := filepath.Join(b.TempDir(), "disk.vmdk")
-		layertest.Run(b, qemuImg, "convert", "-O", "vmdk", "-o", "subformat="+subformat, in, path)
+		testenv.Run(b, qemuImg, "convert", "-O", "vmdk", "-o", "subformat="+subformat, in, path)
 		d := open(b, path)
 		for _, random := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/random=%v", subformat, random), func(b *testing.B) {

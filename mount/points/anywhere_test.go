@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 )
 
 // TestAnywhereInside has images inside an image whose backing file is elsewhere on the volume, or on this machine.
 func TestAnywhereInside(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	create := func(backing, image string) {
-		layertest.Run(t, qemuImg, "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", "qcow2", image, "60817408")
+		testenv.Run(t, qemuImg, "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", "qcow2", image, "60817408")
 	}
 	image := outer(t, "40M", func(dir string) {
 		copyFile(t, demo(t), dir+"/deep/demo.qcow2")

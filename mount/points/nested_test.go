@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs/ntfstest"
 )
@@ -21,8 +21,8 @@ import (
 func outer(t *testing.T, size string, fill func(dir string)) string {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "outer.img")
-	layertest.Run(t, layertest.Peer(t, "truncate"), "-s", size, image)
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
+	testenv.Run(t, testenv.Peer(t, "truncate"), "-s", size, image)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
 	dir, unmount := ntfstest.MountNTFS3G(t, image, "rw")
 	fill(dir)
 	unmount()
@@ -42,16 +42,16 @@ func copyFile(t *testing.T, from, to string) {
 
 // backups holds the demo image in several forms: alone, as a chain of two files, in parts, and in a volume of its own.
 func backups(t *testing.T) string {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	middle := outer(t, "40M", func(dir string) { copyFile(t, demo(t), dir+"/deep/demo.qcow2") })
 	return outer(t, "300M", func(dir string) {
 		copyFile(t, demo(t), dir+"/WindowsImageBackup/HOST/a@b.qcow2")
-		layertest.Run(t, qemuImg, "convert", "-O", "vpc", "-o", "force_size=on", demo(t), dir+"/chain.vhd")
-		layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "chain.vhd", "-F", "vpc", dir+"/chain.qcow2")
-		layertest.Run(t, qemuImg, "convert", "-O", "raw", demo(t), dir+"/disk.raw")
-		layertest.Run(t, layertest.Peer(t, "split"), "-b", "20M", "-d", "-a", "3", dir+"/disk.raw", dir+"/disk.")
-		packed := layertest.Run(t, layertest.Peer(t, "gzip"), "-1", "-c", dir+"/disk.raw")
-		layertest.Run(t, qemuImg, "convert", "-c", "-O", "qcow2", middle, dir+"/middle.qcow2")
+		testenv.Run(t, qemuImg, "convert", "-O", "vpc", "-o", "force_size=on", demo(t), dir+"/chain.vhd")
+		testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "chain.vhd", "-F", "vpc", dir+"/chain.qcow2")
+		testenv.Run(t, qemuImg, "convert", "-O", "raw", demo(t), dir+"/disk.raw")
+		testenv.Run(t, testenv.Peer(t, "split"), "-b", "20M", "-d", "-a", "3", dir+"/disk.raw", dir+"/disk.")
+		packed := testenv.Run(t, testenv.Peer(t, "gzip"), "-1", "-c", dir+"/disk.raw")
+		testenv.Run(t, qemuImg, "convert", "-c", "-O", "qcow2", middle, dir+"/middle.qcow2")
 		if err := errors.Join(os.Remove(dir+"/disk.raw"), os.WriteFile(dir+"/note.txt", []byte("hello"), 0o644), os.WriteFile(dir+"/disk.raw.gz", packed, 0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -112,8 +112,8 @@ func TestNested(t *testing.T) {
 // TestPackedProgress tells of the pass through a compressed image.
 func TestPackedProgress(t *testing.T) {
 	dir := t.TempDir()
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
-	layertest.Run(t, layertest.Peer(t, "gzip"), "-1", dir+"/disk.raw")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
+	testenv.Run(t, testenv.Peer(t, "gzip"), "-1", dir+"/disk.raw")
 	told := make(map[string][2]int)
 	s, err := points.Open([]string{dir + "/disk.raw.gz"}, points.Options{Progress: func(what string, done, total int) {
 		if at := told[what]; done < at[0] || done > total {

@@ -13,12 +13,12 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
-func demo(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") }
+func demo(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") }
 
 func open(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
@@ -33,7 +33,7 @@ func open(t *testing.T, paths ...string) *points.Set {
 // manifest is what the demo's volumes held at each point when they were written: label, point, path, sha256.
 func manifest(t *testing.T) map[string]map[string]map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

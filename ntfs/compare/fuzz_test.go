@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -49,7 +49,7 @@ func (p patched) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 
 // FuzzTrees compares a volume with itself after two words of its first file records, or anywhere else, were changed.
 func FuzzTrees(f *testing.F) {
-	s, err := points.Open([]string{filepath.Join(layertest.Root(f), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open([]string{filepath.Join(testenv.Root(f), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

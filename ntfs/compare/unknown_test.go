@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -44,7 +44,7 @@ func (u unkept) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 // TestUnknown compares a volume with itself, of which a part was not kept: what that is of is not told as the same, nor
 // as changed.
 func TestUnknown(t *testing.T) {
-	s, err := points.Open([]string{filepath.Join(layertest.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open([]string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestUnknown(t *testing.T) {
 // TestOutOfReach compares a volume with itself, whose $MFT maps fewer records than it has: none of those beyond is told
 // to be new.
 func TestOutOfReach(t *testing.T) {
-	s, err := points.Open([]string{filepath.Join(layertest.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open([]string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -202,7 +202,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s %v", c.op, c.err), func(t *testing.T) {
 			dir := mountFaulty(t, &fault{op: c.op, err: c.err})
-			r := restored(t, layertest.Open(t, image), dir, c.opts)
+			r := restored(t, testenv.Open(t, image), dir, c.opts)
 			failed := r.failed()
 			if len(failed) != c.failed {
 				t.Errorf("%d failed: %.500q", len(failed), failed)

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
@@ -20,7 +20,7 @@ func FuzzVersions(f *testing.F) {
 	if err := os.WriteFile(image, make([]byte, 2*mib), 0o600); err != nil {
 		f.Fatal(err)
 	}
-	layertest.Run(f, layertest.Peer(f, "mkntfs"), "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
+	testenv.Run(f, testenv.Peer(f, "mkntfs"), "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
 	base, err := os.ReadFile(image)
 	if err != nil {
 		f.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
@@ -79,15 +79,15 @@ func bodyLines(t *testing.T, body []byte) (out []string) {
 
 // TestFls compares with fls at one point, and lets mactime read the result.
 func TestFls(t *testing.T) {
-	fls, mactime := layertest.Peer(t, "fls"), layertest.Peer(t, "mactime")
-	qemu := layertest.Peer(t, "qemu-img")
+	fls, mactime := testenv.Peer(t, "fls"), testenv.Peer(t, "mactime")
+	qemu := testenv.Peer(t, "qemu-img")
 	for _, name := range []string{"vsstest.qcow2", "windows_volume.qcow2"} {
 		t.Run(name, func(t *testing.T) {
 			raw := filepath.Join(t.TempDir(), "raw")
-			layertest.Run(t, qemu, "convert", "-O", "raw", layertest.Shared(t, "data", name), raw)
+			testenv.Run(t, qemu, "convert", "-O", "raw", testenv.Shared(t, "data", name), raw)
 			points := volumes(t, raw)[0]
 			v := volumeOf(points[len(points)-1:])
-			want := bodyLines(t, layertest.Run(t, fls, "-m", "/", "-r", raw))
+			want := bodyLines(t, testenv.Run(t, fls, "-m", "/", "-r", raw))
 			got := export(t, v, "bodyfile", timeline.RowOptions{System: true})
 			b, err := os.ReadFile(got)
 			if err != nil {
@@ -105,7 +105,7 @@ func TestFls(t *testing.T) {
 				}
 			}
 			t.Logf("%d lines", len(want))
-			table := layertest.Run(t, mactime, "-d", "-z", "UTC", "-b", got)
+			table := testenv.Run(t, mactime, "-d", "-z", "UTC", "-b", got)
 			if !bytes.Contains(table, []byte("($FILE_NAME)")) || bytes.Count(table, []byte("\n")) < len(lines) {
 				t.Errorf("mactime made %d lines of %d", bytes.Count(table, []byte("\n")), len(lines))
 			}
@@ -202,8 +202,8 @@ func (b *broken) ReadAt(p []byte, off int64) (int, error) {
 // TestDamage has a range of the $MFT that is lost, or damaged, at one of two points: no other record changes.
 func TestDamage(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", layertest.Shared(t, "data", "windows_volume.qcow2"), image)
-	good := layertest.Open(t, image)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", testenv.Shared(t, "data", "windows_volume.qcow2"), image)
+	good := testenv.Open(t, image)
 	tree := open(t, good)
 	size := int64(tree.RecordSize())
 	const first, count = 40, 3

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
@@ -208,11 +208,11 @@ func volumes(t *testing.T, image string) (out [][]*ntfs.Tree) {
 
 func images(t *testing.T) map[string]func(t *testing.T) string {
 	return map[string]func(t *testing.T) string{
-		"demo":    func(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") },
-		"vsstest": func(t *testing.T) string { return layertest.Shared(t, "data", "vsstest.qcow2") },
+		"demo":    func(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") },
+		"vsstest": func(t *testing.T) string { return testenv.Shared(t, "data", "vsstest.qcow2") },
 		"vss_3_volstor": func(t *testing.T) string {
 			dir := t.TempDir()
-			layertest.Run(t, "tar", "-xSzf", layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+			testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
 			files, err := filepath.Glob(filepath.Join(dir, "*"))
 			if err != nil || len(files) != 1 {
 				t.Fatalf("%q, %v", files, err)

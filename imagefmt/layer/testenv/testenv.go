@@ -1,4 +1,5 @@
-package layertest
+// Package testenv finds what tests need around them: the repository, shared data, programs of other projects.
+package testenv
 
 import (
 	"bytes"
