@@ -15,8 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"snapmount/imagefmt/chunks"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
 
 // BadChunks is what to do about a chunk that fails its checksum or cannot be unpacked.
@@ -58,7 +58,7 @@ type Disk struct {
 
 	unpacked *unpacked
 	pages    []atomic.Pointer[page]  // by number modulo length
-	chunks   *unpack.Cache           // unpacked
+	chunks   *chunks.Cache           // unpacked
 	verified []atomic.Pointer[marks] // chunks that are stored as they are and passed their checksum
 	zeros    atomic.Pointer[[]byte]  // how this image packs a chunk of zeros
 	told     damageLog
@@ -95,16 +95,16 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 
 // prepare makes the caches for what is there.
 func (d *Disk) prepare() {
-	var chunks, pages int64
+	var total, pages int64
 	for i := range d.tables {
 		t := &d.tables[i]
 		t.page = pages
 		pages += (t.count + t.perPage() - 1) / t.perPage()
-		chunks = t.first + t.count
+		total = t.first + t.count
 	}
 	d.pages = make([]atomic.Pointer[page], max(1, min(pages, pageCacheBytes/pageBytes)))
-	d.chunks = unpack.New((d.size+d.chunkSize-1)/d.chunkSize, d.chunkSize, d.load, d.isVerified)
-	d.verified = make([]atomic.Pointer[marks], (chunks+marksChunks-1)/marksChunks)
+	d.chunks = chunks.New((d.size+d.chunkSize-1)/d.chunkSize, d.chunkSize, d.load, d.isVerified)
+	d.verified = make([]atomic.Pointer[marks], (total+marksChunks-1)/marksChunks)
 }
 
 // Size is the size of the disk, in bytes.

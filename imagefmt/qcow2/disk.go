@@ -10,8 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"snapmount/imagefmt/chunks"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
 
 // Options may be left zero.
@@ -49,7 +49,7 @@ type Disk struct {
 	l1     []uint64
 	pieces []atomic.Pointer[piece] // by number modulo length
 
-	unpacked       *unpack.Source // what is in compressed clusters
+	unpacked       *chunks.Source // what is in compressed clusters
 	workers, zstds sync.Pool
 }
 

@@ -1,6 +1,6 @@
 //go:build race
 
-package packed
+package compressed
 
 // Raced says that the race detector is on.
 const Raced = true

@@ -1,4 +1,4 @@
-// Package packed reads disk images that are compressed as a whole, by gzip or zstd, at random and without unpacking them
+// Package compressed reads disk images that are compressed as a whole, by gzip or zstd, at random and without unpacking them
 // to a file.
 //
 // Open unpacks the file once, to find the size of the disk, where its zeros are, and what is damaged; it keeps
@@ -14,7 +14,7 @@
 //     often unpack to wrong bytes for a while. What is before that is shown, though no checksum vouches for it.
 //   - Where a member or frame unpacks and its checksum is wrong, no part of it can be told from the wrong one, and all
 //     of it cannot be read. A checksum that is not there, as in many zstd files, vouches for nothing.
-package packed
+package compressed
 
 import (
 	"encoding/binary"

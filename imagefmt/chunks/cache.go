@@ -1,6 +1,6 @@
-// Package unpack keeps what was unpacked of a disk whose pieces are packed one by one, and unpacks on other cores what a
+// Package chunks keeps what was unpacked of a disk whose pieces are packed one by one, and unpacks on other cores what a
 // reader in sequence will want next.
-package unpack
+package chunks
 
 import (
 	"math"

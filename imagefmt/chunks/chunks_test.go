@@ -1,4 +1,4 @@
-package unpack_test
+package chunks_test
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/chunks"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/imagefmt/unpack"
 )
 
 const (
@@ -30,14 +30,14 @@ func disk() []byte {
 }
 
 // source counts what is loaded of a disk, and calls hook before.
-func source(b []byte, hook func(piece int64) error) *unpack.Source {
+func source(b []byte, hook func(piece int64) error) *chunks.Source {
 	load := func(piece int64) ([]byte, error) {
 		if err := hook(piece); err != nil {
 			return nil, err
 		}
 		return b[piece*pieceLen : min(int64(len(b)), (piece+1)*pieceLen)], nil
 	}
-	return &unpack.Source{Cache: unpack.New(pieces, pieceLen, load, nil), Piece: pieceLen, Bytes: int64(len(b)), Name: "pieces"}
+	return &chunks.Source{Cache: chunks.New(pieces, pieceLen, load, nil), Piece: pieceLen, Bytes: int64(len(b)), Name: "pieces"}
 }
 
 func TestContract(t *testing.T) {
@@ -49,7 +49,7 @@ func TestContract(t *testing.T) {
 func TestFirst(t *testing.T) {
 	b := disk()
 	s := source(b, func(int64) error { return nil })
-	layertest.Contract(t, &unpack.Source{Cache: s.Cache, First: 100, Piece: pieceLen, Bytes: 50 * pieceLen}, b[100*pieceLen:][:50*pieceLen])
+	layertest.Contract(t, &chunks.Source{Cache: s.Cache, First: 100, Piece: pieceLen, Bytes: 50 * pieceLen}, b[100*pieceLen:][:50*pieceLen])
 }
 
 // TestOnce has many ask for one piece, while others are to be had.
@@ -164,7 +164,7 @@ func TestAhead(t *testing.T) {
 func TestBounded(t *testing.T) {
 	const size = 1 << 20
 	var live atomic.Int64
-	c := unpack.New(1<<40, size, func(piece int64) ([]byte, error) { live.Add(1); return []byte{byte(piece)}, nil }, nil)
+	c := chunks.New(1<<40, size, func(piece int64) ([]byte, error) { live.Add(1); return []byte{byte(piece)}, nil }, nil)
 	for range 2 {
 		for piece := int64(0); piece < 200<<20; piece += 1 << 20 {
 			if b, err := c.Piece(piece + piece>>20); err != nil || b[0] != byte(piece+piece>>20) {
@@ -178,10 +178,10 @@ func TestBounded(t *testing.T) {
 }
 
 func TestSmall(t *testing.T) {
-	s := &unpack.Source{Cache: unpack.New(0, 512, nil, nil), Piece: 512}
+	s := &chunks.Source{Cache: chunks.New(0, 512, nil, nil), Piece: 512}
 	if n, err := s.ReadAt(make([]byte, 5), 0); n != 0 || err != io.EOF {
 		t.Error(n, err)
 	}
-	whole := &unpack.Source{Cache: unpack.New(1, 64<<20, func(int64) ([]byte, error) { return []byte("abc"), nil }, nil), Piece: 64 << 20, Bytes: 3}
+	whole := &chunks.Source{Cache: chunks.New(1, 64<<20, func(int64) ([]byte, error) { return []byte("abc"), nil }, nil), Piece: 64 << 20, Bytes: 3}
 	layertest.Contract(t, whole, []byte("abc"))
 }

@@ -1,4 +1,4 @@
-package packed_test
+package compressed_test
 
 import (
 	"bytes"
@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/compressed"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/packed"
 )
 
 // readable returns what can be read of a disk as ranges, which must be what is in want.
-func readable(t *testing.T, d *packed.Disk, want []byte) (ranges [][2]int64) {
+func readable(t *testing.T, d *compressed.Disk, want []byte) (ranges [][2]int64) {
 	t.Helper()
 	for e, err := range layer.Coalesce(d.Extents(0, d.Size())) {
 		b := make([]byte, e.Len)
@@ -119,7 +119,7 @@ func TestDamage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var warned []string
-			d, err := packed.Open(bytes.NewReader(c.file), packed.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
+			d, err := compressed.Open(bytes.NewReader(c.file), compressed.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +178,7 @@ func TestRefused(t *testing.T) {
 		"dictionary":    {[]byte{0x28, 0xb5, 0x2f, 0xfd, 1, 0, 7, 0x09, 0, 0, 'x', 0, 0}, layer.ErrUnsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := packed.Open(bytes.NewReader(c.file), packed.Options{})
+			d, err := compressed.Open(bytes.NewReader(c.file), compressed.Options{})
 			if err == nil || !errors.Is(err, c.kind) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("disk %v, error %v, want %q", d, err, c.kind)
 			}
@@ -192,7 +192,7 @@ func TestSeekTable(t *testing.T) {
 	for _, kind := range []int{withTable, withTable | withChecksums, withTable | noSizes} {
 		file := slices(t, want, 300000, kind)
 		passed := false
-		d, err := packed.Open(bytes.NewReader(file), packed.Options{Progress: func(int64, int64) { passed = true }, Warn: func(err error) { t.Error(err) }})
+		d, err := compressed.Open(bytes.NewReader(file), compressed.Options{Progress: func(int64, int64) { passed = true }, Warn: func(err error) { t.Error(err) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func TestSeekTable(t *testing.T) {
 			b[len(b)-5] = 4
 		}
 		warned := 0
-		d, err := packed.Open(bytes.NewReader(b), packed.Options{Warn: func(err error) {
+		d, err := compressed.Open(bytes.NewReader(b), compressed.Options{Warn: func(err error) {
 			if warned++; !strings.Contains(err.Error(), "unpacked instead") {
 				t.Errorf("%s: warned %v", name, err)
 			}
@@ -235,7 +235,7 @@ func TestSeekTable(t *testing.T) {
 }
 
 // readAll reads by 10000 bytes and returns how many reads are errors.
-func readAll(t *testing.T, d *packed.Disk, want []byte) (lost int) {
+func readAll(t *testing.T, d *compressed.Disk, want []byte) (lost int) {
 	p := make([]byte, 10000)
 	for off := 0; off+len(p) <= len(want); off += len(p) {
 		if layer.ReadFull(d, p, int64(off)) != nil {
@@ -252,7 +252,7 @@ func TestManyWarnings(t *testing.T) {
 	one := gzipped(t, []byte("x"), 6)
 	one[len(one)-1] ^= 1 // the length
 	warned := 0
-	d, err := packed.Open(bytes.NewReader(bytes.Repeat(one, 5000)), packed.Options{Warn: func(error) { warned++ }})
+	d, err := compressed.Open(bytes.NewReader(bytes.Repeat(one, 5000)), compressed.Options{Warn: func(error) { warned++ }})
 	if err != nil || d.Size() != 5000 || warned != 100 {
 		t.Errorf("error %v, %d warnings", err, warned)
 	}
@@ -277,7 +277,7 @@ func TestMutations(t *testing.T) {
 				b = b[:r.IntN(len(b))]
 			}
 			warned := 0
-			d, err := packed.Open(bytes.NewReader(b), packed.Options{Warn: func(error) { warned++ }})
+			d, err := compressed.Open(bytes.NewReader(b), compressed.Options{Warn: func(error) { warned++ }})
 			if err != nil {
 				continue
 			}
@@ -314,7 +314,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 1, 9, 0, 0, 'x'})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		begin := time.Now()
-		d, err := packed.Open(bytes.NewReader(b), packed.Options{})
+		d, err := compressed.Open(bytes.NewReader(b), compressed.Options{})
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package packed_test
+package compressed_test
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/compressed"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/packed"
 )
 
 // benchImage is a disk of 256 MiB, packed.
@@ -30,12 +30,12 @@ func BenchmarkPzstd(b *testing.B) {
 }
 
 func bench(b *testing.B, file []byte) {
-	var d *packed.Disk
+	var d *compressed.Disk
 	b.Run("open", func(b *testing.B) {
 		b.SetBytes(256 << 20)
 		for b.Loop() {
 			var err error
-			if d, err = packed.Open(bytes.NewReader(file), packed.Options{}); err != nil {
+			if d, err = compressed.Open(bytes.NewReader(file), compressed.Options{}); err != nil {
 				b.Fatal(err)
 			}
 		}

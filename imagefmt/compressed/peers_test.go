@@ -1,4 +1,4 @@
-package packed_test
+package compressed_test
 
 import (
 	"bytes"
@@ -14,10 +14,10 @@ import (
 	"sync"
 	"testing"
 
+	"snapmount/imagefmt/compressed"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/layer/testenv"
-	"snapmount/imagefmt/packed"
 )
 
 // image is a disk as one is: text, numbers, noise, and holes from short to long.
@@ -49,9 +49,9 @@ func image(size int, seed uint64) []byte {
 }
 
 // open opens packed bytes and fails on a warning.
-func open(t testing.TB, b []byte) *packed.Disk {
+func open(t testing.TB, b []byte) *compressed.Disk {
 	t.Helper()
-	d, err := packed.Open(bytes.NewReader(b), packed.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }})
+	d, err := compressed.Open(bytes.NewReader(b), compressed.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestLevels(t *testing.T) {
 
 // TestRealImage compares with what gzip(1) makes of a real volume, of 1 GiB of which 80 pieces of 64 KiB are zeros.
 func TestRealImage(t *testing.T) {
-	if packed.Raced {
+	if compressed.Raced {
 		t.Skip("SKIPPED: takes a minute with the race detector")
 	}
 	path := testenv.Shared(t, "data", "ntfs-ramslack.raw.gz")

@@ -1,4 +1,4 @@
-package packed_test
+package compressed_test
 
 import (
 	"bytes"
