@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path/filepath"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -33,10 +34,11 @@ type Options struct {
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
 // methods but Close may be called concurrently.
 type Image struct {
-	disk   layer.Source
-	format string
-	layers []Layer
-	files  opener
+	disk     layer.Source
+	format   string
+	layers   []Layer
+	evidence format.Acquisition
+	files    opener
 }
 
 // Open opens the image at path for reading, an ordinary file or a block device. The first part of a split image opens
@@ -50,12 +52,13 @@ func Open(path string, opts Options) (*Image, error) {
 
 // OpenIn is Open for the file of that name in folder.
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
-	img := &Image{files: opener{folder: folder, warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad}}
-	var err error
+	img := &Image{files: opener{
+		folder: folder, formats: formats(), warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad, beside: make(map[folderOf][]identified),
+	}}
 	at := place{folder: &listed{folder, make(map[string]*listing)}, name: name}
-	img.disk, img.format, err = img.files.disk(at)
-	img.layers = img.files.list()
+	disk, err := img.files.disk(at)
 	if err == nil {
+		img.disk, img.format, img.layers, img.evidence = disk.Source, disk.Format, list(disk), disk.Acquisition
 		err = img.show(opts, at)
 	}
 	if err == nil {
@@ -86,6 +89,10 @@ func (i *Image) cut(off, n int64) (err error) {
 // Format is the name of the image's format: "raw", "qcow2", "vhd"; with "gzip " or "zstd " before it when it is compressed
 // as a whole, and "split " when it has several parts.
 func (i *Image) Format() string { return i.format }
+
+// Evidence returns the disk in the image's own file if that was made as evidence: it can be verified and tells about its
+// acquisition. It is nil for others.
+func (i *Image) Evidence() format.Acquisition { return i.evidence }
 
 // Files names every file that is open, from the top: parts in their order, then backing files or parents.
 func (i *Image) Files() []string {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/layer/testenv"
@@ -43,15 +44,6 @@ func open(t testing.TB, path string) *imagefmt.Image {
 	}
 	t.Cleanup(func() { img.Close() })
 	return img
-}
-
-func content(t testing.TB, s layer.Source) []byte {
-	t.Helper()
-	b := make([]byte, s.Size())
-	if err := layer.ReadFull(s, b, 0); err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // names are the base names of an image's files.
@@ -232,7 +224,7 @@ func TestSplit(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer img.Close()
-			if got := string(content(t, img)); got != c.want || img.Format() != c.format {
+			if got := string(imagetest.Content(t, img)); got != c.want || img.Format() != c.format {
 				t.Errorf("%s %q, want %s %q", img.Format(), got, c.format, c.want)
 			}
 			if all := strings.Join(warned, "; "); !strings.Contains(all, c.warn) || (all == "") != (c.warn == "") {
@@ -241,7 +233,7 @@ func TestSplit(t *testing.T) {
 		})
 	}
 	img := open(t, filepath.Join(dir, "many.000"))
-	if b := content(t, img); len(b) != 2004 || b[2002] != 1001&0xff || b[2003] != 1001>>8 {
+	if b := imagetest.Content(t, img); len(b) != 2004 || b[2002] != 1001&0xff || b[2003] != 1001>>8 {
 		t.Errorf("%d bytes of 1002 parts, the last %x", len(b), b[len(b)-2:])
 	}
 }

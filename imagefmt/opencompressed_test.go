@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/layer/testenv"
 )
@@ -92,7 +93,7 @@ func TestPacked(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer img.Close()
-			if img.Format() != c.format || len(img.Files()) != c.files || !slices.Equal(content(t, img), c.want) {
+			if img.Format() != c.format || len(img.Files()) != c.files || !slices.Equal(imagetest.Content(t, img), c.want) {
 				t.Errorf("%s of %d bytes, files %q, or other bytes", img.Format(), img.Size(), img.Files())
 			}
 			if done == 0 || done != total {
@@ -111,7 +112,7 @@ func TestPackedRealVHD(t *testing.T) {
 		t.Fatal(err)
 	}
 	packed := open(t, filepath.Join(folder(t, map[string][]byte{"image.vhd.gz": gzipped(t, b)}), "image.vhd.gz"))
-	layertest.Contract(t, packed, content(t, open(t, path)))
+	layertest.Contract(t, packed, imagetest.Content(t, open(t, path)))
 }
 
 // TestPackedDamageIsLocal cuts a file: the disk ends there, with a warning.
@@ -128,7 +129,7 @@ func TestPackedDamageIsLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer img.Close()
-	if b := content(t, img); warned != 1 || len(b) == 0 || len(b) >= len(disk) || !bytes.Equal(b, disk[:len(b)]) {
+	if b := imagetest.Content(t, img); warned != 1 || len(b) == 0 || len(b) >= len(disk) || !bytes.Equal(b, disk[:len(b)]) {
 		t.Errorf("%d bytes, %d warnings", len(b), warned)
 	}
 	if _, err := img.ReadAt(make([]byte, 1), img.Size()); err == nil {

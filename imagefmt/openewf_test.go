@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestRealEWF opens real images, the one of two segments by either of them, and compares with the same disk as raw parts.
 func TestRealEWF(t *testing.T) {
-	want := content(t, open(t, testenv.Shared(t, "data", "formats", "ext2.splitraw.000")))
+	want := imagetest.Content(t, open(t, testenv.Shared(t, "data", "formats", "ext2.splitraw.000")))
 	first := testenv.Shared(t, "data", "formats", "ext2.split.E01")
 	second := testenv.Shared(t, "data", "formats", "ext2.split.E02")
 	for _, path := range []string{first, second} {
@@ -26,7 +27,7 @@ func TestRealEWF(t *testing.T) {
 		if img.Format() != "ewf" || !slices.Equal(img.Files(), []string{first, second}) {
 			t.Errorf("%s of %q", img.Format(), img.Files())
 		}
-		if !bytes.Equal(content(t, img), want) {
+		if !bytes.Equal(imagetest.Content(t, img), want) {
 			t.Error("other bytes than in the raw parts")
 		}
 		if r, err := img.Evidence().Verify(context.Background(), nil); err != nil || !r.Intact() || r.Stored.MD5 == "" {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer/testenv"
 )
 
@@ -64,7 +65,7 @@ func TestOutside(t *testing.T) {
 			if full := filepath.Join(root, filepath.FromSlash(c.want)); !slices.Contains(img.Files(), full) {
 				t.Errorf("files %q, want %s among them", img.Files(), full)
 			}
-			if b := content(t, img); b[0] != 7 && b[0] != 1 {
+			if b := imagetest.Content(t, img); b[0] != 7 && b[0] != 1 {
 				t.Errorf("first byte %d", b[0])
 			}
 		})
@@ -102,7 +103,7 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s, anywhere %v: error %v, want %q", c.name, free, err, want)
 			}
 			if err == nil {
-				if b := content(t, img); b[0] != 7 {
+				if b := imagetest.Content(t, img); b[0] != 7 {
 					t.Errorf("%s: first byte %d", c.name, b[0])
 				}
 				img.Close()
@@ -136,7 +137,7 @@ func TestNamedDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer img.Close()
-	if b := content(t, img); b[0] != 7 {
+	if b := imagetest.Content(t, img); b[0] != 7 {
 		t.Errorf("first byte %d", b[0])
 	}
 }

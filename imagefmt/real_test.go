@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer/testenv"
 )
 
@@ -31,7 +32,7 @@ func TestRealFiles(t *testing.T) {
 			t.Errorf("%s: not in the table", e.Name())
 			continue
 		}
-		got := fmt.Sprintf("%x", sha256.Sum256(content(t, open(t, filepath.Join(dir, e.Name())))))
+		got := fmt.Sprintf("%x", sha256.Sum256(imagetest.Content(t, open(t, filepath.Join(dir, e.Name())))))
 		if want != "" && got != want {
 			t.Errorf("%s: %s, want %s", e.Name(), got, want)
 		}

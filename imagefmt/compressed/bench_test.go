@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/compressed"
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -35,7 +36,7 @@ func bench(b *testing.B, file []byte) {
 		b.SetBytes(256 << 20)
 		for b.Loop() {
 			var err error
-			if d, err = compressed.Open(bytes.NewReader(file), compressed.Options{}); err != nil {
+			if d, err = compressed.Open(bytes.NewReader(file), format.Env{}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -22,17 +22,9 @@ import (
 	"iter"
 	"sort"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
-	Warn func(error)
-	// Progress is told, from time to time, how many bytes of the file Open has gone through, and how many there are; nil
-	// drops it.
-	Progress func(done, total int64)
-}
 
 // Disk is what a compressed file holds, a layer.Locator. Its leaves are unpacked pieces and long runs of zeros.
 type Disk struct{ data *unpacked }
@@ -49,33 +41,40 @@ const (
 		"smaller frames are fast, as \"zstd -dc FILE | pzstd -o NEW.zst\" writes them"
 )
 
-// The compressions, as Name names them.
+// The compressions, as users know them.
 const (
 	gzipName = "gzip"
 	zstdName = "zstd"
 )
 
-// Name returns the name of the compression that src begins with, "" for none that is known. A zstd file may begin with a
-// skippable frame, as pzstd writes it.
-func Name(src layer.Source) (string, error) {
+// nameOf returns the name of the compression of a file that begins so, "" for none that is known. A zstd file may begin
+// with a skippable frame, as pzstd writes it.
+func nameOf(head string) string {
 	var b [4]byte
-	if err := layer.ReadFull(src, b[:layer.Clip(src.Size(), 0, 4)], 0); err != nil {
-		return "", fmt.Errorf("magic: %w", err)
-	}
+	copy(b[:], head)
 	magic := binary.LittleEndian.Uint32(b[:])
 	switch {
 	case magic&0xffffff == gzipMagic:
-		return gzipName, nil
+		return gzipName
 	case magic == frameMagic, magic&^15 == skippableMagic:
-		return zstdName, nil
+		return zstdName
 	}
-	return "", nil
+	return ""
 }
 
-// Head fills p with the first bytes of what src unpacks to, as far as there are any, and returns how many. Nothing vouches
+// readName is nameOf for the file in src.
+func readName(src layer.Source) (string, error) {
+	b := make([]byte, layer.Clip(src.Size(), 0, 4))
+	if err := layer.ReadFull(src, b, 0); err != nil {
+		return "", fmt.Errorf("magic: %w", err)
+	}
+	return nameOf(string(b)), nil
+}
+
+// readHead fills p with the first bytes of what src unpacks to, as far as there are any, and returns how many. Nothing vouches
 // for them.
-func Head(src layer.Source, p []byte) (n int, err error) {
-	name, err := Name(src)
+func readHead(src layer.Source, p []byte) (n int, err error) {
+	name, err := readName(src)
 	if err != nil {
 		return 0, err
 	}
@@ -94,12 +93,10 @@ func Head(src layer.Source, p []byte) (n int, err error) {
 }
 
 // Open reads all of src, a file of one or several gzip members or zstd frames. One of neither is a layer.ErrFormat.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	opts.Warn = limited(opts.Warn)
-	if opts.Progress == nil {
-		opts.Progress = func(int64, int64) {}
-	}
-	name, err := Name(src)
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
+	env.Warn = limited(env.Warn)
+	name, err := readName(src)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +104,9 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 	u.free.L = &u.lock
 	switch name {
 	case gzipName:
-		err = u.openGzip(src, opts)
+		err = u.openGzip(src, env)
 	case zstdName:
-		err = u.openZstd(src, opts)
+		err = u.openZstd(src, env)
 	default:
 		err = fmt.Errorf("neither gzip nor zstd: %w", layer.ErrFormat)
 	}
@@ -126,36 +123,36 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 func limited(warn func(error)) func(error) {
 	count := 0
 	return func(err error) {
-		if count++; warn != nil && count < maxWarnings {
+		if count++; count < maxWarnings {
 			warn(err)
-		} else if warn != nil && count == maxWarnings {
+		} else if count == maxWarnings {
 			warn(fmt.Errorf("%w (and more that is not told)", err))
 		}
 	}
 }
 
 // run makes the index by a pass of s, with a tail of so many bytes.
-func (u *unpacked) run(s stream, tail int, total int64, opts Options) error {
-	x := newBuilder(opts.Warn)
+func (u *unpacked) run(s stream, tail int, total int64, env format.Env) error {
+	x := newBuilder(env.Warn)
 	x.keep = tail
-	err := x.pass(s, func(at int64) { opts.Progress(at, total) })
-	opts.Progress(total, total)
+	err := x.pass(s, func(at int64) { env.Progress(at, total) })
+	env.Progress(total, total)
 	u.index = &x.index
 	return err
 }
 
-func (u *unpacked) openGzip(src layer.Source, opts Options) error {
+func (u *unpacked) openGzip(src layer.Source, env format.Env) error {
 	u.limit = maxDecoders
 	u.open = func() (stream, error) { return newMembers(src, chunkLen), nil }
 	m := newMembers(src, chunkLen)
-	m.verify = opts.Warn
-	return u.run(m, 0, src.Size(), opts)
+	m.verify = env.Warn
+	return u.run(m, 0, src.Size(), env)
 }
 
-func (u *unpacked) openZstd(src layer.Source, opts Options) error {
+func (u *unpacked) openZstd(src layer.Source, env format.Env) error {
 	table, window, err := seekTable(src)
 	if err != nil {
-		opts.Warn(fmt.Errorf("%w: the whole file is unpacked instead", err))
+		env.Warn(fmt.Errorf("%w: the whole file is unpacked instead", err))
 	}
 	whole := int64(0)
 	if u.index = table; table != nil {
@@ -165,13 +162,13 @@ func (u *unpacked) openZstd(src layer.Source, opts Options) error {
 		if err != nil {
 			return err
 		}
-		if err := u.run(f, tailLen, src.Size(), opts); err != nil {
+		if err := u.run(f, tailLen, src.Size(), env); err != nil {
 			return err
 		}
 		window = f.window
 	}
 	if u.largest > slowFrame {
-		opts.Warn(fmt.Errorf(slowFrames, u.largest))
+		env.Warn(fmt.Errorf(slowFrames, u.largest))
 	}
 	window = min(max(window, 8<<20), maxWindow)
 	u.limit = int(max(1, min(maxDecoders, decoderBytes/window)))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/inflate"
 	"snapmount/imagefmt/layer"
 )
@@ -95,7 +96,7 @@ func TestSparse(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
-	d, err := Open(src, Options{})
+	d, err := Open(src, format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +121,7 @@ func TestOneDecoderForASequence(t *testing.T) {
 	for i := range b {
 		b[i] = byte(i>>9) ^ byte(i*i>>3)
 	}
-	d, err := Open(bytes.NewReader(member(t, b)), Options{})
+	d, err := Open(bytes.NewReader(member(t, b)), format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestFailingFile(t *testing.T) {
 	count := 0
 	src := broken{bytes.NewReader(member(t, b)), &count}
 	count = -1 << 30
-	d, err := Open(src, Options{})
+	d, err := Open(src, format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

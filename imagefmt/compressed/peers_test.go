@@ -11,10 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"snapmount/imagefmt/compressed"
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/layer/testenv"
@@ -51,42 +52,11 @@ func image(size int, seed uint64) []byte {
 // open opens packed bytes and fails on a warning.
 func open(t testing.TB, b []byte) *compressed.Disk {
 	t.Helper()
-	d, err := compressed.Open(bytes.NewReader(b), compressed.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }})
+	d, err := compressed.Open(bytes.NewReader(b), format.Env{Warn: func(err error) { t.Errorf("warning: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
-}
-
-// same compares a disk with what it must be, in sequence and at random.
-func same(t *testing.T, d layer.Mapper, want []byte) {
-	t.Helper()
-	if d.Size() != int64(len(want)) {
-		t.Fatalf("size %d, want %d", d.Size(), len(want))
-	}
-	got := make([]byte, len(want))
-	if err := layer.ReadFull(d, got, 0); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Fatal("other bytes")
-	}
-	var wg sync.WaitGroup
-	for g := range 8 {
-		wg.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(g), 9))
-			p := make([]byte, 64<<10)
-			for range 40 {
-				off := r.Int64N(d.Size())
-				n := min(d.Size()-off, 1+r.Int64N(int64(len(p))))
-				if err := layer.ReadFull(d, p[:n], off); err != nil || !bytes.Equal(p[:n], want[off:off+n]) {
-					t.Errorf("%d bytes at %d: other bytes, error %v", n, off, err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // zeros counts the bytes that are known to be zero.
@@ -140,7 +110,7 @@ func TestPeers(t *testing.T) {
 		t.Run(strings.ReplaceAll(command, "/", "_"), func(t *testing.T) {
 			b := pipe(t, dir, command)
 			d := open(t, b)
-			same(t, d, want)
+			imagetest.Same(t, d, bytes.NewReader(want), 160)
 			if n := zeros(d); n < 128<<10 {
 				t.Errorf("%d bytes are known to be zero", n)
 			}
@@ -177,7 +147,7 @@ func gzipped(t testing.TB, b []byte, level int) []byte {
 func TestLevels(t *testing.T) {
 	want := image(400<<10+5, 4)
 	for level := flate.HuffmanOnly; level <= 9; level += 2 {
-		same(t, open(t, gzipped(t, want, level)), want)
+		imagetest.Same(t, open(t, gzipped(t, want, level)), bytes.NewReader(want), 160)
 	}
 }
 

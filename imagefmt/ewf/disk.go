@@ -16,29 +16,9 @@ import (
 	"sync/atomic"
 
 	"snapmount/imagefmt/chunks"
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
-
-// BadChunks is what to do about a chunk that fails its checksum or cannot be unpacked.
-type BadChunks uint8
-
-const (
-	// BadChunksError makes its range an error.
-	BadChunksError BadChunks = iota
-	// BadChunksZero reads it as zeros, as EnCase does, and tells Options.Warn.
-	BadChunksZero
-)
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading, such as a table that is read from its copy;
-	// nil drops it. With BadChunksZero it is also called while reading, from any goroutine.
-	Warn func(error)
-	// OpenSegment opens a segment file by its number, from 2; SegmentName gives its name. fs.ErrNotExist says that there
-	// is none. nil is no further segment.
-	OpenSegment func(number int) (layer.Source, error)
-	BadChunks   BadChunks
-}
 
 const (
 	maxChunkSize = 64 << 20
@@ -51,8 +31,8 @@ type Disk struct {
 	size      int64
 	chunkSize int64
 	tables    []table // in the order of their chunks
-	info      Info
-	stored    Hashes
+	info      format.Info
+	stored    format.Hashes
 	zeroBad   bool
 	warn      func(error)
 
@@ -66,25 +46,28 @@ type Disk struct {
 	inflaters sync.Pool
 }
 
-// Open reads the first segment file in src and asks for the others. Segments that are missing or cut leave a disk whose
-// lost ranges are errors; Warn is told. A src without the magic is a layer.ErrFormat, a later segment an error.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	warn := opts.Warn
-	if warn == nil {
-		warn = func(error) {}
-	}
+// Open reads the first segment file, which is in src or, when that is a later one, opened instead of it, and asks for the
+// others. Segments that are missing or cut leave a disk whose lost ranges are errors; Warn is told. A src without the
+// magic is a layer.ErrFormat.
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
 	h, err := readFileHeader(src)
+	if err == nil && h.number != 1 {
+		if src, env, err = firstSegment(h.number, env); err == nil {
+			h, err = readFileHeader(src)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if h.number != 1 {
 		return nil, fmt.Errorf("is segment %d of an image, want its first", h.number)
 	}
-	l := &loader{first: h, warn: warn}
-	if err := l.segments(src, opts.OpenSegment); err != nil {
+	l := &loader{first: h, warn: env.Warn}
+	if err := l.segments(src, env); err != nil {
 		return nil, err
 	}
-	d := &Disk{zeroBad: opts.BadChunks == BadChunksZero, warn: warn}
+	d := &Disk{zeroBad: env.ZeroBad, warn: env.Warn}
 	if err := l.finish(d); err != nil {
 		return nil, err
 	}
@@ -110,11 +93,11 @@ func (d *Disk) prepare() {
 // Size is the size of the disk, in bytes.
 func (d *Disk) Size() int64 { return d.size }
 
-// Info tells what the image says of itself.
-func (d *Disk) Info() Info { return d.info }
+// Info implements format.Acquisition.
+func (d *Disk) Info() format.Info { return d.info }
 
-// Stored gives the hashes of the disk's content that the image keeps.
-func (d *Disk) Stored() Hashes { return d.stored }
+// Stored implements format.Acquisition.
+func (d *Disk) Stored() format.Hashes { return d.stored }
 
 // ReadAt implements io.ReaderAt.
 func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }

@@ -1,6 +1,7 @@
 package qcow2_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/layer/testenv"
@@ -48,7 +51,7 @@ func TestSnapshots(t *testing.T) {
 					compareSnapshot(t, qemuImg, image, name, s)
 				}
 			}
-			if _, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{Snapshot: "none"}); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := qcow2.Open(testenv.Open(t, image), format.Env{Snapshot: "none"}); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("a snapshot that is not there: %v", err)
 			}
 		})
@@ -63,7 +66,7 @@ func compareSnapshot(t *testing.T, qemuImg, image, name string, s qcow2.Snapshot
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{Snapshot: name})
+	d, err := qcow2.Open(testenv.Open(t, image), format.Env{Snapshot: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,14 +90,14 @@ func TestDataFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{OpenData: func(name string) (layer.Source, error) {
+		d, err := qcow2.Open(testenv.Open(t, image), format.Env{Files: imagetest.Files{Get: func(name string) (layer.Source, error) {
 			return testenv.Open(t, filepath.Join(dir, filepath.Base(name))), nil
-		}})
+		}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		layertest.Contract(t, d, want)
-		if _, err := qcow2.Open(testenv.Open(t, image), qcow2.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+		if _, err := qcow2.Open(testenv.Open(t, image), format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
 			t.Errorf("without the data file: %v", err)
 		}
 	}
@@ -112,21 +115,21 @@ func TestSnapshotDamage(t *testing.T) {
 	copy(table[40:], "1one")
 	for _, c := range []struct {
 		name    string
-		spoil   func(b []byte) []byte
+		spoil   imagetest.Edit
 		entries int
 	}{
-		{"sound", func(b []byte) []byte { return b }, 1},
-		{"count of millions", put32(60, 1<<31), 0},
-		{"more than there are", put32(60, 3), 1},
-		{"past the end", put64(64, 1<<40), 0},
+		{"sound", imagetest.None, 1},
+		{"count of millions", imagetest.PutBE32(60, 1<<31), 0},
+		{"more than there are", imagetest.PutBE32(60, 3), 1},
+		{"past the end", imagetest.PutBE64(64, 1<<40), 0},
 		{"names past the end", func(b []byte) []byte { b[5*512+14] = 0xff; return b }, 0},
-		{"extra data of gigabytes", put32(5*512+36, 1<<31), 0},
+		{"extra data of gigabytes", imagetest.PutBE32(5*512+36, 1<<31), 0},
 	} {
 		b := append(small(), table...)
 		be.PutUint32(b[60:], 1)
 		be.PutUint64(b[64:], 5*512)
 		var warned error
-		d, err := qcow2.Open(newMemory(c.spoil(b)), qcow2.Options{Warn: func(err error) { warned = err }})
+		d, err := qcow2.Open(bytes.NewReader(c.spoil(b)), format.Env{Warn: func(err error) { warned = err }})
 		if err != nil || len(d.Snapshots()) != c.entries || (warned == nil) != (c.name == "sound") {
 			t.Errorf("%s: %v, warned %v", c.name, err, warned)
 			continue
@@ -139,7 +142,7 @@ func TestSnapshotDamage(t *testing.T) {
 	be.PutUint32(b[60:], 1)
 	be.PutUint64(b[64:], 5*512)
 	be.PutUint32(b[5*512+8:], 1) // too few entries for the size
-	if _, err := qcow2.Open(newMemory(b), qcow2.Options{Snapshot: "one"}); !errors.Is(err, layer.ErrCorrupt) {
+	if _, err := qcow2.Open(bytes.NewReader(b), format.Env{Snapshot: "one"}); !errors.Is(err, layer.ErrCorrupt) {
 		t.Errorf("L1 table too short: %v", err)
 	}
 }

@@ -87,8 +87,8 @@ func (d *Disk) grain(x *extent, e layer.Extent) (layer.Extent, error) {
 // absent is what the disk has where the file has nothing: the parent, and zeros past its end.
 func (d *Disk) absent(e layer.Extent) layer.Extent {
 	if d.parent != nil {
-		if n := layer.Clip(d.parent.size, e.Off, e.Len); n > 0 {
-			return layer.Extent{Off: e.Off, Len: n, Base: d.parent, BaseOff: e.Off}
+		if n := layer.Clip(d.parent.Size(), e.Off, e.Len); n > 0 {
+			return layer.Extent{Off: e.Off, Len: n, Base: d.parent.Source, BaseOff: e.Off}
 		}
 	}
 	e.Kind = layer.Zero
