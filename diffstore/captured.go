@@ -179,14 +179,14 @@ func (f *storeFile) fits(v *Volume) error {
 	in, e := area{f.Data, f}, f.entry()
 	n, want := int64(0), (blocks(v.base.Size())+bitsPerBlock-1)/bitsPerBlock
 	ch := chain{area: in, name: "bitmap", kind: typeBitmap, warn: func(error) {}}
-	err := ch.each(e.current, int(blocks(f.Data.Size())), func(uint64, []byte) bool { n++; return true })
+	err := ch.each(v.ctx, e.current, int(blocks(f.Data.Size())), func(uint64, []byte) bool { n++; return true })
 	if err != nil || n == 0 {
 		return nil // told as damage
 	}
 	if n != want {
 		return fmt.Errorf("store has a bitmap of %d blocks, want %d: it is of another volume, or of another size of it", n, want)
 	}
-	set, _, err := readBits(in, e.current, blocks(v.base.Size()), v.warn)
+	set, _, err := readBits(v.ctx, in, e.current, blocks(v.base.Size()), v.warn)
 	for _, off := range []uint64{e.header, e.list, e.current} {
 		if err == nil && v.header.Local() && off != 0 && !set.Contains(uint32(off>>blockBits)) {
 			return fmt.Errorf("store protects itself at 0x%x: it is of another volume", off)

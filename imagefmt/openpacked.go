@@ -20,7 +20,7 @@ func (o *opener) unpack(src layer.Source, at place) (layer.Source, string, error
 	if f := recognise(string(head[:n]), ""); f.open == nil {
 		return nil, "", fmt.Errorf("%s: %s in it: %w", name, f.name, layer.ErrUnsupported)
 	}
-	disk, err := packed.Open(src, packed.Options{Warn: o.warnAt(at), Progress: o.progress})
+	disk, err := packed.Open(src, packed.Options{Warn: o.warnAt(at), Progress: o.progress, Context: o.ctx})
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", name, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"crypto/sha1"
 	"hash"
 	"sync"
+
+	"snapmount/imagefmt/layer"
 )
 
 // Result is what Verify found.
@@ -28,9 +30,9 @@ func (r Result) Intact() bool {
 
 const verifyBytes = 1 << 20
 
-// Verify reads the whole disk, whatever Options.BadChunks says, and computes its hashes. progress is told how many
-// bytes are done; it may be nil. The error is the context's.
-func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (Result, error) {
+// Verify reads the whole disk, whatever Options.BadChunks says, and computes its hashes. The error is the
+// cause of the end of ctx.
+func (d *Disk) Verify(ctx context.Context, progress layer.Progress) (Result, error) {
 	r := Result{Stored: d.stored}
 	per := max(1, verifyBytes/d.chunkSize)
 	m, s := startHash(md5.New()), startHash(sha1.New())
@@ -59,12 +61,10 @@ func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (Result, e
 		buf.inUse.Add(2)
 		m.add(buf.b[:n], buf.inUse.Done)
 		s.add(buf.b[:n], buf.inUse.Done)
-		if progress != nil {
-			progress(min(c*d.chunkSize, d.size))
-		}
+		progress.Tell("verifying, MiB", layer.MiB(min(c*d.chunkSize, d.size)), layer.MiB(d.size))
 	}
 	r.Computed.set(m.sum(), s.sum())
-	return r, ctx.Err()
+	return r, context.Cause(ctx)
 }
 
 // bad notes a range, joined to the one before it.

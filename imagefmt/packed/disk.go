@@ -17,6 +17,7 @@
 package packed
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -29,9 +30,10 @@ import (
 type Options struct {
 	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
 	Warn func(error)
-	// Progress is told, from time to time, how many bytes of the file Open has gone through, and how many there are; nil
-	// drops it.
-	Progress func(done, total int64)
+	// Progress is told, from time to time, how much of the file Open has gone through; nil drops it.
+	Progress layer.Progress
+	// Context ends Open, which may take long, with its cause. nil never does.
+	Context context.Context
 }
 
 // Disk is what a compressed file holds, a layer.Locator. Its leaves are unpacked pieces and long runs of zeros.
@@ -96,8 +98,8 @@ func Head(src layer.Source, p []byte) (n int, err error) {
 // Open reads all of src, a file of one or several gzip members or zstd frames. One of neither is a layer.ErrFormat.
 func Open(src layer.Source, opts Options) (*Disk, error) {
 	opts.Warn = limited(opts.Warn)
-	if opts.Progress == nil {
-		opts.Progress = func(int64, int64) {}
+	if opts.Context == nil {
+		opts.Context = context.Background()
 	}
 	name, err := Name(src)
 	if err != nil {
@@ -138,8 +140,9 @@ func limited(warn func(error)) func(error) {
 func (u *unpacked) run(s stream, tail int, total int64, opts Options) error {
 	x := newBuilder(opts.Warn)
 	x.keep = tail
-	err := x.pass(s, func(at int64) { opts.Progress(at, total) })
-	opts.Progress(total, total)
+	tell := func(at int64) { opts.Progress.Tell("reading all of it once, MiB", layer.MiB(at), layer.MiB(total)) }
+	err := x.pass(opts.Context, s, tell)
+	tell(total)
 	u.index = &x.index
 	return err
 }
