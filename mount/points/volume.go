@@ -122,7 +122,8 @@ func (v *Volume) openVSS(s *Set, files []diffstore.File) (*diffstore.Volume, err
 		Storage:  func(g wintype.GUID) (layer.Source, error) { return s.storage(v, g) },
 		Warn:     func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
 		Files:    files,
-		Progress: func(done, total int) { s.progress(v.Name+": reading block lists", done, total) },
+		Progress: s.opts.Progress.Of(v.Name),
+		Context:  s.ctx,
 	})
 }
 
