@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"cmp"
 	"errors"
 	"fmt"
@@ -29,16 +30,16 @@ type badFile struct {
 	err   error
 }
 
-func openFiles(files []File, warn func(error)) *captured {
+func openFiles(ctx context.Context, files []File, warn func(error)) *captured {
 	c := &captured{}
 	for _, f := range files {
-		s, err := newStoreFile(f)
+		s, err := newStoreFile(ctx, f)
 		switch {
 		case err != nil:
 			warn(err)
 			c.bad = append(c.bad, badFile{s.store, err})
 		case s.first.kind == typeCatalog:
-			entries, damage := readCatalog(area{f.Data, s}, s.first.current, warn)
+			entries, damage := readCatalog(ctx, area{f.Data, s}, s.first.current, warn)
 			if damage != nil {
 				damage = fmt.Errorf("file %q: %w", f.Name, damage)
 				warn(damage)

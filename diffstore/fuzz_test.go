@@ -59,7 +59,7 @@ func FuzzCatalog(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeCatalog, vsstest.Place{Offset: 0x4000}, 0x8000, e), "\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img := blocksOf(b)
-		c, _ := readCatalog(area{src: bytes.NewReader(img)}, BlockSize, func(error) {})
+		c, _ := readCatalog(t.Context(), area{src: bytes.NewReader(img)}, BlockSize, func(error) {})
 		if n := len(c.snapshots) + len(c.stores); n > len(img)/entrySize {
 			t.Errorf("%d entries of %d bytes", n, len(img))
 		}

@@ -57,7 +57,7 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if opts.Context == nil {
 		opts.Context = context.Background()
 	}
-	files := openFiles(opts.Files, warn)
+	files := openFiles(opts.Context, opts.Files, warn)
 	h, err := ReadHeader(base)
 	if err == nil && h.Catalog == 0 {
 		err = ErrNoSnapshots
@@ -77,7 +77,7 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	v := &Volume{base: base, header: h, warn: warn, progress: opts.Progress, ctx: opts.Context}
 	var own catalog
 	if h.Catalog != 0 {
-		own, v.damage = readCatalog(area{src: base}, h.Catalog, warn)
+		own, v.damage = readCatalog(opts.Context, area{src: base}, h.Catalog, warn)
 	}
 	if v.damage != nil {
 		warn(v.damage)
@@ -230,7 +230,7 @@ func (v *Volume) openStorage(opts Options) (storage, error) {
 	if src.Size() > maxVolume {
 		return storage{}, fmt.Errorf("storage volume of 0x%x bytes, more than 64 TiB: %w", src.Size(), layer.ErrUnsupported)
 	}
-	c, damage := readCatalog(area{src: src}, h.Catalog, v.warn)
+	c, damage := readCatalog(v.ctx, area{src: src}, h.Catalog, v.warn)
 	return storage{src, c.index(area{src: src}, v.warn), damage}, nil
 }
 

@@ -96,6 +96,9 @@ func (v *Volume) findPoints(s *Set) {
 		return
 	}
 	vss, err := v.openVSS(s, s.captured)
+	if s.ctx.Err() != nil {
+		return // nothing is known
+	}
 	if vss == nil || vss.Damage() != nil || slices.ContainsFunc(vss.Snapshots(), func(x *diffstore.Snapshot) bool { return x.Damage != nil }) {
 		if files := s.storeFilesFor(v); len(files) > 0 {
 			if more, err2 := v.openVSS(s, append(files, s.captured...)); err2 == nil {
