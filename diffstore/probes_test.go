@@ -132,7 +132,7 @@ func TestSmallFiles(t *testing.T) {
 			headers++
 			continue
 		}
-		c, err := readCatalog(area{src: shifted{data, int64(want.Blocks[0].Offset)}}, want.Blocks[0].Offset, func(err error) { t.Error(err) })
+		c, err := readCatalog(t.Context(), area{src: shifted{data, int64(want.Blocks[0].Offset)}}, want.Blocks[0].Offset, func(err error) { t.Error(err) })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -22,7 +22,7 @@ type files struct {
 // env is what the format in a row opens the file at a place in.
 func (o *opener) env(row int, at place) format.Env {
 	e := format.Env{
-		Warn: o.warnAt(at), Progress: o.progress, Name: path.Base(at.name), ZeroBad: o.zeroBad,
+		Warn: o.warnAt(at), Progress: o.progress, Context: o.ctx, Name: path.Base(at.name), ZeroBad: o.zeroBad,
 		Files: &files{opener: o, at: at, row: row, parent: -1},
 	}
 	if at.depth == 0 {

@@ -3,6 +3,7 @@
 package imagefmt
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"path/filepath"
@@ -16,9 +17,11 @@ type Options struct {
 	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. The
 	// error names a file only when that is not the image itself.
 	Warn func(error)
-	// Progress is told, from time to time, how many bytes of a file Open has gone through, and how many there are, when
-	// it must read all of one, as of a compressed image; nil drops it.
-	Progress func(done, total int64)
+	// Progress is told, from time to time, how much of a file Open has gone through, when it must read all of one, as of a
+	// compressed image; nil drops it.
+	Progress layer.Progress
+	// Context ends Open, which may take long, with its cause. nil never does.
+	Context context.Context
 	// Offset and Size cut the disk that is shown out of the one in the image, in bytes; a Size of 0 goes to its end.
 	Offset, Size int64
 	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
@@ -52,8 +55,11 @@ func Open(path string, opts Options) (*Image, error) {
 
 // OpenIn is Open for the file of that name in folder.
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
+	if opts.Context == nil {
+		opts.Context = context.Background()
+	}
 	img := &Image{files: opener{
-		folder: folder, formats: formats(), warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad, beside: make(map[folderOf][]identified),
+		ctx: opts.Context, folder: folder, formats: formats(), warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad, beside: make(map[folderOf][]identified),
 	}}
 	at := place{folder: &listed{folder, make(map[string]*listing)}, name: name}
 	disk, err := img.files.disk(at)

@@ -81,7 +81,7 @@ func TestPacked(t *testing.T) {
 			done, total := int64(0), int64(0)
 			img, err := imagefmt.Open(filepath.Join(dir, c.name), imagefmt.Options{
 				Warn:     func(err error) { t.Errorf("warning: %v", err) },
-				Progress: func(d, n int64) { done, total = d, n },
+				Progress: func(_ string, d, n int64) { done, total = d, n },
 			})
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {

@@ -1,6 +1,7 @@
 package imagefmt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -14,10 +15,11 @@ import (
 
 // opener opens the files of one image and remembers them.
 type opener struct {
+	ctx      context.Context
 	folder   Folder
 	formats  []format.Format
 	warn     func(error)
-	progress func(done, total int64)
+	progress layer.Progress
 	opened   []openedFile
 
 	zeroBad  bool                      // as Options says
@@ -135,6 +137,9 @@ func (o *opener) joined(at place) (src layer.Source, split bool, err error) {
 func (o *opener) file(name string) (layer.Source, error) {
 	if o.tries++; o.tries > maxTries {
 		return nil, fmt.Errorf("more than %d files were tried: %w", maxTries, layer.ErrUnsupported)
+	}
+	if o.ctx.Err() != nil {
+		return nil, context.Cause(o.ctx)
 	}
 	f, err := o.folder.Open(name)
 	if err != nil {

@@ -32,7 +32,7 @@ func openDemo(t *testing.T) *points.Set {
 
 func openSet(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
-	s, err := points.Open(paths, points.Options{})
+	s, err := points.Open(t.Context(), paths, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

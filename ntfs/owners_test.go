@@ -61,7 +61,7 @@ func askOwners(t *testing.T, tree *ntfs.Tree, owner []ntfs.Ref) {
 		}
 	}
 	got := map[ntfs.Ref]bool{}
-	for ref, err := range tree.Owners(ranges) {
+	for ref, err := range tree.Owners(t.Context(), ranges) {
 		if err != nil {
 			t.Error(err)
 		}

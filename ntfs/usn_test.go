@@ -31,7 +31,7 @@ func TestUSN(t *testing.T) {
 		t.Fatal(err)
 	}
 	byUSN, count := map[int64]usn.Record{}, 0
-	for r, err := range usn.Records(j) {
+	for r, err := range usn.Records(t.Context(), j) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -194,7 +194,7 @@ func TestSeekTable(t *testing.T) {
 	for _, kind := range []int{withTable, withTable | withChecksums, withTable | noSizes} {
 		file := slices(t, want, 300000, kind)
 		passed := false
-		d, err := compressed.Open(bytes.NewReader(file), format.Env{Progress: func(int64, int64) { passed = true }, Warn: func(err error) { t.Error(err) }})
+		d, err := compressed.Open(bytes.NewReader(file), format.Env{Progress: func(string, int64, int64) { passed = true }, Warn: func(err error) { t.Error(err) }})
 		if err != nil {
 			t.Fatal(err)
 		}

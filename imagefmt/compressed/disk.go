@@ -135,8 +135,9 @@ func limited(warn func(error)) func(error) {
 func (u *unpacked) run(s stream, tail int, total int64, env format.Env) error {
 	x := newBuilder(env.Warn)
 	x.keep = tail
-	err := x.pass(s, func(at int64) { env.Progress(at, total) })
-	env.Progress(total, total)
+	tell := func(at int64) { env.Progress.Tell("reading all of it once, MiB", layer.MiB(at), layer.MiB(total)) }
+	err := x.pass(env.Context, s, tell)
+	tell(total)
 	u.index = &x.index
 	return err
 }

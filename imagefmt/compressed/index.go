@@ -2,6 +2,7 @@ package compressed
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,12 +116,15 @@ func newBuilder(warn func(error)) *builder {
 	return &builder{warn: warn, spacing: minSpacing, minimum: minZeros}
 }
 
-// pass unpacks a whole file. What cannot be unpacked it warns of.
-func (x *builder) pass(s stream, progress func(at int64)) error {
+// pass unpacks a whole file, or as much as ctx leaves it. What cannot be unpacked it warns of.
+func (x *builder) pass(ctx context.Context, s stream, progress func(at int64)) error {
 	if err := x.point(s, false); err != nil {
 		return err
 	}
 	for told := int64(0); ; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		b, end, err := s.next()
 		x.add(b)
 		if err == io.EOF {

@@ -138,7 +138,7 @@ func TestRealImages(t *testing.T) {
 			t.Errorf("%s: %+v", name, i)
 		}
 		var done int64
-		r, err := d.Verify(context.Background(), func(n int64) { done = n })
+		r, err := d.Verify(context.Background(), func(_ string, n, _ int64) { done = n << 20 })
 		if err != nil || !r.Intact() || r.Stored.MD5 != "196066add11fb71c4c49cf1bb50d6d24" || done != d.Size() {
 			t.Errorf("%s: %+v, %v, %d bytes", name, r, err, done)
 		}
@@ -201,7 +201,7 @@ func TestVerifyFinds(t *testing.T) {
 func TestVerifyStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := openBytes(t, disk1{layertest.Mixed(200_000, 1500*kib, 7), 64, 100, 0}.build(), format.Env{})
-	if _, err := d.Verify(ctx, func(int64) { cancel() }); !errors.Is(err, context.Canceled) {
+	if _, err := d.Verify(ctx, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

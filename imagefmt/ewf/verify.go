@@ -8,13 +8,14 @@ import (
 	"sync"
 
 	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/layer"
 )
 
 const verifyBytes = 1 << 20
 
-// Verify reads the whole disk, whatever format.Env.ZeroBad says, and computes its hashes. progress is told how many
-// bytes are done; it may be nil. The error is the context's.
-func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (format.Result, error) {
+// Verify reads the whole disk, whatever format.Env.ZeroBad says, and computes its hashes. The error is the
+// cause of the end of ctx.
+func (d *Disk) Verify(ctx context.Context, progress layer.Progress) (format.Result, error) {
 	r := format.Result{Stored: d.stored}
 	per := max(1, verifyBytes/d.chunkSize)
 	m, s := startHash(md5.New()), startHash(sha1.New())
@@ -43,12 +44,10 @@ func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (format.Re
 		buf.inUse.Add(2)
 		m.add(buf.b[:n], buf.inUse.Done)
 		s.add(buf.b[:n], buf.inUse.Done)
-		if progress != nil {
-			progress(min(c*d.chunkSize, d.size))
-		}
+		progress.Tell("verifying, MiB", layer.MiB(min(c*d.chunkSize, d.size)), layer.MiB(d.size))
 	}
 	setHashes(&r.Computed, m.sum(), s.sum())
-	return r, ctx.Err()
+	return r, context.Cause(ctx)
 }
 
 // addBad notes a range, joined to the one before it.

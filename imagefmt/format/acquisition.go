@@ -16,9 +16,9 @@ type Acquisition interface {
 	Stored() Hashes
 	// Bad returns the damaged ranges that reading met so far, about a thousand pieces at most, in order.
 	Bad() []Range
-	// Verify reads the whole disk, whatever Env.ZeroBad says, and computes its hashes. progress is told how many bytes
-	// are done; it may be nil. The error is the context's.
-	Verify(ctx context.Context, progress func(done int64)) (Result, error)
+	// Verify reads the whole disk, whatever Env.ZeroBad says, and computes its hashes. The error is the cause of
+	// the end of ctx.
+	Verify(ctx context.Context, progress layer.Progress) (Result, error)
 }
 
 // Info is what an image says of itself. Texts are "" and lists empty where it says nothing.

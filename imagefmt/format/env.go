@@ -1,6 +1,7 @@
 package format
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 
@@ -12,9 +13,11 @@ type Env struct {
 	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. With
 	// ZeroBad it is also called while the disk is read, from any goroutine.
 	Warn func(error)
-	// Progress is told, from time to time, how many bytes of the file Open has gone through, and how many there are, when
-	// it must read all of it; nil drops it.
-	Progress func(done, total int64)
+	// Progress is told, from time to time, how much of the file Open has gone through, when it must read all of it; nil
+	// drops it.
+	Progress layer.Progress
+	// Context ends Open, which may take long, with its cause; nil never does.
+	Context context.Context
 	// Name is that of the file, without its directory.
 	Name string
 	// Snapshot is the ID or, where none has that ID, the name of the internal snapshot to show; "" is the file's own
@@ -31,8 +34,8 @@ func (e Env) Ready() Env {
 	if e.Warn == nil {
 		e.Warn = func(error) {}
 	}
-	if e.Progress == nil {
-		e.Progress = func(int64, int64) {}
+	if e.Context == nil {
+		e.Context = context.Background()
 	}
 	if e.Files == nil {
 		e.Files = alone{}

@@ -27,14 +27,14 @@ func TestAnywhereInside(t *testing.T) {
 	want := manifest(t)["Documents"]["current"]
 	for _, name := range []string{"absolute", "above", "high", "host"} {
 		location := image + ":/tops/" + name + ".qcow2"
-		s, err := points.Open([]string{location}, points.Options{})
+		s, err := points.Open(t.Context(), []string{location}, points.Options{})
 		if err == nil {
 			s.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), "demo.qcow2 is not beside "+name+".qcow2, and want --allow-backing-anywhere for /") {
 			t.Errorf("%s: error %v", name, err)
 		}
-		s, err = points.Open([]string{location}, points.Options{Anywhere: true})
+		s, err = points.Open(t.Context(), []string{location}, points.Options{Anywhere: true})
 		if (err != nil) != (name == "host") {
 			t.Errorf("%s, anywhere: error %v", name, err)
 		}

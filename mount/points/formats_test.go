@@ -155,12 +155,12 @@ func TestFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(dir)
-			image, opts := w.wrap(t, raw, dir), points.Options{Warn: func(line string) { t.Errorf("warning: %s", line) }}
+			image, opts := w.wrap(t, raw, dir), points.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }}
 			if w.opts != nil {
 				more := w.opts(size)
 				opts.Offset, opts.Size = more.Offset, more.Size
 			}
-			s, err := points.Open([]string{image}, opts)
+			s, err := points.Open(t.Context(), []string{image}, opts)
 			if err != nil {
 				t.Fatal(err)
 			}

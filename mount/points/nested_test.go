@@ -98,7 +98,7 @@ func TestNested(t *testing.T) {
 		image + "@vss1:/middle.qcow2":                         fs.ErrNotExist,
 		strings.TrimSuffix(image, "r.img") + ":/middle.qcow2": fs.ErrNotExist,
 	} {
-		s, err := points.Open([]string{location}, points.Options{})
+		s, err := points.Open(t.Context(), []string{location}, points.Options{})
 		if err == nil {
 			_, err = s.NTFS()
 			s.Close()
@@ -114,12 +114,12 @@ func TestPackedProgress(t *testing.T) {
 	dir := t.TempDir()
 	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
 	testenv.Run(t, testenv.Peer(t, "gzip"), "-1", dir+"/disk.raw")
-	told := make(map[string][2]int)
-	s, err := points.Open([]string{dir + "/disk.raw.gz"}, points.Options{Progress: func(what string, done, total int) {
+	told := make(map[string][2]int64)
+	s, err := points.Open(t.Context(), []string{dir + "/disk.raw.gz"}, points.Options{Progress: func(what string, done, total int64) {
 		if at := told[what]; done < at[0] || done > total {
 			t.Errorf("%s: %d of %d after %d", what, done, total, at[0])
 		}
-		told[what] = [2]int{done, total}
+		told[what] = [2]int64{done, total}
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func enter(t *testing.T, location string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := points.Open([]string{loc.Image}, points.Options{})
+	s, err := points.Open(t.Context(), []string{loc.Image}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

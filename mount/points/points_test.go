@@ -22,7 +22,7 @@ func demo(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata
 
 func open(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
-	s, err := points.Open(paths, points.Options{})
+	s, err := points.Open(t.Context(), paths, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestBadInput(t *testing.T) {
 		return path
 	}
 	for name, path := range map[string]string{"empty": write("empty", nil), "directory": dir, "missing": filepath.Join(dir, "none")} {
-		if s, err := points.Open([]string{path}, points.Options{}); err == nil {
+		if s, err := points.Open(t.Context(), []string{path}, points.Options{}); err == nil {
 			s.Close()
 			t.Errorf("%s: opened", name)
 		} else if strings.Count(err.Error(), path) != 1 || strings.Contains(err.Error(), "\n") {

@@ -102,7 +102,7 @@ func TestScopedSnapshot(t *testing.T) {
 		opts := vsstest.Options{Flags: flags, Free: func(b uint32) bool { return inFile[b] }}
 		image := simulated(t, opts, func(sim *vsstest.Volume, _ int64) error { return sim.Write(first, []byte("FORGED")) })
 		for policy, works := range map[ntfs.UnknownPolicy]bool{ntfs.UnknownError: false, ntfs.UnknownZero: true, ntfs.UnknownLive: true} {
-			scoped, err := points.Open([]string{image}, points.Options{Unknown: policy})
+			scoped, err := points.Open(t.Context(), []string{image}, points.Options{Unknown: policy})
 			if err != nil {
 				t.Fatal(err)
 			}

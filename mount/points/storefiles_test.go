@@ -104,7 +104,7 @@ func TestLostTables(t *testing.T) {
 			t.Errorf("%s has no table, and no damage", p.Name)
 		}
 	}
-	s, err := points.Open([]string{image}, points.Options{DiffArea: []string{dir}})
+	s, err := points.Open(t.Context(), []string{image}, points.Options{DiffArea: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

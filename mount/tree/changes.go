@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -126,7 +127,7 @@ func (m *changes) compare(a, b *points.Point) (*pathTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := compare.Trees(old, now, compare.Options{})
+	list, err := compare.Trees(context.Background(), old, now, compare.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -49,7 +50,7 @@ func (m *deleted) look() (*pathTree, error) {
 	var damage error
 	failed := 0
 	t := &pathTree{}
-	for _, g := range points.FindGone(m.points, nil, func(err error) {
+	for _, g := range points.FindGone(context.Background(), m.points, nil, func(err error) {
 		if failed++; failed <= maxTold {
 			damage = errors.Join(damage, err)
 		}

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -153,6 +154,6 @@ func sameVersion(a, b *ntfs.Node) bool {
 	if err != nil || err2 != nil {
 		return false
 	}
-	same, _, err := compare.SameContent(x, y)
+	same, _, err := compare.SameContent(context.Background(), x, y)
 	return same && err == nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestViewErrors(t *testing.T) {
-	s, err := points.Open([]string{"../../testdata/demo.qcow2"}, points.Options{})
+	s, err := points.Open(t.Context(), []string{"../../testdata/demo.qcow2"}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

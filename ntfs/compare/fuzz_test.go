@@ -49,7 +49,7 @@ func (p patched) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 
 // FuzzTrees compares a volume with itself after two words of its first file records, or anywhere else, were changed.
 func FuzzTrees(f *testing.F) {
-	s, err := points.Open([]string{filepath.Join(testenv.Root(f), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(f.Context(), []string{filepath.Join(testenv.Root(f), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func FuzzTrees(f *testing.F) {
 		}
 		start := time.Now()
 		for _, pair := range [][2]*ntfs.Tree{{old, tr}, {tr, now}} {
-			changes, err := compare.Trees(pair[0], pair[1], compare.Options{System: word%2 == 0, Paranoid: word%16 == 1})
+			changes, err := compare.Trees(t.Context(), pair[0], pair[1], compare.Options{System: word%2 == 0, Paranoid: word%16 == 1})
 			if err != nil {
 				continue
 			}

@@ -18,7 +18,7 @@ import (
 
 func openImage(t testing.TB, path string) *points.Set {
 	t.Helper()
-	s, err := points.Open([]string{path}, points.Options{})
+	s, err := points.Open(t.Context(), []string{path}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func pointsOf(v *points.Volume, path string) ([]*points.Point, []compare.Moment)
 func allSums(t *testing.T, v *points.Volume, path string) map[string]string {
 	t.Helper()
 	points, moments := pointsOf(v, path)
-	versions, err := compare.History(moments, compare.HistoryOptions{Path: path, First: len(moments) - 1})
+	versions, err := compare.History(t.Context(), moments, compare.HistoryOptions{Path: path, First: len(moments) - 1})
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}

@@ -90,7 +90,7 @@ func historyOf(t testing.TB, points []*points.Point, change func(i int, s layer.
 			return n, "", err
 		}})
 	}
-	versions, err := compare.History(moments, compare.HistoryOptions{})
+	versions, err := compare.History(t.Context(), moments, compare.HistoryOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

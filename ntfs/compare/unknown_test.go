@@ -44,7 +44,7 @@ func (u unkept) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
 // TestUnknown compares a volume with itself, of which a part was not kept: what that is of is not told as the same, nor
 // as changed.
 func TestUnknown(t *testing.T) {
-	s, err := points.Open([]string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(t.Context(), []string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestUnknown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, opts := range []compare.Options{{}, {Paranoid: true}} {
-			changes, err := compare.Trees(old, whole, opts)
+			changes, err := compare.Trees(t.Context(), old, whole, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestUnknown(t *testing.T) {
 // TestOutOfReach compares a volume with itself, whose $MFT maps fewer records than it has: none of those beyond is told
 // to be new.
 func TestOutOfReach(t *testing.T) {
-	s, err := points.Open([]string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(t.Context(), []string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestOutOfReach(t *testing.T) {
 		t.Fatal(short.Records(), err)
 	}
 	for _, pair := range [][2]*ntfs.Tree{{short, whole}, {whole, short}} {
-		changes, err := compare.Trees(pair[0], pair[1], compare.Options{})
+		changes, err := compare.Trees(t.Context(), pair[0], pair[1], compare.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -154,7 +154,7 @@ func TestRealPoints(t *testing.T) {
 		volstor,
 	} {
 		t.Run("", func(t *testing.T) {
-			s, err := points.Open([]string{get(t)}, points.Options{})
+			s, err := points.Open(t.Context(), []string{get(t)}, points.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -238,7 +238,6 @@ func TestVanished(t *testing.T) {
 	image := ntfstest.Feat512.Build(t)
 	f := &fault{err: syscall.ENOTCONN}
 	dir := mountFaulty(t, f)
-	var n atomic.Int64
 	ended := make(chan *results)
 	go func() {
 		var r results
@@ -247,8 +246,8 @@ func TestVanished(t *testing.T) {
 			t.Error(err)
 		}
 		defer root.Close()
-		err = restore.Run(context.Background(), root, all(restore.Source{Node: lookup(t, image, "")}), restore.Options{Done: r.add, Progress: func(files, _ int64) {
-			if n.Add(files) == 300 {
+		err = restore.Run(context.Background(), root, all(restore.Source{Node: lookup(t, image, "")}), restore.Options{Done: r.add, Progress: func(what string, n, _ int64) {
+			if what == restore.ProgressFiles && n == 300 {
 				f.gone.Store(true)
 			}
 		}})

@@ -187,7 +187,7 @@ func TestDeep(t *testing.T) {
 	}
 	defer root.Close()
 	lines := 0
-	err = restore.Apply(root, func(path string, _ []string, err error) {
+	err = restore.Apply(t.Context(), root, func(path string, _ []string, err error) {
 		if lines++; err != nil {
 			t.Errorf("%.100s of %d bytes: %v", path, len(path), err)
 		}

@@ -40,9 +40,8 @@ func TestCancel(t *testing.T) {
 	}
 	defer root.Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := 0
-	opts := restore.Options{Jobs: 1, Progress: func(files, _ int64) {
-		if done += int(files); done == 500 {
+	opts := restore.Options{Jobs: 1, Progress: func(what string, done, _ int64) {
+		if what == restore.ProgressFiles && done == 500 {
 			cancel()
 		}
 	}}

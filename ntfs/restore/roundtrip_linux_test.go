@@ -156,7 +156,7 @@ func apply(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	err = restore.Apply(root, func(path string, lost []string, err error) {
+	err = restore.Apply(t.Context(), root, func(path string, lost []string, err error) {
 		if err != nil || len(lost) > 0 {
 			t.Errorf("apply: %s: %q, %v", path, lost, err)
 		}

@@ -70,7 +70,7 @@ func TestSwapped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = restore.Apply(root, func(_ string, _ []string, err error) {
+		err = restore.Apply(t.Context(), root, func(_ string, _ []string, err error) {
 			if err != nil {
 				told++
 			}

@@ -58,9 +58,9 @@ func FuzzVersions(f *testing.F) {
 
 // check holds what must be of any volume: order, intervals within the points, paths that cover them.
 func check(t *testing.T, points []*ntfs.Tree) {
-	d := timeline.ReadDirs(points, nil)
+	d := timeline.ReadDirs(t.Context(), points, nil)
 	record, last := uint64(0), -1
-	for v, err := range timeline.Versions(points, timeline.Options{}) {
+	for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
 		if v.First < 0 || v.First > v.Last || v.Last >= len(points) {
 			t.Fatalf("from %d to %d, %v", v.First, v.Last, err)
 		}

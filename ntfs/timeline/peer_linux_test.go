@@ -39,7 +39,7 @@ func export(t *testing.T, v *timeline.Volume, format string, o timeline.RowOptio
 	t.Helper()
 	var out bytes.Buffer
 	w := timeline.NewWriter(format, &out)
-	for r, err := range v.Rows(o) {
+	for r, err := range v.Rows(t.Context(), o) {
 		if err == nil {
 			err = w.Write(r)
 		}
@@ -164,7 +164,7 @@ func TestPointRows(t *testing.T) {
 	for i := range got {
 		got[i] = map[string]seen{}
 	}
-	for r, err := range volumeOf(points).Rows(timeline.RowOptions{Points: true}) {
+	for r, err := range volumeOf(points).Rows(t.Context(), timeline.RowOptions{Points: true}) {
 		if err != nil || r.First != r.Last {
 			t.Fatal(r, err)
 		}
@@ -216,8 +216,8 @@ func TestDamage(t *testing.T) {
 		bad := open(t, &broken{good, e.BaseOff, count * size, flip})
 		got, lost := map[string]bool{}, 0
 		points := []*ntfs.Tree{tree, bad, tree}
-		d := timeline.ReadDirs(points, nil)
-		for v, err := range timeline.Versions(points, timeline.Options{}) {
+		d := timeline.ReadDirs(t.Context(), points, nil)
+		for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
 			var gap *timeline.Gap
 			if errors.As(err, &gap) {
 				if gap.First != 1 || gap.Last != 1 || gap.From < first || gap.To > first+count {
@@ -250,7 +250,7 @@ func TestDamage(t *testing.T) {
 // deleted gives the files that were seen alive and that the newest point lacks, and whether anything could not be told.
 func deleted(t *testing.T, points []*ntfs.Tree) (names []string, told bool) {
 	t.Helper()
-	for h, err := range timeline.Find(points, timeline.ReadDirs(points, nil), timeline.Query{Deleted: true}, nil) {
+	for h, err := range timeline.Find(t.Context(), points, timeline.ReadDirs(t.Context(), points, nil), timeline.Query{Deleted: true}, nil) {
 		if told = told || err != nil; err == nil && !h.Deleted {
 			names = append(names, h.Path)
 		}
