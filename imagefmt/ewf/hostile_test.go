@@ -61,7 +61,7 @@ func damage(t *testing.T, files [][]byte, content []byte, off, n int, warned str
 		}
 	}
 	at := int64(0)
-	for e := range d.Extents(0, d.Size()) {
+	for e := range layer.Extents(d, 0, d.Size()) {
 		if e.Off != at || e.Len <= 0 {
 			t.Fatalf("extent %+v, want one at %d", e, at)
 		}
@@ -318,13 +318,14 @@ func TestFarMissing(t *testing.T) {
 			t.Fatalf("at %d: %v, or other bytes", off, err)
 		}
 	}
-	for e, err := range d.Extents(40*1024, d.Size()) {
+	for e, err := range layer.Extents(d, 40*1024, d.Size()) {
 		if err == nil || e.Len != d.Size()-40*1024 {
 			t.Errorf("extent %+v, %v", e, err)
 		}
 	}
 	for _, off := range []int64{40 * 1024, d.Size() - 10} {
-		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) {
+		var unknown *layer.UnknownError
+		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) || !errors.As(err, &unknown) || unknown.Why != layer.Missing {
 			t.Errorf("at %d: %v", off, err)
 		}
 	}
