@@ -182,7 +182,7 @@ func TestDamagedImage(t *testing.T) {
 			return errors.Join(err, sim.Write(0, []byte{0xeb}))
 		})
 	read := func(policy layer.Policy) error {
-		s, err := points.Open([]string{image}, points.Options{Unknown: policy})
+		s, err := points.Open(t.Context(), []string{image}, points.Options{Unknown: policy})
 		if err != nil {
 			t.Fatal(err)
 		}
