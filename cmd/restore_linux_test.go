@@ -135,7 +135,7 @@ func TestRestoreInterrupted(t *testing.T) {
 			t.Log("it was done before the signal")
 			continue
 		}
-		if exitOf(err) != exitError || !strings.Contains(said.String(), "interrupted") {
+		if exitOf(err) != exitInterrupted || !strings.Contains(said.String(), "interrupted") {
 			t.Errorf("%v: %s", err, said.String())
 		}
 	}
