@@ -170,9 +170,9 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestLocator holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
+// TestOnePiece holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
 // other in the file are one extent.
-func TestLocator(t *testing.T) {
+func TestOnePiece(t *testing.T) {
 	d := open(t, imagetest.Made(t, "qcow2", "cluster_size=4k", bytes.Repeat([]byte("clusters "), 4*mib/9+1)[:4*mib]))
 	if e, err := d.At(1*mib, mib/2); err != nil || e.Len != mib/2 || e.Base == nil {
 		t.Errorf("extent %+v, %v, want all 512 KiB in one", e, err)

@@ -123,9 +123,9 @@ func TestSmallerParent(t *testing.T) {
 	}
 }
 
-// TestLocator holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
+// TestOnePiece holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
 // one extent.
-func TestLocator(t *testing.T) {
+func TestOnePiece(t *testing.T) {
 	content := append(bytes.Repeat([]byte{7}, 2*mib), make([]byte, 8*mib)...)
 	d, err := vhd.Open(testenv.Open(t, imagetest.Made(t, "vpc", "subformat=dynamic,force_size=on", content)), format.Env{})
 	if err != nil {

@@ -124,12 +124,22 @@ func TestScopedSnapshot(t *testing.T) {
 			if works != (err == nil) || !works && !errors.Is(err, layer.ErrUnknown) {
 				t.Errorf("flags 0x%x, policy %d: %v", flags, policy, err)
 			}
-			if v := points.Judge(n, "").String(); !strings.Contains(v, "unknown, not kept by the snapshot") {
+			v := points.Judge(n, "")
+			if v.Intact() || !strings.Contains(v.String(), "unknown, not kept by the snapshot") {
 				t.Errorf("flags 0x%x: verdict %q", flags, v)
+			}
+			judged := int64(0)
+			for _, r := range v.Ranges {
+				if judged += r.Len; r.Why != layer.Unprotected || r.Err != nil {
+					t.Errorf("flags 0x%x: range %+v", flags, r)
+				}
+			}
+			if judged != int64(len(inFile))*vsstest.BlockSize {
+				t.Errorf("flags 0x%x: %d bytes are judged unknown, want %d", flags, judged, len(inFile)*vsstest.BlockSize)
 			}
 			unknown := int64(0)
 			for piece := range p.Explain(stream) {
-				if errors.Is(piece.Err, layer.ErrUnknown) && strings.Contains(piece.Why, "did not need") {
+				if errors.Is(piece.Err, layer.ErrUnknown) && piece.Reason == layer.Unprotected && strings.Contains(piece.Why, "did not need") {
 					unknown += piece.Len
 				} else if piece.Err != nil {
 					t.Errorf("%+v", piece)
