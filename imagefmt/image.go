@@ -1,5 +1,3 @@
-// Package imagefmt recognises the format of a disk image and opens it with the files that belong to it: the parts of a
-// split image, backing files and parents.
 package imagefmt
 
 import (

@@ -43,18 +43,18 @@ func deleted(t *testing.T, tree *ntfs.Tree) map[uint64]*ntfs.Node {
 // TestDeletedSleuthkit compares records, names, what is reused and contents of deleted files with The Sleuth Kit's.
 func TestDeletedSleuthkit(t *testing.T) {
 	for name, c := range map[string]struct {
-		image func() string
+		image func(t *testing.T) string
 		least int // deleted files
 	}{
-		"feat":       {func() string { return ntfstest.Feat.Build(t) }, 3000},
-		"feat64k":    {func() string { return ntfstest.Feat64K.Build(t) }, 2900},
-		"windows":    {func() string { return realVolume(t, "windows_volume.qcow2") }, 0},
-		"vsstest":    {func() string { return realVolume(t, "vsstest.qcow2") }, 0},
-		"ntfs10":     {func() string { return realVolume(t, "ntfs-ramslack.raw.gz") }, 0},
-		"threetimes": {func() string { return realVolume(t, "ntfs-si-vs-fn.raw.gz") }, 0},
+		"feat":       {func(t *testing.T) string { return ntfstest.Feat.Build(t) }, 3000},
+		"feat64k":    {func(t *testing.T) string { return ntfstest.Feat64K.Build(t) }, 2900},
+		"windows":    {func(t *testing.T) string { return realVolume(t, "windows_volume.qcow2") }, 0},
+		"vsstest":    {func(t *testing.T) string { return realVolume(t, "vsstest.qcow2") }, 0},
+		"ntfs10":     {func(t *testing.T) string { return realVolume(t, "ntfs-ramslack.raw.gz") }, 0},
+		"threetimes": {func(t *testing.T) string { return realVolume(t, "ntfs-si-vs-fn.raw.gz") }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			image := c.image()
+			image := c.image(t)
 			tree := openTree(t, testenv.Open(t, image))
 			ours := deleted(t, tree)
 			compareUnallocated(t, tree, image, ours)
