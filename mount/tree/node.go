@@ -164,5 +164,5 @@ func (n Node) String() string {
 	if n.file != nil {
 		return fmt.Sprintf("%s@%s: MFT record 0x%x", n.Point.Volume.Name, n.Point.Name, n.file.Ref.Record)
 	}
-	return path.Join(n.item.name, n.name)
+	return path.Join("/", n.item.path(), n.name)
 }
