@@ -54,14 +54,20 @@ func nextID(id uint64) uint64 { return id&^bodyMask | (id+1)&bodyMask }
 // counted through.
 type numbered struct {
 	point  map[uint64]*points.Point
-	number map[*points.Point]uint64
+	number []uint64 // by Point.Number
 }
 
+func (n *numbered) of(p *points.Point) uint64 { return n.number[p.Number] }
+
 func numberPoints(s *points.Set, l *layout) (numbered, error) {
-	n := numbered{map[uint64]*points.Point{}, map[*points.Point]uint64{}}
-	fits := len(s.Volumes) <= 1<<placeBits
+	total, fits := 0, len(s.Volumes) <= 1<<placeBits
 	for _, v := range s.Volumes {
+		total += len(v.Points)
 		fits = fits && len(v.Points) <= 1<<placeBits
+	}
+	n := numbered{map[uint64]*points.Point{}, make([]uint64, total)}
+	if !fits && total > 1<<pointBits {
+		return n, fmt.Errorf("0x%x points in time, want 0x%x at most: %w", total, 1<<pointBits, layer.ErrUnsupported)
 	}
 	for i, v := range s.Volumes {
 		for k, p := range v.Points {
@@ -69,11 +75,8 @@ func numberPoints(s *points.Set, l *layout) (numbered, error) {
 			if fits {
 				id = uint64(i<<placeBits | k)
 			}
-			if id >= 1<<pointBits {
-				return n, fmt.Errorf("more than 0x%x points in time: %w", 1<<pointBits, layer.ErrUnsupported)
-			}
-			if l.roots[p] != nil {
-				n.point[id], n.number[p] = p, id
+			if n.number[p.Number] = id; l.roots[p] != nil {
+				n.point[id] = p
 			}
 		}
 	}

@@ -139,7 +139,7 @@ func (n Node) list() (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.dir, l.number = dir, n.fs.points.number[n.Point]
+	l.dir, l.number = dir, n.fs.points.of(n.Point)
 	some := false
 	for e, err := range dir.Entries() {
 		if err != nil {

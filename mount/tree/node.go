@@ -74,7 +74,7 @@ func (f *FS) file(p *points.Point, n *ntfs.Node) (Node, error) {
 	if n.Ref.Record > recordMask {
 		return Node{}, fmt.Errorf("record %v: a number over 0x%x: %w", n.Ref, uint64(recordMask), layer.ErrUnsupported)
 	}
-	return Node{ID: packID(idFile, f.points.number[p], n.Ref.Record), Kind: kindOf(n.Kind), Point: p, fs: f, part: partFile, file: n}, nil
+	return Node{ID: packID(idFile, f.points.of(p), n.Ref.Record), Kind: kindOf(n.Kind), Point: p, fs: f, part: partFile, file: n}, nil
 }
 
 func kindOf(k ntfs.Kind) Kind {

@@ -57,8 +57,6 @@ func (t *pathTree) add(name string, f found) {
 	t.files[f.name] = f
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
 func (t *pathTree) has(name string) bool {
 	_, ok := t.files[name]
 	return ok || t.dirs[name] != nil

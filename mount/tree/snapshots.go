@@ -20,7 +20,7 @@ func hasOthers(p *points.Point) bool { return len(p.Volume.Points) > 1 }
 
 // snapshots is .snapshots in a directory.
 func (f *FS) snapshots(p *points.Point, dir *ntfs.Node) Node {
-	return Node{ID: packID(idSnapshots, f.points.number[p], dir.Ref.Record), Kind: KindDir, Point: p, fs: f, part: partSnapshots, file: dir}
+	return Node{ID: packID(idSnapshots, f.points.of(p), dir.Ref.Record), Kind: KindDir, Point: p, fs: f, part: partSnapshots, file: dir}
 }
 
 // snapshotsNumbered finds .snapshots by the record of its directory.
@@ -66,7 +66,7 @@ func (n Node) sameNamed(name string) (Node, error) {
 
 // same is the link in .snapshots that leads to point p.
 func (n Node) same(p *points.Point) Node {
-	place, point, record := uint64(slices.Index(p.Volume.Points, p)), n.fs.points.number[n.Point], n.file.Ref.Record
+	place, point, record := uint64(slices.Index(p.Volume.Points, p)), n.fs.points.of(n.Point), n.file.Ref.Record
 	n.Kind, n.part, n.other = KindLink, partSame, p
 	if n.ID = packID(idSame, point, place<<sameRecordBits|record); place >= 1<<placeBits || record >= 1<<sameRecordBits {
 		n.ID = n.fs.table.id(named{part: partSame, point: n.Point, record: record, other: p}, fmt.Sprintf("%x\x00%x\x00%x", point, record, place))

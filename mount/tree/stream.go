@@ -34,7 +34,7 @@ func (n Node) stream(dir *ntfs.Node, file, name string) (Node, error) {
 
 // streamID packs what it can: the hash of a name, when all streams of the file are known and no other one has it.
 func (f *FS) streamID(s Node, streams []ntfs.StreamInfo, damage error) uint64 {
-	point, record := f.points.number[s.Point], s.file.Ref.Record
+	point, record := f.points.of(s.Point), s.file.Ref.Record
 	if damage == nil && record < 1<<streamRecordBits && len(hashed(streams, streamHash(s.name))) == 1 {
 		return packID(idStream, point, streamHash(s.name)<<streamRecordBits|record)
 	}
@@ -61,7 +61,7 @@ func (f *FS) streamNumbered(p *points.Point, number, hash uint64) (Node, error) 
 	if len(found) != 1 {
 		return Node{}, cmp.Or(damage, ErrStale)
 	}
-	return Node{ID: packID(idStream, f.points.number[p], hash<<streamRecordBits|number), Kind: KindFile, Point: p, fs: f,
+	return Node{ID: packID(idStream, f.points.of(p), hash<<streamRecordBits|number), Kind: KindFile, Point: p, fs: f,
 		part: partStream, file: file, name: found[0].Name}, nil
 }
 
