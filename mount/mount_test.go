@@ -48,6 +48,12 @@ func mounted(t *testing.T, s *points.Set) string {
 
 func mountedWith(t *testing.T, s *points.Set, opts mount.Options) string {
 	t.Helper()
+	_, dir := served(t, s, opts)
+	return dir
+}
+
+func served(t *testing.T, s *points.Set, opts mount.Options) (*mount.Server, string) {
+	t.Helper()
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
 		t.Skipf("SKIPPED: mounts do not work here: %v", err)
@@ -69,7 +75,7 @@ func mountedWith(t *testing.T, s *points.Set, opts mount.Options) string {
 			t.Errorf("the mount point that Mount made is still there: %v", err)
 		}
 	})
-	return dir
+	return m, dir
 }
 
 func TestMountShowsWhatWasWritten(t *testing.T) {

@@ -1,6 +1,4 @@
-//go:build linux || darwin || freebsd
-
-package mount
+package tree
 
 import (
 	"encoding/binary"
@@ -13,18 +11,18 @@ import (
 // volume, and numbers in little-endian byte order, in the names that end in _be big-endian. Listed is what a copy to a
 // volume of ntfs-3g has to set, once, in the order of this table: times last, which setting others changes.
 var ntfsXattrs = []ntfsXattr{
-	{systemPrefix + "ntfs_acl", (*ntfs.Node).Security, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.Security }},
-	{systemPrefix + "ntfs_object_id", objectID, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.ObjectID }},
-	{systemPrefix + "ntfs_ea", (*ntfs.Node).RawEA, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.EA }},
-	{systemPrefix + "ntfs_efsinfo", (*ntfs.Node).EFS, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.EFS }},
-	{systemPrefix + "ntfs_reparse_data", (*ntfs.Node).RawReparse, reparseListed},
-	{systemPrefix + "ntfs_dos_name", dosName, dosNameListed},
-	{systemPrefix + "ntfs_attrib", attrib, func(n *ntfs.Node, _ ntfs.Metadata) bool { return !isDirLink(n) }},
-	{systemPrefix + "ntfs_attrib_be", reversed(attrib, 4), never},
-	{systemPrefix + "ntfs_crtime", creation, never},
-	{systemPrefix + "ntfs_crtime_be", reversed(creation, 8), never},
-	{systemPrefix + "ntfs_times", times, always},
-	{systemPrefix + "ntfs_times_be", reversed(times, 8), never},
+	{SystemPrefix + "ntfs_acl", (*ntfs.Node).Security, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.Security }},
+	{SystemPrefix + "ntfs_object_id", objectID, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.ObjectID }},
+	{SystemPrefix + "ntfs_ea", (*ntfs.Node).RawEA, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.EA }},
+	{SystemPrefix + "ntfs_efsinfo", (*ntfs.Node).EFS, func(_ *ntfs.Node, m ntfs.Metadata) bool { return m.EFS }},
+	{SystemPrefix + "ntfs_reparse_data", (*ntfs.Node).RawReparse, reparseListed},
+	{SystemPrefix + "ntfs_dos_name", dosName, dosNameListed},
+	{SystemPrefix + "ntfs_attrib", attrib, func(n *ntfs.Node, _ ntfs.Metadata) bool { return !isDirLink(n) }},
+	{SystemPrefix + "ntfs_attrib_be", reversed(attrib, 4), never},
+	{SystemPrefix + "ntfs_crtime", creation, never},
+	{SystemPrefix + "ntfs_crtime_be", reversed(creation, 8), never},
+	{SystemPrefix + "ntfs_times", times, always},
+	{SystemPrefix + "ntfs_times_be", reversed(times, 8), never},
 }
 
 type ntfsXattr struct {
@@ -74,7 +72,7 @@ func objectID(n *ntfs.Node) ([]byte, error) {
 func dosName(n *ntfs.Node) ([]byte, error) {
 	name, err := n.DOSName()
 	if name == "" && err == nil {
-		err = errNoXattr
+		err = ErrNoXattr
 	}
 	return []byte(name), err
 }
