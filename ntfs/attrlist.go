@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // maxAttributeList is the most that Windows lets an $ATTRIBUTE_LIST grow to.
@@ -112,7 +113,7 @@ func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
 	ext, err := t.record(e.ref.Record)
 	switch {
 	case err != nil:
-	case (ext.flags^r.flags)&recordInUse != 0 || ext.live().Seq != e.ref.Seq:
+	case (ext.flags^r.flags)&layout.RecordInUse != 0 || ext.live().Seq != e.ref.Seq:
 		err = fmt.Errorf("%w: found %v", ErrStale, ext.ref)
 	case ext.base != r.live() && ext.ref != r.ref:
 		err = fmt.Errorf("%w: it belongs to %v", layer.ErrCorrupt, ext.base)
@@ -120,8 +121,10 @@ func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
 		c := ext.cursor()
 		for c.next() {
 			if c.typ == e.typ && c.id == e.id && c.low == e.low && bytes.Equal(c.name, e.name) {
+				var h layout.Attribute
+				h.Decode(c.raw)
 				var a attribute
-				a.err = a.decode(bytes.Clone(c.raw), c.off)
+				a.err = a.decode(&h, bytes.Clone(c.raw), c.off)
 				return a
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"sort"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // Volume is what the tree was opened on: the volume's bytes at that time.
@@ -77,7 +78,7 @@ func (w *window) findOwners(ranges []Range) {
 	for at := range uint64(len(w.data) / w.t.geo.record) {
 		number := w.first + at
 		r, err := w.record(w.t, number, at)
-		if err != nil && binary.LittleEndian.Uint32(w.data[at*uint64(w.t.geo.record):]) == 0 || err == nil && r.flags&recordInUse == 0 {
+		if err != nil && binary.LittleEndian.Uint32(w.data[at*uint64(w.t.geo.record):]) == 0 || err == nil && r.flags&layout.RecordInUse == 0 {
 			continue // never used, or not now
 		}
 		found, ref := false, r.ref
@@ -136,7 +137,7 @@ func (n *Node) Stored(name string) (layer.Mapper, error) {
 	if err != nil {
 		return nil, err
 	}
-	if extents[0].flags&flagEncrypted != 0 {
+	if extents[0].flags&layout.Encrypted != 0 {
 		return s.ciphertext(), nil
 	}
 	return s, nil

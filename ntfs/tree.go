@@ -12,6 +12,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // Numbers of system files.
@@ -99,7 +100,7 @@ func (t *Tree) openMFT() error {
 	off := t.geo.mft * int64(t.geo.cluster)
 	err := layer.ReadFull(t.src, b, off)
 	if err == nil {
-		err = applyFixups(b, "FILE", "file record", off)
+		err = layout.Protected(b, layout.FileMagic, "file record", off)
 	}
 	if err != nil {
 		if err = t.fromMirror(b, recordMFT, err); err != nil {
@@ -110,8 +111,9 @@ func (t *Tree) openMFT() error {
 	if err != nil {
 		return err
 	}
-	if number := binary.LittleEndian.Uint32(b[44:]); r.first >= 48 && number != recordMFT { // since NTFS 3.1
-		return layer.Corrupt("file record", off, "number %d, want that of $MFT", number)
+	var h layout.FileRecord
+	if h.Decode(b); r.first >= layout.FileRecordLen && h.Number != recordMFT { // since NTFS 3.1
+		return layer.Corrupt("file record", off, "number %d, want that of $MFT", h.Number)
 	}
 	list, damage := r.attributes()
 	extents := extentsOf(list, typeData, func(a *attribute) bool { return len(a.name) == 0 })
