@@ -67,6 +67,7 @@ type archiver struct {
 // metadata of all others, for Apply where the archive is unpacked: SidecarName.
 func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq2[Source, error], opts Options) error {
 	a := &archiver{opts: opts, done: tally{told: opts.Progress}, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
+	out = lasting{ctx, out}
 	a.pack = &tarPacker{out: out}
 	if format == Zip {
 		a.pack = newZipPacker(out)
@@ -98,6 +99,19 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 		return err
 	}
 	return a.pack.close()
+}
+
+// lasting is a writer that fails when its context has ended, in whatever loop that is found.
+type lasting struct {
+	ctx context.Context
+	out io.Writer
+}
+
+func (l lasting) Write(p []byte) (int, error) {
+	if l.ctx.Err() != nil {
+		return 0, context.Cause(l.ctx)
+	}
+	return l.out.Write(p)
 }
 
 // ending gives an error that ends the archive.
