@@ -1,0 +1,27 @@
+package report
+
+import "snapmount/mount/points"
+
+// Piece is one object of "explain --json". Its image is the file that holds the bytes, which may be one below the image
+// that was named: that one is in Location.
+type Piece struct {
+	Head
+	Location     string `json:"location"` // IMAGE:VOLUME@POINT:/PATH
+	Offset       int64  `json:"offset"`   // bytes, in the file
+	Length       int64  `json:"length"`
+	VolumeOffset *int64 `json:"volume_offset"`
+	Why          string `json:"why"`
+	Image        string `json:"image"`
+	ImageOffset  *int64 `json:"image_offset"`
+	Error        string `json:"error,omitempty"`
+}
+
+// PieceOf describes a range of what is at a path.
+func PieceOf(p *points.Point, path string, x points.Piece) Piece {
+	j := Piece{Head: HeadOf(p), Location: Location(p) + ":" + path, Offset: x.Off, Length: x.Len, VolumeOffset: atLeastZero(x.Volume),
+		Why: x.Why, Image: x.Image, Error: lineOf(x.Err)}
+	if x.Image != "" {
+		j.ImageOffset = atLeastZero(x.ImageOff)
+	}
+	return j
+}
