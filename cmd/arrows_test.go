@@ -35,12 +35,17 @@ var arrows = map[string][]string{
 	"ntfs/usn":                 {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/security":            {"imagefmt/layer", "imagefmt/wintype"},
 	"ntfs/compare":             {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/usn"},
-	"ntfs/timeline":            {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/security", "ntfs/usn"},
+	"ntfs/pattern":             {},
+	"ntfs/timeline":            {"imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/pattern", "ntfs/security", "ntfs/usn"},
 	"ntfs/restore":             {"imagefmt/layer", "imagefmt/wintype", "ntfs"},
 	"mount/points":             {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs", "ntfs/timeline"},
 	"mount/tree":               {"mount/points", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/timeline"},
 	"mount":                    {"mount/points", "mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
-	"cmd":                      {"mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security", "ntfs/compare", "ntfs/restore", "ntfs/timeline"},
+	"mount/report":             {"mount/points", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/security", "ntfs/timeline"},
+	"mount/receipt":            {"mount/points", "mount/report", "imagefmt/wintype", "ntfs", "ntfs/restore"},
+	"mount/selection":          {"mount/points", "mount/report", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/pattern", "ntfs/restore", "ntfs/timeline"},
+	"cmd/text":                 {"mount/report", "mount/selection"},
+	"cmd":                      {"cmd/text", "mount", "mount/*", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/restore", "ntfs/timeline"},
 	"cmd/snapmount":            {"cmd"},
 	"testdata/make":            {"diffstore/vsstest", "imagefmt", "imagefmt/layer", "imagefmt/partition", "imagefmt/raw", "imagefmt/wintype", "ntfs"},
 }
@@ -54,7 +59,7 @@ var fences = map[string][]string{
 	"github.com/klauspost/compress/":   {"imagefmt/qcow2", "imagefmt/packed"},
 	"github.com/maypok86/otter":        {"ntfs"},
 	"github.com/hashicorp/golang-lru":  {"mount"},
-	"github.com/aymanbagabas/go-udiff": {"cmd"},
+	"github.com/aymanbagabas/go-udiff": {"ntfs/compare"},
 	"github.com/parquet-go/":           {"ntfs/timeline"},
 	"github.com/Microsoft/go-winio":    {}, // tests only
 }

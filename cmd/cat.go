@@ -2,15 +2,15 @@ package cmd
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/points"
+	"snapmount/mount/selection"
 	"snapmount/ntfs"
 )
 
@@ -25,14 +25,9 @@ func newCat(o *openFlags) *cobra.Command {
 		Args:  args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if sparse && len(args) > 1 {
-				return usageError{errors.New("--sparse writes one image: give one location")}
+				return usagef("--sparse writes one image: give one location")
 			}
-			for _, a := range args {
-				if err := catOne(c, o, a, raw, sparse); err != nil {
-					return err
-				}
-			}
-			return nil
+			return o.each(args, func(p *selection.Place) error { return catOne(c, p, raw, sparse) })
 		},
 	}
 	c.Flags().BoolVar(&raw, "raw", false, "the block image that the location names: disk, volume, or volume at a point")
@@ -40,51 +35,56 @@ func newCat(o *openFlags) *cobra.Command {
 	return c
 }
 
-func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) error {
+// catOne writes what a place names.
+func catOne(c *cobra.Command, p *selection.Place, raw, sparse bool) error {
 	var src layer.Source
-	var point *points.Point // whose block image it is
+	var err error
 	if raw {
-		s, t, err := o.locate(location)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		switch {
-		case t.HasPath && t.Path != "":
-			return usageError{fmt.Errorf("%s: --raw writes disks and volumes: leave the path out", location)}
-		case t.NamesDisk():
-			src = s.Images[0].Disk
-		default:
-			if src, err = t.Point.Image(); err != nil {
-				return err
-			}
-			point = t.Point
-		}
+		src, err = blockImage(p)
 	} else {
-		s, _, n, stream, err := o.locateFile(location, true)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		if n.Kind == ntfs.KindDir && stream == "" {
-			return fmt.Errorf("%s: is a directory", location)
-		}
-		m, err := n.Stream(stream)
-		if err != nil {
-			return fmt.Errorf("%s: %w", location, err)
-		}
-		if src = m; ntfs.IsCiphertext(m) {
-			fmt.Fprintf(c.ErrOrStderr(), "%s: encrypted (EFS): what follows is ciphertext\n", location)
-		}
-	}
-	err := copyOut(c.OutOrStdout(), src, sparse)
-	if point != nil {
-		err = cmp.Or(point.Because(err), point.Truncated())
+		src, err = content(c, p)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", location, err)
+		return err
+	}
+	err = copyOut(c.OutOrStdout(), src, sparse)
+	if raw && !p.NamesDisk() {
+		err = cmp.Or(p.Point.Because(err), p.Point.Truncated())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Location, err)
 	}
 	return nil
+}
+
+// blockImage opens the disk, or the volume at a point, that a place names.
+func blockImage(p *selection.Place) (layer.Source, error) {
+	switch {
+	case p.HasPath && p.Path != "":
+		return nil, usagef("%s: --raw writes disks and volumes: leave the path out", p.Location)
+	case p.NamesDisk():
+		return p.Set.Images[0].Disk, nil
+	}
+	return p.Point.Image()
+}
+
+// content opens the stream that a place names.
+func content(c *cobra.Command, p *selection.Place) (layer.Source, error) {
+	n, stream, err := p.Node(true)
+	if err != nil {
+		return nil, err
+	}
+	if n.Kind == ntfs.KindDir && stream == "" {
+		return nil, fmt.Errorf("%s: is a directory", p.Location)
+	}
+	m, err := n.Stream(stream)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Location, err)
+	}
+	if ntfs.IsCiphertext(m) {
+		text.NewReporter(c.ErrOrStderr()).Line("%s: encrypted (EFS): what follows is ciphertext", p.Location)
+	}
+	return m, nil
 }
 
 func copyOut(w io.Writer, src layer.Source, sparse bool) error {
@@ -94,10 +94,10 @@ func copyOut(w io.Writer, src layer.Source, sparse bool) error {
 	}
 	f, ok := w.(*os.File)
 	if !ok {
-		return usageError{errors.New("--sparse: the output is no file")}
+		return usagef("--sparse: the output is no file")
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != 0 {
-		return usageError{errors.New("--sparse: the output is not an empty file")}
+		return usagef("--sparse: the output is not an empty file")
 	}
 	return copySparse(f, src)
 }
@@ -130,7 +130,7 @@ func copySparse(f *os.File, src layer.Source) error {
 			return err
 		}
 		if at != e.Off+e.Len { // a file opened for appending ignores seeks
-			return usageError{errors.New("--sparse: the output cannot seek: use > and not >>")}
+			return usagef("--sparse: the output cannot seek: use > and not >>")
 		}
 	}
 	return f.Truncate(src.Size())

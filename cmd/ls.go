@@ -1,25 +1,27 @@
 package cmd
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
+	"snapmount/mount/points"
+	"snapmount/mount/report"
+	"snapmount/mount/selection"
 	"snapmount/ntfs"
 )
 
+// A lister is the command "ls".
 type lister struct {
-	out                           *bufio.Writer
-	errs                          io.Writer
 	long, recursive, json, system bool
-	failed                        bool
-	tty                           bool
-	seen                          map[uint64]bool // directories on the way down, against loops
+
+	out   *text.Out
+	tell  *text.Reporter
+	point *points.Point
+	seen  map[uint64]bool // directories on the way down, against loops
 }
 
 func newLs(o *openFlags) *cobra.Command {
@@ -29,19 +31,8 @@ func newLs(o *openFlags) *cobra.Command {
 		Short: "List a directory at a point in time",
 		Args:  args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			l.out, l.errs, l.tty = bufio.NewWriter(c.OutOrStdout()), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
-			for _, a := range args {
-				if err := l.location(o, a); err != nil {
-					return err
-				}
-			}
-			if err := l.out.Flush(); err != nil {
-				return err
-			}
-			if l.failed {
-				return errPartial
-			}
-			return nil
+			l.out, l.tell = text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			return l.tell.Done(l.out, o.each(args, l.place))
 		},
 	}
 	f := c.Flags()
@@ -52,17 +43,16 @@ func newLs(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (l *lister) location(o *openFlags, location string) error {
-	s, t, n, _, err := o.locateFile(location, !l.long && !l.json)
+func (l *lister) place(p *selection.Place) error {
+	n, _, err := p.Node(!l.long && !l.json)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	path := "/" + strings.Trim(t.Path, "/")
+	l.point, l.seen = p.Point, map[uint64]bool{}
+	path := p.FullPath()
 	if n.Kind != ntfs.KindDir {
 		return l.one(path, strings.TrimPrefix(path, "/"), n)
 	}
-	l.seen = map[uint64]bool{}
 	l.dir(n, strings.TrimSuffix(path, "/"), "")
 	return nil
 }
@@ -70,7 +60,7 @@ func (l *lister) location(o *openFlags, location string) error {
 // dir lists n; path is its own, prefix what plain listings put before the names. Errors are told and counted.
 func (l *lister) dir(n *ntfs.Node, path, prefix string) {
 	if l.seen[n.Ref.Record] {
-		l.fail(path, fmt.Errorf("directory contains itself"))
+		l.tell.Fail(path, errors.New("directory contains itself"))
 		return
 	}
 	l.seen[n.Ref.Record] = true
@@ -83,7 +73,7 @@ func (l *lister) dir(n *ntfs.Node, path, prefix string) {
 		l.entry(path+"/"+e.Name, prefix+e.Name, e)
 	}
 	if err != nil {
-		l.fail(path+"/", err)
+		l.tell.Fail(path+"/", err)
 	}
 }
 
@@ -94,16 +84,16 @@ func (l *lister) entry(path, shown string, e ntfs.Entry) {
 	}
 	c, err := e.Node()
 	if err != nil {
-		l.fail(path, err)
+		l.tell.Fail(path, err)
 		if l.json {
-			l.encode(damaged(path, e, err))
+			l.out.JSON(report.Unreadable(l.point, path, e, err))
 		} else {
 			l.line(shown)
 		}
 		return
 	}
 	if err := errors.Join(l.one(path, shown, c), c.Damage); err != nil {
-		l.fail(path, err)
+		l.tell.Fail(path, err)
 	}
 	if l.recursive && c.Kind == ntfs.KindDir {
 		l.dir(c, path, shown+"/")
@@ -114,17 +104,16 @@ func (l *lister) entry(path, shown string, e ntfs.Entry) {
 func (l *lister) one(path, shown string, n *ntfs.Node) error {
 	switch {
 	case l.json:
-		l.encode(describe(path, n))
+		l.out.JSON(report.EntryOf(l.point, path, n))
 	case l.long:
-		text := l.clean(shown)
 		if n.Kind == ntfs.KindSymlink {
 			r, err := n.Reparse()
 			if err != nil {
 				return err
 			}
-			text += " -> " + l.clean(r.Target)
+			shown += " -> " + r.Target
 		}
-		fmt.Fprintf(l.out, "%s %14d  %s  %s\n", mode(n), n.Size, n.Times.Modified.Time().Format("2006-01-02 15:04:05"), text)
+		l.line(fmt.Sprintf("%s %14d  %s  %s", mode(n), n.Size, n.Times.Modified.Time().Format("2006-01-02 15:04:05"), shown))
 	default:
 		l.line(shown)
 	}
@@ -137,16 +126,4 @@ func mode(n *ntfs.Node) string {
 	return fmt.Sprintf("%1s%-12s", kind, n.Attr)
 }
 
-func (l *lister) line(s string)      { fmt.Fprintln(l.out, l.clean(s)) }
-func (l *lister) encode(e entryJSON) { _ = json.NewEncoder(l.out).Encode(e) } // a bufio.Writer keeps its error for Flush
-func (l *lister) clean(s string) string {
-	if l.tty {
-		return printable(s)
-	}
-	return s
-}
-
-func (l *lister) fail(path string, err error) {
-	l.failed = true
-	fmt.Fprintf(l.errs, "snapmount: %s: %s\n", printable(path), oneLine(err))
-}
+func (l *lister) line(s string) { fmt.Fprintln(l.out, l.out.Clean(s)) }

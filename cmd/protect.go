@@ -2,42 +2,12 @@ package cmd
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
-	"snapmount/mount/points"
+	"snapmount/mount/selection"
 )
-
-// imageFiles are the files of this machine that images are made of: nothing may replace them, or write to them.
-func imageFiles(sets ...*points.Set) ([]fs.FileInfo, error) {
-	var files []fs.FileInfo
-	for _, s := range sets {
-		for _, name := range s.HostFiles() {
-			info, err := os.Stat(name)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, info)
-		}
-	}
-	return files, nil
-}
-
-// notOfImage says, as an error, that a file to write is one of those of an image.
-func notOfImage(name string, files []fs.FileInfo) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil //nolint:nilerr // it is not there, or cannot be written either
-	}
-	for _, f := range files {
-		if os.SameFile(f, info) {
-			return usageError{fmt.Errorf("%s: is of the image, which is not written to", name)}
-		}
-	}
-	return nil
-}
 
 // notLog says, as an error, that a file that is there is no log to add to: it is an image by its name, or no text. This is
 // known before the images are open.
@@ -48,7 +18,7 @@ func notLog(name string, images []string) error {
 			files = append(files, info)
 		}
 	}
-	if err := notOfImage(name, files); err != nil {
+	if err := selection.NotOfImage(name, files); err != nil {
 		return err
 	}
 	info, err := os.Stat(name)
@@ -62,7 +32,7 @@ func notLog(name string, images []string) error {
 	defer f.Close()
 	start, err := io.ReadAll(io.LimitReader(f, 4<<10))
 	if err == nil && bytes.IndexByte(start, 0) >= 0 {
-		err = usageError{fmt.Errorf("%s: is there and no text, want a log to add to", name)}
+		err = usagef("%s: is there and no text, want a log to add to", name)
 	}
 	return err
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"snapmount/cmd/text"
+	"snapmount/mount/report"
 	"snapmount/ntfs/restore"
 )
 
@@ -30,18 +32,6 @@ type restoreProgress struct {
 	shown bool
 }
 
-// progressJSON is one line of "restore --progress json".
-type progressJSON struct {
-	Files       int64    `json:"files"` // done, directories and links among them
-	Bytes       int64    `json:"bytes"` // read
-	TotalFiles  *int64   `json:"total_files"`
-	TotalBytes  *int64   `json:"total_bytes"` // null until they are counted
-	Seconds     float64  `json:"seconds"`
-	Rate        float64  `json:"bytes_per_second"`
-	SecondsLeft *float64 `json:"seconds_left"`
-	Done        bool     `json:"done"` // the last line
-}
-
 func newRestoreProgress(kind string, out io.Writer, count func(context.Context) (restore.Plan, error)) *restoreProgress {
 	p := &restoreProgress{out: out, count: count, first: 5 * time.Second, next: 10 * time.Second}
 	switch {
@@ -49,7 +39,7 @@ func newRestoreProgress(kind string, out io.Writer, count func(context.Context) 
 		p.first = 0
 	case kind == "json":
 		p.json, p.first, p.next = true, time.Second, time.Second
-	case kind == "" && isTerminal(out):
+	case kind == "" && text.IsTerminal(out):
 		p.tty, p.first, p.next = true, time.Second, 200*time.Millisecond
 	}
 	return p
@@ -120,16 +110,16 @@ func (p *restoreProgress) show(done bool) {
 	case p.json:
 		_ = json.NewEncoder(p.out).Encode(s) // nobody reads it: no reason to end
 	case p.tty:
-		fmt.Fprintf(p.out, "\r%s\x1b[K", s.text())
+		fmt.Fprintf(p.out, "\r%s\x1b[K", progressText(s))
 		p.shown = true
 	default:
-		fmt.Fprintf(p.out, "snapmount: %s\n", s.text())
+		fmt.Fprintf(p.out, "snapmount: %s\n", progressText(s))
 	}
 }
 
 // state is how far it is. What is left is told by bytes or files, whichever is behind.
-func (p *restoreProgress) state(done bool) progressJSON {
-	s := progressJSON{Files: p.files.Load(), Bytes: p.bytes.Load(), Seconds: time.Since(p.begun).Seconds(), Done: done}
+func (p *restoreProgress) state(done bool) report.Progress {
+	s := report.Progress{Schema: report.Schema, Files: p.files.Load(), Bytes: p.bytes.Load(), Seconds: time.Since(p.begun).Seconds(), Done: done}
 	s.Rate = float64(s.Bytes) / max(s.Seconds, 1e-3)
 	if t := p.total.Load(); t != nil {
 		files := t.Files + t.Dirs + t.Links + t.Failed
@@ -150,13 +140,14 @@ func (p *restoreProgress) state(done bool) progressJSON {
 	return s
 }
 
-func (s progressJSON) text() string {
+// progressText is the state for people.
+func progressText(s report.Progress) string {
 	if s.TotalFiles == nil {
-		return fmt.Sprintf("%d files, %s, %s/s", s.Files, bytesText(s.Bytes), bytesText(int64(s.Rate)))
+		return fmt.Sprintf("%d files, %s, %s/s", s.Files, text.Bytes(s.Bytes), text.Bytes(int64(s.Rate)))
 	}
-	text := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, *s.TotalFiles, bytesText(s.Bytes), bytesText(*s.TotalBytes), bytesText(int64(s.Rate)))
+	line := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, *s.TotalFiles, text.Bytes(s.Bytes), text.Bytes(*s.TotalBytes), text.Bytes(int64(s.Rate)))
 	if s.SecondsLeft != nil {
-		text += fmt.Sprintf(", %v left", (time.Duration(*s.SecondsLeft) * time.Second).Round(time.Second))
+		line += fmt.Sprintf(", %v left", (time.Duration(*s.SecondsLeft) * time.Second).Round(time.Second))
 	}
-	return text
+	return line
 }

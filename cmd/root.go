@@ -1,4 +1,3 @@
-// Package cmd is the command line: flags to calls, results to text or JSON.
 package cmd
 
 import (
@@ -7,12 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
+	"snapmount/mount/report"
 )
 
 // Main runs the program and returns its exit code.
@@ -21,20 +24,38 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(context.Background())
+	err := twofold(root, args)
+	if err == nil {
+		err = root.ExecuteContext(context.Background())
+	}
 	if err != nil && !errors.Is(err, errTold) {
 		hint := ""
 		var damaged *points.DamagedError
 		if errors.Is(err, layer.ErrUnknown) && !errors.As(err, &damaged) {
 			hint = " (--unknown live shows the current content there, --unknown zero shows zeros)"
 		}
-		fmt.Fprintf(stderr, "snapmount: %s%s\n", oneLine(err), hint)
+		fmt.Fprintf(stderr, "snapmount: %s%s\n", text.Printable(report.OneLine(err)), hint)
 	}
 	return exitCode(err)
 }
 
-// oneLine keeps an error of several causes on one line.
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+// opensImages marks commands that have the flags of how images are opened.
+const opensImages = "opens images"
+
+// usageText groups flags: those of the command, and where it opens images those of that.
+const usageText = `Usage:
+  {{.UseLine}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if or .IsAvailableCommand (eq .Name "help")}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{with .LocalNonPersistentFlags.FlagUsages}}
+
+Flags:
+{{.}}{{end}}{{if index .Annotations "` + opensImages + `"}}
+How images are opened:
+{{if .HasParent}}{{.InheritedFlags.FlagUsages}}{{else}}{{.PersistentFlags.FlagUsages}}{{end}}{{end}}`
 
 func newRoot() *cobra.Command {
 	o := &openFlags{}
@@ -53,25 +74,33 @@ func newRoot() *cobra.Command {
 		Args:             cobra.ArbitraryArgs,
 		SilenceUsage:     true,
 		SilenceErrors:    true,
-		PersistentPreRun: func(c *cobra.Command, _ []string) { o.progress = newProgress(c.ErrOrStderr()).report },
-		RunE: func(c *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0:
-				return c.Help()
-			case m.daemon && len(args) == 1:
-				return usageError{errors.New("--daemon: want a mount point after the image")}
-			case len(args) == 1, isFile(args[len(args)-1]) && !m.daemon && len(m.options) == 0:
-				return runInfo(c, o, args, false, false, true)
-			}
-			return m.run(c, args)
-		},
+		PersistentPreRun: func(c *cobra.Command, _ []string) { o.progress = text.NewProgress(c.ErrOrStderr()).Report },
+		RunE:             func(c *cobra.Command, args []string) error { return runRoot(c, o, m, args) },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%w", err) })
+	root.SetUsageTemplate(usageText)
 	o.add(root)
 	m.add(root)
-	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
-		newTimeline(o), newRestore(o), newVerify(o), newVersion())
+	root.AddCommand(newMount(o), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
+		newTimeline(o), newRestore(o), newVerify(o))
+	for _, c := range append(root.Commands(), root) {
+		c.Annotations = map[string]string{opensImages: "yes"}
+	}
+	root.AddCommand(newUmount(), newVersion())
 	return root
+}
+
+// runRoot mounts, or tells what is in images where there is nothing to mount on.
+func runRoot(c *cobra.Command, o *openFlags, m *mountFlags, args []string) error {
+	switch {
+	case len(args) == 0:
+		return c.Help()
+	case m.daemon && len(args) == 1:
+		return usagef("--daemon: want a mount point after the image")
+	case len(args) == 1, isFile(args[len(args)-1]) && !m.daemon && len(m.options) == 0:
+		return runInfo(c, o, args, infoFlags{next: true})
+	}
+	return m.run(c, args)
 }
 
 func isFile(path string) bool {
@@ -83,8 +112,51 @@ func isFile(path string) bool {
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, a []string) error {
 		if err := check(c, a); err != nil {
-			return usageError{fmt.Errorf("%w; usage: %s", err, c.UseLine())}
+			return usagef("%w; usage: %s", err, c.UseLine())
 		}
 		return nil
 	}
+}
+
+// twofold refuses a flag before the command word which means one thing there, and to the command another: the command
+// would take it. A switch of one name is one thing everywhere.
+func twofold(root *cobra.Command, args []string) error {
+	c, _, err := root.Find(args)
+	if err != nil || c == root {
+		return nil //nolint:nilerr // executing it tells
+	}
+	for i := 0; i < len(args) && len(args[i]) > 1 && args[i][0] == '-'; i++ {
+		end := i + 1 // of the flag and its value
+		ours, theirs := flagOf(root, args[i]), flagOf(c, args[i])
+		if (ours == nil || ours.NoOptDefVal == "") && !strings.Contains(args[i], "=") && (args[i][1] == '-' || len(args[i]) == 2) {
+			end = min(i+2, len(args))
+		}
+		if ours != nil && theirs != nil && ours.Usage != theirs.Usage && (ours.Name != theirs.Name || ours.NoOptDefVal == "" || theirs.NoOptDefVal == "") {
+			rest := slices.Concat(args[:i], args[end:])
+			word := slices.Index(rest, c.CalledAs())
+			if word < 0 {
+				word = slices.Index(rest, c.Name())
+			}
+			line := "snapmount"
+			for _, w := range slices.Insert(rest, word+1, args[i:end]...) {
+				line += " " + text.Quoted(w)
+			}
+			return usagef("%s before %s is %q, and after it %q: if the latter is meant, want %s", args[i], c.Name(), ours.Usage, theirs.Usage, line)
+		}
+		i = end - 1
+	}
+	return nil
+}
+
+// flagOf finds the flag that an argument begins with.
+func flagOf(c *cobra.Command, arg string) *pflag.Flag {
+	name, long := strings.CutPrefix(arg, "--")
+	name, _, _ = strings.Cut(name, "=")
+	if long {
+		return c.Flag(name)
+	}
+	if f := c.Flags().ShorthandLookup(arg[1:2]); f != nil {
+		return f
+	}
+	return c.InheritedFlags().ShorthandLookup(arg[1:2])
 }

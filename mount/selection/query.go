@@ -1,6 +1,7 @@
-package cmd
+package selection
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -9,22 +10,99 @@ import (
 
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
+	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/timeline"
 )
+
+// Query is a search in the words of the user. What is empty does not count.
+type Query struct {
+	Pattern string
+	Regexp  bool // Pattern is a regular expression
+	Exact   bool // case matters, in Pattern and Content
+
+	Size     string // 500 or =500, +10M, -1k
+	Modified string // A..B of UTC times or days, or an age: -7d, +2w
+	Created  string // likewise
+	Kinds    string // of f, d and l, by commas
+	Attr     string // words, by commas
+	Owner    string // a SID
+
+	Content  string // a regular expression
+	Encoding string // of what Content looks for: utf-8, utf-16 or both
+
+	Streams, Deleted, System, Versions bool // as in timeline.Query
+}
+
+// Compile makes the query for a volume whose case table is fold; nil tells no more than whether it can be made. Its errors
+// are UsageErrors.
+func (w *Query) Compile(fold func(string) string) (q timeline.Query, err error) {
+	q = timeline.Query{Owner: w.Owner, Streams: w.Streams, Deleted: w.Deleted, System: w.System, Versions: w.Versions}
+	var errs []error
+	note := func(flag string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
+	q.Name, err = w.name(fold)
+	errs = append(errs, err)
+	q.Size, err = sizeRange(w.Size)
+	note("size", err)
+	q.Modified, err = timeRange(w.Modified)
+	note("mtime", err)
+	q.Created, err = timeRange(w.Created)
+	note("btime", err)
+	q.Kinds, err = kindsOf(w.Kinds)
+	note("type", err)
+	q.Attr, err = attrOf(w.Attr)
+	note("attr", err)
+	if w.Encoding != "utf-8" && w.Encoding != "utf-16" && w.Encoding != "both" {
+		note("encoding", fmt.Errorf("%q: want utf-8, utf-16 or both", w.Encoding))
+	}
+	if w.Content != "" {
+		q.Content, err = timeline.NewContent(w.Content, w.Exact, w.Encoding != "utf-16", w.Encoding != "utf-8")
+		note("content", err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return q, UsageError{err}
+	}
+	return q, nil
+}
+
+func (w *Query) name(fold func(string) string) (*pattern.Pattern, error) {
+	switch {
+	case w.Regexp:
+		return pattern.Regexp(w.Pattern, w.Exact)
+	case w.Exact:
+		fold = nil
+	}
+	return pattern.Glob(w.Pattern, fold)
+}
+
+// ParseSize reads a number of bytes, or one with K, M, G or T (of 1024) behind it.
+func ParseSize(text string) (int64, error) {
+	digits := strings.TrimRight(text, "KMGTkmgt")
+	n, err := strconv.ParseUint(digits, 10, 63)
+	shift := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+	by, ok := shift[strings.ToUpper(text[len(digits):])]
+	if err != nil || !ok || n == 0 || n > math.MaxInt64>>by {
+		return 0, errors.New("want a number of bytes, such as 500000, 64M or 1G")
+	}
+	return int64(n << by), nil
+}
 
 // sizeRange reads =500, +10M or -1k; nil for nothing.
 func sizeRange(text string) (*timeline.Range[int64], error) {
 	if text == "" {
 		return nil, nil
 	}
-	var n byteSize
-	digits := strings.TrimLeft(text, "+-=")
+	n, digits := int64(0), strings.TrimLeft(text, "+-=")
 	if digits != "0" {
-		if err := n.Set(digits); err != nil || len(text)-len(digits) > 1 {
+		var err error
+		if n, err = ParseSize(digits); err != nil || len(text)-len(digits) > 1 {
 			return nil, fmt.Errorf("%q: want 500, =500, +10M or -1k", text)
 		}
 	}
-	r := &timeline.Range[int64]{Min: int64(n), Max: int64(n)}
+	r := &timeline.Range[int64]{Min: n, Max: n}
 	switch text[0] {
 	case '+':
 		r.Max = math.MaxInt64

@@ -1,4 +1,4 @@
-package cmd
+package selection
 
 import (
 	"path"
@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"snapmount/mount/points"
+	"snapmount/mount/report"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
+	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/restore"
 )
 
@@ -16,9 +18,13 @@ const informationName = "System Volume Information"
 
 // A filter says what of one source to restore.
 type filter struct {
-	r   *restorer
-	c   *chosen
-	met map[goneKey]bool // of what is gone
+	s    *Selection
+	c    *chosen
+	fold func(string) string // of the volume
+	met  map[goneKey]bool    // of what is gone
+
+	top    string // the first name that was met last
+	hidden bool   // it is informationName
 
 	dir   string // that was met last, with a slash at its end
 	stays bool   // the old point has it as this directory
@@ -27,16 +33,16 @@ type filter struct {
 // choose is restore.Source.Choose.
 func (f *filter) choose(below string, n *ntfs.Node) (restore.Choice, error) {
 	full := path.Join(f.c.path, below)
-	names, dir := pathWords(full), n.Kind == ntfs.KindDir && f.c.stream == ""
-	if f.hidden(names) || f.excluded(names, dir) {
+	dir := n.Kind == ntfs.KindDir && f.c.stream == ""
+	if f.private(full) || f.excluded(full, dir) {
 		return restore.Skip, nil
 	}
-	matched, deeper := f.wanted(pathWords(below))
+	matched, deeper := f.wanted(below, dir)
 	switch {
 	case !matched && !(dir && deeper):
 		return restore.Skip, nil
 	case f.c.gone != nil:
-		return f.gone(names, n, matched, dir), nil
+		return f.gone(full, n, matched, dir), nil
 	case !matched, dir && f.selects():
 		return restore.Through, nil
 	case dir, f.inTime(n) && (f.c.old == nil || f.differs(full, n)):
@@ -45,33 +51,45 @@ func (f *filter) choose(below string, n *ntfs.Node) (restore.Choice, error) {
 	return restore.Skip, nil
 }
 
-// hidden reports whether a path is of what Windows keeps for itself, and was not asked for.
-func (f *filter) hidden(names []string) bool {
-	return len(names) > 0 && !f.c.all && names[0] == strings.ToUpper(informationName)
+// private reports whether a path is of what Windows keeps for itself, and was not asked for.
+func (f *filter) private(full string) bool {
+	if f.c.all {
+		return false
+	}
+	if top, _, _ := strings.Cut(full, "/"); top != f.top {
+		f.top, f.hidden = top, f.fold(top) == f.fold(informationName)
+	}
+	return f.hidden
 }
 
-func (f *filter) excluded(names []string, dir bool) bool {
-	return slices.ContainsFunc(f.r.excluded, func(x exclusion) bool { return x.match(names, dir) })
+// excluded applies --exclude. What is in a directory that is left out is never asked.
+func (f *filter) excluded(full string, dir bool) bool {
+	return full != "" && slices.ContainsFunc(f.c.excluded, func(x *pattern.Pattern) bool {
+		if x.ByPath() {
+			return x.Match(full, dir)
+		}
+		return x.Match(path.Base(full), dir)
+	})
 }
 
 // wanted applies the pattern of the location.
-func (f *filter) wanted(names []string) (matched, deeper bool) {
+func (f *filter) wanted(below string, dir bool) (matched, deeper bool) {
 	if f.c.pattern == nil {
 		return true, true
 	}
-	if matched, deeper = f.c.pattern.match(names); matched {
+	if matched, deeper = f.c.pattern.Covers(below, dir); matched {
 		f.c.matched.Store(true)
 	}
 	return matched, deeper
 }
 
 // selects reports whether files are chosen by more than their names.
-func (f *filter) selects() bool { return f.r.newer != nil || f.r.older != nil || f.c.old != nil }
+func (f *filter) selects() bool { return f.s.newer != nil || f.s.older != nil || f.c.old != nil }
 
 // inTime applies --newer and --older.
 func (f *filter) inTime(n *ntfs.Node) bool {
 	modified := n.Times.Modified.Time()
-	return (f.r.newer == nil || !modified.Before(*f.r.newer)) && (f.r.older == nil || modified.Before(*f.r.older))
+	return (f.s.newer == nil || !modified.Before(*f.s.newer)) && (f.s.older == nil || modified.Before(*f.s.older))
 }
 
 // differs reports whether a file is not known to have the content and streams that its path had at the old point. Times
@@ -90,7 +108,7 @@ func (f *filter) differs(full string, n *ntfs.Node) bool {
 		same, err = compare.SameFile(was, n)
 	}
 	if err != nil && !points.Absent(err) {
-		f.r.note("%s: taken, as it is not known whether it differs: %s", printable(full), printable(oneLine(err)))
+		f.s.note("%s: taken, as it is not known whether it differs: %s", full, report.OneLine(err))
 	}
 	return !same || err != nil
 }

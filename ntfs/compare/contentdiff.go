@@ -1,4 +1,4 @@
-package cmd
+package compare
 
 import (
 	"bytes"
@@ -25,10 +25,13 @@ const (
 	hexLine     = 16
 )
 
-// writeContentDiff writes how b differs from a: as a unified diff where both are text (UTF-8, or UTF-16 with a mark), else
-// as lines of hex, of which there are only so many. It takes the same memory for streams of any size, and does not read
-// what is equal by proof.
-func writeContentDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error {
+// WriteDiff writes how b differs from a: as a unified diff where both are text (UTF-8, or UTF-16 with a mark) of up to
+// 4 MiB, else as lines of hex, of which there are only so many. It takes the same memory for streams of any size, and does
+// not read what is equal by proof. clean, which may be nil, is what text goes through on its way to a terminal.
+func WriteDiff(w io.Writer, oldName, newName string, a, b layer.Mapper, clean func(string) string) error {
+	if clean == nil {
+		clean = func(s string) string { return s }
+	}
 	before, ok, err := readText(a)
 	if err != nil {
 		return fmt.Errorf("%s: %w", oldName, err)
@@ -38,30 +41,14 @@ func writeContentDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) e
 		return fmt.Errorf("%s: %w", newName, err)
 	}
 	if !ok || !ok2 {
-		return writeHexDiff(w, oldName, newName, a, b)
+		return writeHexDiff(w, clean(oldName), clean(newName), a, b)
 	}
 	text, err := udiff.ToUnified(oldName, newName, before, udiff.Lines(before, after), udiff.DefaultContextLines)
 	if err != nil {
 		return err
 	}
-	if isTerminal(w) {
-		text = printableText(text)
-	}
-	_, err = io.WriteString(w, text)
+	_, err = io.WriteString(w, clean(text))
 	return err
-}
-
-// printableText is printable for each line, but leaves tabs.
-func printableText(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		cells := strings.Split(line, "\t")
-		for k, c := range cells {
-			cells[k] = printable(c)
-		}
-		lines[i] = strings.Join(cells, "\t")
-	}
-	return strings.Join(lines, "\n")
 }
 
 // readText returns a stream as UTF-8, if it is text and short.
@@ -106,9 +93,6 @@ type hexDiff struct {
 
 // writeHexDiff compares what is at equal offsets.
 func writeHexDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error {
-	if isTerminal(w) {
-		oldName, newName = printable(oldName), printable(newName)
-	}
 	if _, err := fmt.Fprintf(w, "--- %s (%d bytes)\n+++ %s (%d bytes)\n", oldName, a.Size(), newName, b.Size()); err != nil {
 		return err
 	}
