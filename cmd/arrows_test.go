@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"mount/points":             {"imagefmt", "imagefmt/layer", "imagefmt/wintype", "imagefmt/partition", "diffstore", "ntfs", "ntfs/timeline"},
 	"mount/tree":               {"mount/points", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/timeline"},
 	"mount":                    {"mount/points", "mount/tree", "imagefmt/layer", "imagefmt/wintype", "ntfs", "ntfs/security"},
-	"mount/report":             {"mount/points", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/security", "ntfs/timeline"},
+	"mount/report":             {"mount/points", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/restore", "ntfs/security", "ntfs/timeline"},
 	"mount/receipt":            {"mount/points", "mount/report", "imagefmt/wintype", "ntfs", "ntfs/restore"},
 	"mount/selection":          {"mount/points", "mount/report", "imagefmt/wintype", "ntfs", "ntfs/compare", "ntfs/pattern", "ntfs/restore", "ntfs/timeline"},
 	"cmd/text":                 {"mount/report", "mount/selection"},
@@ -61,7 +61,8 @@ var fences = map[string][]string{
 	"github.com/hashicorp/golang-lru":  {"mount"},
 	"github.com/aymanbagabas/go-udiff": {"ntfs/compare"},
 	"github.com/parquet-go/":           {"ntfs/timeline"},
-	"github.com/Microsoft/go-winio":    {}, // tests only
+	"github.com/rogpeppe/go-internal":  {}, // tests only, as the next
+	"github.com/Microsoft/go-winio":    {},
 }
 
 type listedPackage struct {

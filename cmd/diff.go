@@ -1,16 +1,13 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"snapmount/cmd/text"
-	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
 	"snapmount/ntfs"
@@ -169,41 +166,18 @@ func sizeWord(n int64) string {
 
 // contents shows how the streams that a change is of differ.
 func (d *differ) contents(c compare.Change) {
-	streams := c.Fields
-	switch c.Kind {
-	case compare.Content:
-		streams = []string{""}
-	case compare.Streams:
-	default:
-		return
-	}
-	for _, s := range streams {
+	for side, err := range compare.Sides(d.treeA, d.treeB, c) {
 		path := "/" + c.Path
-		if s != "" {
-			path += ":" + s
+		if side.Stream != "" {
+			path += ":" + side.Stream
 		}
-		x, err := streamOf(d.treeA, c.Ref, s)
-		y, err2 := streamOf(d.treeB, c.Ref, s)
-		if err = errors.Join(err, err2); err == nil {
-			err = compare.WriteDiff(d.out, d.a.Name+":"+path, d.b.Name+":"+path, x, y, d.out.Cleaner())
+		if err == nil {
+			err = compare.WriteDiff(d.out, d.a.Name+":"+path, d.b.Name+":"+path, side.A, side.B, d.out.Cleaner())
 		}
 		if err != nil {
 			d.fail(path, err)
 		}
 	}
-}
-
-// streamOf opens a stream of a file; one that is not there is empty.
-func streamOf(t *ntfs.Tree, ref ntfs.Ref, stream string) (layer.Mapper, error) {
-	n, err := t.Node(ref)
-	if err != nil {
-		return nil, err
-	}
-	m, err := n.Stored(stream)
-	if errors.Is(err, fs.ErrNotExist) {
-		return layer.Section(strings.NewReader(""), 0, 0)
-	}
-	return m, err
 }
 
 // fail tells what cannot be compared.

@@ -10,7 +10,6 @@
 //	restore.go    its flags and the engine; restoreplan.go is --dry-run, restoreapply.go --apply-meta,
 //	              restorereport.go what becomes of each item, restoreprogress.go how far it is
 //	mount.go      serving, and umount; mountoptions.go reads -o, daemon_*.go is -d, log.go the log, notify.go systemd
-//	protect.go    what must not be taken for a log
 //
 // A command that finds something wrong with single items tells them on standard error, goes on, and ends with exit code 7.
 package cmd

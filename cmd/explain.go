@@ -40,31 +40,11 @@ func explain(out *text.Out, p *selection.Place, asJSON bool) error {
 		fmt.Fprintf(out, "%s@%s:%s: %d bytes, %s\n", p.Volume.Name, p.Point.Name, text.Printable(p.Path), m.Size(), points.Verdict(n, stream))
 	}
 	for x := range p.Point.Explain(m) {
-		if asJSON {
-			out.JSON(report.PieceOf(p.Point, p.FullPath(), x))
+		if j := report.PieceOf(p.Point, p.FullPath(), x); asJSON {
+			out.JSON(j)
 		} else {
-			fmt.Fprintln(out, text.Printable(pieceLine(x)))
+			fmt.Fprintln(out, " ", text.Printable(j.String()))
 		}
 	}
 	return nil
-}
-
-func pieceLine(p points.Piece) string {
-	line := fmt.Sprintf("  0x%x + 0x%x", p.Off, p.Len)
-	if p.Volume >= 0 {
-		line += fmt.Sprintf(", volume 0x%x", p.Volume)
-	}
-	if p.Why != "" {
-		line += ": " + p.Why
-	}
-	switch {
-	case p.Image != "" && p.ImageOff >= 0:
-		line += fmt.Sprintf("; %s at 0x%x", p.Image, p.ImageOff)
-	case p.Image != "":
-		line += "; " + p.Image
-	}
-	if p.Err != nil {
-		line += "; NOT READABLE: " + report.OneLine(p.Err)
-	}
-	return line
 }

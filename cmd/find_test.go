@@ -14,6 +14,7 @@ import (
 
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/mount/report"
+	"snapmount/ntfs/restore"
 )
 
 // finds runs find and returns what it found.
@@ -132,7 +133,7 @@ func TestTimelineFile(t *testing.T) {
 		}
 	}
 	path := filepath.Join(dir, "none")
-	err := writeWhole(path, true, nil, func(w io.Writer) error {
+	err := restore.Whole(path, true, nil, func(w io.Writer) error {
 		_, err := io.WriteString(w, "half")
 		return errors.Join(err, errors.New("disk full"))
 	})

@@ -14,6 +14,7 @@ import (
 
 	"snapmount/cmd/text"
 	"snapmount/mount/report"
+	"snapmount/mount/selection"
 )
 
 // logFlags say where a mount logs what happens while it is served, and how much.
@@ -35,7 +36,7 @@ type eventLog struct {
 // usageError says why there is no log; the eventLog then works and drops all. args are those of a mount.
 func (l *logFlags) open(args []string, daemon bool, stderr io.Writer) (*eventLog, error) {
 	images, dir := args[:len(args)-1], args[len(args)-1]
-	if err := notLog(l.file, images); err != nil {
+	if err := selection.NotLog(l.file, images); err != nil {
 		return nil, usagef("--log: %w", err)
 	}
 	level, byDefault := slog.LevelWarn, l.level == "" && l.file == "" && !daemon

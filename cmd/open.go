@@ -36,7 +36,7 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
 	f.StringVar(&o.encrypted, "encrypted", "error", "files encrypted by EFS: error, or raw (the bytes as they are on the disk)")
 	f.Var(&o.offset, "offset", "where the disk or volume begins in the first image, in bytes or with K, M or G")
-	f.Var(&o.size, "size", "how long it is; without, it goes to the end")
+	f.Var(&o.size, "size", "how long the disk or volume is; without, it goes to the end")
 	f.StringVar(&o.layer, "layer", "", "an earlier state of the first image, as info numbers and names them: a file below it, or an internal snapshot")
 	f.StringVar(&o.snapshot, "image-snapshot", "", "an internal snapshot of the first image, by ID or name")
 	f.StringVar(&o.badChunks, "bad-chunks", "error", "damaged chunks of E01 images: error, or zero")

@@ -182,7 +182,7 @@ func (r *restoreFlags) restore(ctx context.Context, c *cobra.Command, s *selecti
 	progress := newRestoreProgress(r.progress, c.ErrOrStderr(), func(ctx context.Context) (restore.Plan, error) {
 		return restore.Count(ctx, s.Sources(), r.opts, nil)
 	})
-	tell.Pause = progress.pause
+	tell.Pause = progress.Pause
 	report := &restoreReport{flags: r, selection: s, tell: tell, start: time.Now()}
 	if r.receipt != "" {
 		var err error
@@ -243,7 +243,7 @@ func (r *restoreFlags) toArchive(ctx context.Context, dest string, stdout io.Wri
 	if r.to == "zip" {
 		format = restore.Zip
 	}
-	return writeWhole(dest, r.opts.Overwrite == restore.Always, stdout, func(w io.Writer) error {
+	return restore.Whole(dest, r.opts.Overwrite == restore.Always, stdout, func(w io.Writer) error {
 		return restore.Archive(ctx, w, format, s.Sources(), opts)
 	})
 }

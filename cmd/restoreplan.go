@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"snapmount/cmd/text"
 	"snapmount/mount/report"
@@ -69,19 +68,9 @@ func (r *restoreFlags) room(out io.Writer, p restore.Plan, dest string) error {
 	if dest == "-" && r.to != "dir" {
 		return nil
 	}
-	there, err := filepath.Abs(dest)
+	free, there, err := restore.Room(dest)
 	if err != nil {
 		return err
-	}
-	for {
-		if info, err := os.Stat(there); err == nil && info.IsDir() || there == filepath.Dir(there) {
-			break
-		}
-		there = filepath.Dir(there)
-	}
-	free, err := restore.Free(there)
-	if err != nil {
-		return fmt.Errorf("%s: free space: %w", there, err)
 	}
 	fmt.Fprintf(out, "%s needed, %s free in %s\n", text.Bytes(p.Space), text.Bytes(free), text.Printable(there))
 	if p.Space > free {

@@ -125,27 +125,33 @@ func twofold(root *cobra.Command, args []string) error {
 	if err != nil || c == root {
 		return nil //nolint:nilerr // executing it tells
 	}
-	for i := 0; i < len(args) && len(args[i]) > 1 && args[i][0] == '-'; i++ {
-		end := i + 1 // of the flag and its value
-		ours, theirs := flagOf(root, args[i]), flagOf(c, args[i])
-		if (ours == nil || ours.NoOptDefVal == "") && !strings.Contains(args[i], "=") && (args[i][1] == '-' || len(args[i]) == 2) {
-			end = min(i+2, len(args))
+	word := 0 // the command's
+	var flags [][2]int
+	for word < len(args) && len(args[word]) > 1 && args[word][0] == '-' {
+		end := min(word+1+valueWords(flagOf(root, args[word]), args[word]), len(args))
+		flags, word = append(flags, [2]int{word, end}), end
+	}
+	for _, at := range flags {
+		given := args[at[0]:at[1]]
+		ours, theirs := flagOf(root, given[0]), flagOf(c, given[0])
+		if ours == nil || theirs == nil || ours.Usage == theirs.Usage || ours.Name == theirs.Name && ours.NoOptDefVal != "" && theirs.NoOptDefVal != "" {
+			continue
 		}
-		if ours != nil && theirs != nil && ours.Usage != theirs.Usage && (ours.Name != theirs.Name || ours.NoOptDefVal == "" || theirs.NoOptDefVal == "") {
-			rest := slices.Concat(args[:i], args[end:])
-			word := slices.Index(rest, c.CalledAs())
-			if word < 0 {
-				word = slices.Index(rest, c.Name())
-			}
-			line := "snapmount"
-			for _, w := range slices.Insert(rest, word+1, args[i:end]...) {
-				line += " " + text.Quoted(w)
-			}
-			return usagef("%s before %s is %q, and after it %q: if the latter is meant, want %s", args[i], c.Name(), ours.Usage, theirs.Usage, line)
+		line := "snapmount"
+		for _, w := range slices.Concat(args[:at[0]], args[at[1]:min(word+1, len(args))], given, args[min(word+1, len(args)):]) {
+			line += " " + text.Quoted(w)
 		}
-		i = end - 1
+		return usagef("%s before %s is for images (%s), behind it for %[2]s (%[4]s): if that is meant, want %[5]s", given[0], c.Name(), ours.Usage, theirs.Usage, line)
 	}
 	return nil
+}
+
+// valueWords is how many arguments behind that of a flag are its value.
+func valueWords(f *pflag.Flag, arg string) int {
+	if f != nil && f.NoOptDefVal != "" || strings.Contains(arg, "=") || arg[1] != '-' && len(arg) > 2 {
+		return 0
+	}
+	return 1
 }
 
 // flagOf finds the flag that an argument begins with.

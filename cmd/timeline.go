@@ -1,10 +1,8 @@
 package cmd
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -70,7 +68,7 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	}
 	tell := text.NewReporter(c.ErrOrStderr())
 	tell.Capped = true
-	err = writeWhole(f.out, true, c.OutOrStdout(), func(w io.Writer) error {
+	err = restore.Whole(f.out, true, c.OutOrStdout(), func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
 		for _, sc := range s.List {
 			if err := f.rows(sc, len(s.List) > 1, o, t, tell); err != nil {
@@ -107,27 +105,4 @@ func (f *timelineFlags) rows(sc *selection.Scope, several bool, o *openFlags, t 
 		}
 	}
 	return nil
-}
-
-// writeWhole lets write fill the file at path, which is there under its name when all of it is, or not at all; - is
-// stdout.
-func writeWhole(path string, replace bool, stdout io.Writer, write func(io.Writer) error) error {
-	fill := func(out io.Writer) error {
-		b := bufio.NewWriterSize(out, 1<<20)
-		if err := write(b); err != nil {
-			return err
-		}
-		return b.Flush()
-	}
-	if path == "-" {
-		return fill(stdout)
-	}
-	f, err := restore.Create(path, replace)
-	if err != nil {
-		return err
-	}
-	if err := fill(f); err != nil {
-		return errors.Join(fmt.Errorf("%s: not written: %w", path, err), f.Abort())
-	}
-	return f.Commit()
 }

@@ -8,14 +8,15 @@ import (
 )
 
 // Progress tells what takes long: on a terminal one line that changes and goes again, elsewhere now and then a line.
-// What is done quickly is not told.
+// What is done quickly is not told. Its methods may be called from any goroutine.
 type Progress struct {
 	out          io.Writer
 	tty          bool
+	bare         bool // lines are for programs
 	first, every time.Duration
 
 	mu    sync.Mutex
-	text  string
+	line  func() string
 	timer *time.Timer // runs while something is under way
 	shown bool
 }
@@ -25,24 +26,20 @@ func NewProgress(w io.Writer) *Progress {
 	if IsTerminal(w) {
 		return &Progress{out: w, tty: true, first: time.Second, every: 200 * time.Millisecond}
 	}
+	return LineProgress(w)
+}
+
+// LineProgress makes one that is no terminal's.
+func LineProgress(w io.Writer) *Progress {
 	return &Progress{out: w, first: 5 * time.Second, every: 10 * time.Second}
 }
 
-// Report takes note that done of total are done; all of them ends the telling.
-func (p *Progress) Report(what string, done, total int) {
-	if done >= total {
-		p.end()
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.text = fmt.Sprintf("%s: %d of %d", Printable(what), done, total)
-	if p.timer == nil {
-		p.timer = time.AfterFunc(p.first, p.show)
-	}
+// ScriptProgress makes one whose lines are read by programs, each second.
+func ScriptProgress(w io.Writer) *Progress {
+	return &Progress{out: w, bare: true, first: time.Second, every: time.Second}
 }
 
-// LogProgress makes one for a log, which is told of what takes seconds.
+// LogProgress makes one for a log.
 func LogProgress(w io.Writer) *Progress {
 	return &Progress{out: w, first: time.Second, every: 10 * time.Second}
 }
@@ -60,32 +57,68 @@ func TimeLeft(report func(what string, done, total int), what string) func(done,
 	}
 }
 
-func (p *Progress) show() {
-	p.mu.Lock()
-	text, busy := p.text, p.timer != nil
-	p.shown = p.shown || busy
-	if busy {
-		p.timer.Reset(p.every)
+// Report takes note that done of total are done; all of them ends the telling.
+func (p *Progress) Report(what string, done, total int) {
+	if done >= total {
+		p.End()
+		return
 	}
-	p.mu.Unlock()
-	switch {
-	case !busy:
-	case p.tty:
-		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
-	default:
-		fmt.Fprintf(p.out, "snapmount: %s\n", text)
+	p.Start(func() string { return fmt.Sprintf("%s: %d of %d", Printable(what), done, total) })
+}
+
+// Start tells the line that it is given, until End. The line is asked for whenever it is shown.
+func (p *Progress) Start(line func() string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.line = line; p.timer == nil {
+		p.timer = time.AfterFunc(p.first, p.show)
 	}
 }
 
-func (p *Progress) end() {
+func (p *Progress) show() {
 	p.mu.Lock()
-	shown := p.shown
+	defer p.mu.Unlock()
+	if p.timer == nil {
+		return
+	}
+	p.timer.Reset(p.every)
+	p.write(p.line())
+}
+
+func (p *Progress) write(line string) {
+	switch {
+	case p.bare:
+		fmt.Fprintln(p.out, line)
+	case p.tty:
+		fmt.Fprintf(p.out, "\r%s\x1b[K", line)
+		p.shown = true
+	default:
+		fmt.Fprintf(p.out, "snapmount: %s\n", line)
+	}
+}
+
+// End stops the telling.
+func (p *Progress) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	p.timer, p.shown = nil, false
-	p.mu.Unlock()
-	if shown && p.tty {
+	p.timer = nil
+	p.hide()
+}
+
+// Pause runs what writes other lines there.
+func (p *Progress) Pause(write func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hide()
+	write()
+}
+
+func (p *Progress) hide() {
+	if p.shown {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
+	p.shown = false
 }

@@ -1,6 +1,10 @@
 package report
 
-import "snapmount/mount/points"
+import (
+	"fmt"
+
+	"snapmount/mount/points"
+)
 
 // Piece is one object of "explain --json". Its image is the file that holds the bytes, which may be one below the image
 // that was named: that one is in Location.
@@ -24,4 +28,25 @@ func PieceOf(p *points.Point, path string, x points.Piece) Piece {
 		j.ImageOffset = atLeastZero(x.ImageOff)
 	}
 	return j
+}
+
+// String tells the piece in a line for people.
+func (p Piece) String() string {
+	line := fmt.Sprintf("0x%x + 0x%x", p.Offset, p.Length)
+	if p.VolumeOffset != nil {
+		line += fmt.Sprintf(", volume 0x%x", *p.VolumeOffset)
+	}
+	if p.Why != "" {
+		line += ": " + p.Why
+	}
+	if p.Image != "" {
+		line += "; " + p.Image
+	}
+	if p.ImageOffset != nil {
+		line += fmt.Sprintf(" at 0x%x", *p.ImageOffset)
+	}
+	if p.Error != "" {
+		line += "; NOT READABLE: " + p.Error
+	}
+	return line
 }

@@ -8,6 +8,7 @@
 //	scope.go    LOCATIONs that mean all points in time: Scopes
 //	query.go    sizes, times and attributes of a search: Query
 //	restore.go  LOCATIONs and a Filter to restore sources: Selection
+//	protect.go  what must not be written to
 //	choose.go   what one LOCATION of a restore names; gone.go with --deleted; filter.go what of it is wanted
 //
 // Nothing here is shared: a Place, a Pair, Scopes or a Selection is for one goroutine, but for what is said to be safe.
@@ -15,7 +16,6 @@ package selection
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -101,32 +101,3 @@ func noVolume(s *points.Set, location string) error {
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
-
-// HostFiles are the files of this machine that images are made of: nothing may replace them, or write to them.
-func HostFiles(sets ...*points.Set) ([]fs.FileInfo, error) {
-	var files []fs.FileInfo
-	for _, s := range sets {
-		for _, name := range s.HostFiles() {
-			info, err := os.Stat(name)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, info)
-		}
-	}
-	return files, nil
-}
-
-// NotOfImage says, as an error, that a file to write is one of those of an image.
-func NotOfImage(name string, files []fs.FileInfo) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil //nolint:nilerr // it is not there, or cannot be written either
-	}
-	for _, f := range files {
-		if os.SameFile(f, info) {
-			return usagef("%s: is of the image, which is not written to", name)
-		}
-	}
-	return nil
-}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -24,6 +27,47 @@ const (
 	hexWindow   = 64 << 10
 	hexLine     = 16
 )
+
+// Side is a stream at two times; where it was not there it is empty.
+type Side struct {
+	Stream string
+	A, B   layer.Mapper
+}
+
+// Sides yields the streams that a change of content or of streams is of, without reading them. With an error there is
+// the name alone.
+func Sides(a, b *ntfs.Tree, c Change) iter.Seq2[Side, error] {
+	return func(yield func(Side, error) bool) {
+		streams := c.Fields
+		switch c.Kind {
+		case Content:
+			streams = []string{""}
+		case Streams:
+		default:
+			return
+		}
+		for _, s := range streams {
+			x, err := sideOf(a, c.Ref, s)
+			y, err2 := sideOf(b, c.Ref, s)
+			if !yield(Side{s, x, y}, errors.Join(err, err2)) {
+				return
+			}
+		}
+	}
+}
+
+// sideOf opens a stream of a file.
+func sideOf(t *ntfs.Tree, ref ntfs.Ref, stream string) (layer.Mapper, error) {
+	n, err := t.Node(ref)
+	if err != nil {
+		return nil, err
+	}
+	m, err := n.Stored(stream)
+	if errors.Is(err, fs.ErrNotExist) {
+		return layer.Section(strings.NewReader(""), 0, 0)
+	}
+	return m, err
+}
 
 // WriteDiff writes how b differs from a: as a unified diff where both are text (UTF-8, or UTF-16 with a mark) of up to
 // 4 MiB, else as lines of hex, of which there are only so many. It takes the same memory for streams of any size, and does
