@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs/restore"
 )
@@ -22,7 +22,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 // TestArchiveEnds ends an archive in the midst of a large file: nothing is written any more, no rest of it made up.
 func TestArchiveEnds(t *testing.T) {
-	s, err := points.Open(t.Context(), []string{filepath.Join(layertest.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(t.Context(), []string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
