@@ -1,7 +1,7 @@
 package report_test
 
 import (
-	"encoding/json"
+	"encoding"
 	"fmt"
 	"os"
 	"reflect"
@@ -53,7 +53,7 @@ func names(prefix string, typ reflect.Type) (out []string) {
 	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
 		typ = typ.Elem()
 	}
-	if typ.Implements(reflect.TypeFor[json.Marshaler]()) && typ.Kind() != reflect.Struct {
+	if typ.Implements(reflect.TypeFor[encoding.TextMarshaler]()) && typ.Kind() != reflect.Struct {
 		return []string{prefix + " string"} // in words
 	}
 	if typ.Kind() != reflect.Struct {
