@@ -81,9 +81,9 @@ type catalog struct {
 // readCatalog returns what it can read; an error says that there may have been more.
 func readCatalog(a area, first uint64, warn func(error)) (catalog, error) {
 	var c catalog
-	ch := chain{area: a, name: "catalog block", kind: typeCatalog, warn: warn}
+	ch := chain{area: a, name: "catalog block", kind: typeCatalog, warn: warn, ahead: catalogAhead}
 	n := 0
-	err := ch.each(first, maxCatalog+1, func(off uint64, payload []byte) bool {
+	err := ch.each(first, maxCatalog+1, func(off uint64, r record, payload []byte) bool {
 		if n++; n > maxCatalog {
 			return false
 		}

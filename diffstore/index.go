@@ -3,8 +3,6 @@ package diffstore
 import (
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
@@ -31,20 +29,22 @@ type row struct {
 	at      uint64
 	store   uint16 // Snapshot.at
 	kind    kind
+	doubt   bool // its two addresses contradict
 }
 
 // index serves all snapshots of a volume: rows by block, then store, then overlays in order before the rest.
 type index struct {
 	rows    []row
 	damage  []error        // by store: why its block list is incomplete, nil when it is not
+	doubts  []error        // by store: that blocks are unknown because their two addresses contradict, or nil
 	storage []layer.Source // by store: what data offsets count in
+
+	accounts []Accounts // by store
 }
 
 // build reads all block lists, a few at a time.
 func (v *Volume) build() *index {
 	loads := make([]*loader, len(v.snapshots))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, min(runtime.GOMAXPROCS(0), 8))
 	var done atomic.Int64
 	told := func(n int64) {
 		if v.progress != nil {
@@ -52,22 +52,21 @@ func (v *Volume) build() *index {
 		}
 	}
 	told(0)
-	for i, s := range v.snapshots {
-		slots <- struct{}{}
-		wg.Go(func() {
-			loads[i] = s.load()
-			told(done.Add(1))
-			<-slots
-		})
-	}
-	wg.Wait()
+	parallel(len(loads), func(i int) {
+		loads[i] = v.snapshots[i].load()
+		told(done.Add(1))
+	})
 	separate(loads)
 	loads[len(loads)-1].targets()
 
-	x := &index{damage: make([]error, len(loads)), storage: make([]layer.Source, len(loads))}
+	x := &index{damage: make([]error, len(loads)), doubts: make([]error, len(loads)), storage: make([]layer.Source, len(loads)),
+		accounts: make([]Accounts, len(loads))}
 	n := 0
 	for i, l := range loads {
-		x.damage[i], x.storage[i] = l.damage, l.area.src
+		x.damage[i], x.storage[i], x.accounts[i] = l.damage, l.area.src, l.accounts
+		if n := l.odd[oddPlaces]; n > 0 {
+			x.doubts[i] = fmt.Errorf("block list: %d descriptors %s: %w", n, oddText[oddPlaces], layer.ErrCorrupt)
+		}
 		if f := l.area.file; f != nil {
 			l.s.warn(fmt.Errorf("store read from file %q", f.Name))
 		}

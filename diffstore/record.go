@@ -3,6 +3,7 @@ package diffstore
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 )
@@ -63,13 +64,48 @@ func decodeRecord(b []byte) (record, bool) {
 	}, string(b[:0x10]) == identifier
 }
 
-// chain walks the metadata blocks of one list (rule 4).
+// chain walks the metadata blocks of one list (rule 4). Neighbours are mostly the next in a chain, so that more and more
+// is read at once while that guess holds.
 type chain struct {
 	area
-	name string // the format's noun, for errors
-	kind uint32
-	warn func(error)
-	buf  [BlockSize]byte
+	name   string // the format's noun, for errors
+	kind   uint32
+	warn   func(error)
+	places *placement // where the records of the store file are to be, or nil
+	ahead  int        // bytes to read next if not in buf; 0 for one block
+	buf    []byte     // what was read last, from at of the area on
+	at     int64
+	seen   map[uint64]bool
+}
+
+// maxAhead bounds what is read at once, and catalogAhead is how much Windows gives to a catalog at first.
+const (
+	maxAhead     = 1 << 20
+	catalogAhead = 4 * BlockSize
+)
+
+// block returns the block at an offset of the area, valid until the next call.
+func (c *chain) block(at int64) ([]byte, error) {
+	if in := at - c.at; in >= 0 && in+BlockSize <= int64(len(c.buf)) {
+		return c.buf[in:][:BlockSize], nil
+	}
+	n := max(c.ahead, BlockSize)
+	if len(c.buf) > 0 {
+		if n = BlockSize; at == c.at+int64(len(c.buf)) {
+			n = min(4*len(c.buf), maxAhead)
+		}
+	}
+	n = int(layer.Clip(c.src.Size(), at, int64(n))) &^ (BlockSize - 1)
+	c.buf, c.at = slices.Grow(c.buf[:0], max(n, BlockSize))[:max(n, BlockSize)], at
+	err := layer.ReadFull(c.src, c.buf, at)
+	if err != nil && n > BlockSize { // a neighbour may be what cannot be read
+		c.buf = c.buf[:BlockSize]
+		err = layer.ReadFull(c.src, c.buf, at)
+	}
+	if err != nil {
+		c.buf = c.buf[:0]
+	}
+	return c.buf[:min(len(c.buf), BlockSize)], err
 }
 
 // read returns the header and payload of the block at off; the payload is valid until the next call.
@@ -78,10 +114,11 @@ func (c *chain) read(off uint64) (record, []byte, error) {
 	if err != nil {
 		return record{}, nil, err
 	}
-	if err := layer.ReadFull(c.src, c.buf[:], at); err != nil {
+	b, err := c.block(at)
+	if err != nil {
 		return record{}, nil, &layer.CorruptError{Struct: c.name, Off: at, Err: err}
 	}
-	r, ok := decodeRecord(c.buf[:])
+	r, ok := decodeRecord(b)
 	switch {
 	case !ok:
 		return r, nil, layer.Corrupt(c.name, int64(off), "no VSS identifier")
@@ -90,25 +127,30 @@ func (c *chain) read(off uint64) (record, []byte, error) {
 	case r.current != off:
 		return r, nil, layer.Corrupt(c.name, int64(off), "its own offset is 0x%x", r.current)
 	}
+	if want, ok := c.places.offset(r.relative); ok && want != off {
+		return r, nil, layer.Corrupt(c.name, int64(off), "its offset in the store file, 0x%x, is 0x%x of the volume", r.relative, want)
+	}
 	if r.version != 1 {
 		c.warn(layer.Corrupt(c.name, int64(off), "version %d, want 1; read all the same", r.version))
 	}
-	return r, c.buf[recordSize:], nil
+	return r, b[recordSize:], nil
 }
 
-// each calls f with the payload of every block from first on, until f gives false or limit blocks are read.
-func (c *chain) each(first uint64, limit int, f func(off uint64, payload []byte) bool) error {
-	seen := map[uint64]bool{}
-	for off := first; off != 0 && len(seen) < limit; {
-		if seen[off] {
+// each calls f with every block from first on, until f gives false or limit blocks are read.
+func (c *chain) each(first uint64, limit int, f func(off uint64, r record, payload []byte) bool) error {
+	if c.seen == nil {
+		c.seen = map[uint64]bool{}
+	}
+	for off := first; off != 0 && len(c.seen) < limit; {
+		if c.seen[off] {
 			return layer.Corrupt(c.name, int64(off), "chain returns to a block already read")
 		}
-		seen[off] = true
+		c.seen[off] = true
 		r, payload, err := c.read(off)
 		if err != nil {
 			return err
 		}
-		if !f(off, payload) {
+		if !f(off, r, payload) {
 			return nil
 		}
 		off = r.next

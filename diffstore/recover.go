@@ -29,7 +29,7 @@ func digest(s *roaring.Bitmap, n int64) (d [sha256.Size]byte) {
 	var b [8]byte
 	for at := int64(0); at < n; {
 		in, end := runs.span(block(at))
-		at = min(end>>blockBits, n)
+		at = min(end, n)
 		mark := uint64(at) << 1
 		if in {
 			mark |= 1

@@ -88,7 +88,9 @@ func (v *View) sectors(r *run, b block, overlays []row, p int, from, to int64) {
 			v.under(r, b, p, from, end)
 		} else {
 			e, err := v.stored(b, *o)
-			r.why = Origin{Overlaid, int(o.store) + 1}
+			if r.why = (Origin{Overlaid, int(o.store) + 1}); o.doubt {
+				e.Kind, r.why.Reason = layer.Unknown, Incomplete
+			}
 			r.add(clip(e, from, end), err)
 		}
 		from = end
@@ -114,13 +116,13 @@ func (v *View) under(r *run, b block, p int, from, to int64) {
 			break
 		}
 		store := int(o.store)
-		sure = sure && !(home && v.unprotected(b, store)) && !v.cut(at, since, store) && store <= v.damaged
+		sure = sure && !o.doubt && !(home && v.unprotected(b, store)) && !v.cut(at, since, store) && store <= v.damaged
 		if o.kind == regular || o.at == lostData {
 			e, err := v.stored(b, o)
 			if r.why = (Origin{Kept, store + 1}); !sure {
 				e.Kind = layer.Unknown
 			}
-			if store > v.damaged {
+			if store > v.damaged || o.doubt {
 				r.why.Reason = Incomplete
 			}
 			r.add(clip(e, from, to), err)
@@ -145,11 +147,14 @@ func (v *View) under(r *run, b block, p int, from, to int64) {
 
 // unprotected reports whether b may have been overwritten without a copy before store end was made (rule 11).
 func (v *View) unprotected(b block, end int) bool {
-	if end == v.first || !v.marks.unsure.Contains(uint32(b)) {
+	if end == v.first {
 		return false
 	}
-	for _, s := range v.snap.vol.snapshots[v.first:end] {
-		if m := s.marks(); (m.counts || s == v.snap) && m.mine.Contains(uint32(b)) {
+	if unsure, _, _ := v.marks.span(b, int64(b)+1); !unsure {
+		return false
+	}
+	for _, s := range v.marks.stores {
+		if s.at < end && s.mine(b) {
 			return true
 		}
 	}
@@ -186,16 +191,15 @@ func (v *View) live(r *run, from, to int64, isTarget bool) {
 	for from < to && !r.done {
 		b := blockOf(from)
 		e := layer.Extent{Off: from, Base: v.snap.vol.base, BaseOff: from}
-		unsure, end := v.unsure.span(b)
+		unsure, zero, after := v.marks.span(b, blocks(to))
+		end := after << blockBits
 		r.why = Origin{Unchanged, 0}
 		if !v.complete() {
 			e.Kind, r.why.Reason = layer.Unknown, Incomplete
 		}
 		if unsure {
 			e.Kind, r.why.Reason = layer.Unknown, Unprotected
-			zero, zeroEnd := v.zero.span(b)
-			end = min(end, zeroEnd)
-			if zero && (!isTarget || v.marks.zeros.Contains(uint32(b))) {
+			if zero && (!isTarget || v.snap.Flags&IgnoredAsZeros != 0) {
 				e.Base, e.BaseOff = nil, 0
 			}
 		}

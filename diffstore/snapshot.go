@@ -44,6 +44,8 @@ type Snapshot struct {
 	lost    error
 	strange bool  // not in the catalog that the volume has now
 	gap     error // the next newer snapshot is missing
+	placed  placements
+	bitmaps func() *own
 	marks   func() *marks
 }
 
@@ -89,18 +91,19 @@ func (e *TaintError) Error() string { return fmt.Sprintf("reads through store %d
 // Unwrap gives the damage of that store.
 func (e *TaintError) Unwrap() error { return e.Err }
 
-// Check reads the block lists of all stores and the bitmaps that Open needs, and returns what makes s doubtful: own is
+// Check reads the block lists of all stores and the ends of the bitmaps of s, and returns what makes s doubtful: own is
 // damage of its own store, through joins a *TaintError for each newer store that s is read through. No data is read.
+// What else is wrong with bitmaps is told to Options.Warn when they are read.
 func (s *Snapshot) Check() (own, through error) {
 	x := s.vol.index()
-	own = errors.Join(s.Damage, s.marks().damage)
-	if d := x.damage[s.at]; d != nil && s.lost == nil {
-		own = errors.Join(own, d)
+	own = errors.Join(s.Damage, s.checkBitmaps())
+	if s.lost == nil {
+		own = errors.Join(own, x.damage[s.at], x.doubts[s.at])
 	}
 	var taints []error
 	for _, n := range s.vol.snapshots[s.at:] {
-		if n.at > s.at && x.damage[n.at] != nil {
-			taints = append(taints, &TaintError{n.Index, x.damage[n.at]})
+		if d := errors.Join(x.damage[n.at], x.doubts[n.at]); n.at > s.at && d != nil {
+			taints = append(taints, &TaintError{n.Index, d})
 		}
 		if n.gap != nil {
 			taints = append(taints, &TaintError{n.Index, n.gap})

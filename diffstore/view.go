@@ -4,8 +4,6 @@ import (
 	"errors"
 	"iter"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	"snapmount/imagefmt/layer"
 )
 
@@ -19,15 +17,13 @@ type View struct {
 	damaged int  // the first of them that is incomplete, else end
 	gap     bool // another snapshot may have followed them
 	newest  bool
-	unsure  spans // rule 11
-	zero    spans // the part of it that the driver gives as zeros
 	damage  error
 }
 
 var _ layer.Locator = (*View)(nil)
 
-// Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; each reads
-// the bitmaps of its own and the newer stores. It succeeds on a damaged store too: see View.Damage.
+// Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; of
+// bitmaps no more is read than the answers depend on. It succeeds on a damaged store too: see View.Damage.
 func (s *Snapshot) Open() (*View, error) {
 	x := s.vol.index()
 	n := len(s.vol.snapshots)
@@ -40,11 +36,6 @@ func (s *Snapshot) Open() (*View, error) {
 	for v.damaged = s.at; v.damaged < v.end && x.damage[v.damaged] == nil; {
 		v.damaged++
 	}
-	zeros := v.marks.zeros
-	if v.newest {
-		zeros = roaring.Or(zeros, v.marks.own)
-	}
-	v.unsure, v.zero = newSpans(v.marks.unsure, blocks(s.Size)), newSpans(zeros, blocks(s.Size))
 	own, through := s.Check()
 	v.damage = errors.Join(own, through)
 	return v, nil

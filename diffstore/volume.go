@@ -157,9 +157,9 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 		}
 		v.span, v.least = max(v.span, blocks(s.Size)), min(v.least, s.Size)
 		s.older, largest = largest, max(largest, blocks(s.Size))
-		s.readStore()
-		s.marks = sync.OnceValue(s.readMarks)
+		s.bitmaps, s.marks = sync.OnceValue(s.openBitmaps), sync.OnceValue(s.newMarks)
 	}
+	parallel(len(v.snapshots), func(i int) { v.snapshots[i].readStore() })
 	v.index = sync.OnceValue(v.build)
 }
 
