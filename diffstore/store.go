@@ -23,6 +23,7 @@ type loader struct {
 	pending  map[block]block // target of a move, to the block that moved there (rule 6)
 	odd      [oddities]int
 	damage   error // the list goes on where it could not be read
+	least    int   // descriptors that the list has, and perhaps more
 	places   *placement
 	votes    votes
 	doubts   []doubt
@@ -68,7 +69,7 @@ var oddText = [oddities]string{
 }
 
 // load reads the whole block list of s: from the first area that has all of it, else from where most of it is. When
-// the first is a damaged volume whose list is longer than that of the file, the file is of an earlier time.
+// the first is a damaged volume whose list is known to be longer than that of the file, the file is of an earlier time.
 func (s *Snapshot) load() *loader {
 	best := &loader{s: s, damage: s.lost}
 	for i := range s.areas {
@@ -76,7 +77,7 @@ func (s *Snapshot) load() *loader {
 		if i == 0 && l.damage == nil {
 			return l
 		}
-		if i == 0 || len(l.rows) > len(best.rows) || s.areas[i].file != nil && len(l.rows) == len(best.rows) {
+		if i == 0 || l.least > best.least || l.least == best.least && s.areas[i].file != nil {
 			best = l
 		}
 	}
@@ -109,6 +110,9 @@ func (s *Snapshot) loadFrom(i int) *loader {
 	if l.damage == nil {
 		l.damage = l.ended()
 	}
+	if l.damage != nil && l.least > 0 && bad == nil {
+		l.least++ // the first of the next block
+	}
 	l.weigh()
 	l.audit()
 	for i, n := range l.odd {
@@ -132,8 +136,10 @@ func (l *loader) block(off uint64, r record, payload []byte) (more bool, err err
 	for i := range used {
 		d, at := decodeDescriptor(payload[i*descriptorSize:]), int64(off)+recordSize+int64(i)*descriptorSize
 		if d == (descriptor{}) && l.hole(payload, i) {
+			l.least++
 			return false, layer.Corrupt("block descriptor", at, "lost, with others behind it")
 		}
+		l.least++
 		if err := l.add(d, at); err != nil {
 			return false, err
 		}
