@@ -94,7 +94,7 @@ func (b *bitmap) page(i int64) (*page, error) {
 // twice over, else by the chain.
 func (b *bitmap) from(n int, i int64) (*page, error) {
 	c := b.chains[n]
-	ch := chain{area: c.area, name: "bitmap", kind: typeBitmap, warn: b.s.warn, places: b.s.placement(n)}
+	ch := chain{area: c.area, name: "bitmap", kind: typeBitmap, warn: b.s.warn, places: b.s.placement(n, gulp{})}
 	if i == 0 || c.anchor.kind == 0 && c.err == nil {
 		r, payload, err := ch.read(b.first)
 		if c.anchor, c.err = r, err; i == 0 && err == nil {

@@ -59,10 +59,11 @@ func until(first, n int64) uint64 {
 	return 1<<(n-first) - 1
 }
 
-// words calls f with what the store of s leaves unprotected, for each word [from, to) of page i. Without IgnoredAsZeros
+// words calls f with what the store of s leaves unprotected, for each word [from, to) of page i, and of each only the bits
+// of mask: what the previous bitmap says of others is not asked for. Without IgnoredAsZeros
 // a current bitmap that cannot be read raises no doubt: such snapshots are not scoped, so that what it marks is free
 // space, and what is asked for is not.
-func (s *Snapshot) words(i int64, from, to int, f func(w int, v word)) {
+func (s *Snapshot) words(i int64, from, to int, mask uint64, f func(w int, v word)) {
 	b := s.bitmaps()
 	current, err := b.current.page(i)
 	if err != nil {
@@ -75,15 +76,12 @@ func (s *Snapshot) words(i int64, from, to int, f func(w int, v word)) {
 	for w := from; w < to; w++ {
 		first := i*bitsPerBlock + int64(w)*64
 		var v word
-		if current != nil {
-			v.own = current[w] & until(first, blocks(s.Size))
+		if mask := mask & until(first, blocks(s.Size)); current != nil {
+			v.own = current[w] & mask
 		} else if scoped {
-			v.doubt = until(first, blocks(s.Size))
+			v.doubt = mask
 		}
-		if v == (word{}) {
-			continue
-		}
-		if b.previous != nil {
+		if v != (word{}) && b.previous != nil {
 			if !asked {
 				asked = true
 				if previous, lost = b.previous.page(i); lost != nil {
@@ -92,7 +90,9 @@ func (s *Snapshot) words(i int64, from, to int, f func(w int, v word)) {
 			}
 			v = s.needed(v, previous, lost != nil, w, first)
 		}
-		f(w, v)
+		if v != (word{}) {
+			f(w, v)
+		}
 	}
 }
 
@@ -123,10 +123,13 @@ type marks struct {
 
 type markPage struct {
 	mu           sync.Mutex
-	words        map[int][2]uint64 // unsure and zero
-	unsure, zero spans             // once all are known, by block in the page
+	words        map[int]marked
+	unsure, zero spans // once all are known, by block in the page
 	whole        atomic.Bool
 }
+
+// marked are 64 blocks, of which those known are left unprotected, and read as zeros, or are not.
+type marked struct{ known, unsure, zero uint64 }
 
 // fewWords is how many words of a page are found one by one before all are.
 const fewWords = 16
@@ -141,13 +144,13 @@ func (s *Snapshot) newMarks() *marks {
 	return m
 }
 
-// combine returns, for words [from, to) of page i, the blocks left unprotected by one of the stores, perhaps, and of
-// them those for which the driver gives zeros.
-func (m *marks) combine(i int64, from, to int) (unsure, zero []uint64) {
+// combine returns, for words [from, to) of page i and in each the bits of mask, the blocks left unprotected by one of the
+// stores, perhaps, and of them those for which the driver gives zeros.
+func (m *marks) combine(i int64, from, to int, mask uint64) (unsure, zero []uint64) {
 	unsure, zero = make([]uint64, to-from), make([]uint64, to-from)
 	newest := m.s.at == len(m.s.vol.snapshots)-1
 	for _, s := range m.stores {
-		s.words(i, from, to, func(w int, v word) {
+		s.words(i, from, to, mask, func(w int, v word) {
 			unsure[w-from] |= v.own | v.doubt
 			if s.Flags&IgnoredAsZeros != 0 || newest {
 				zero[w-from] |= v.own
@@ -157,7 +160,7 @@ func (m *marks) combine(i int64, from, to int) (unsure, zero []uint64) {
 	for _, s := range m.s.vol.snapshots[m.s.at+1:] {
 		if n := blocks(s.Size); n < s.older && s.lost == nil { // what was not on the volume when it was made
 			for w := range unsure {
-				unsure[w] |= ^until(i*bitsPerBlock+int64(from+w)*64, n)
+				unsure[w] |= mask &^ until(i*bitsPerBlock+int64(from+w)*64, n)
 			}
 		}
 	}
@@ -171,14 +174,14 @@ func (m *marks) span(b block, end int64) (unsure, zero bool, until int64) {
 	first := i * bitsPerBlock
 	p := m.pages[i].Load()
 	if p == nil {
-		m.pages[i].CompareAndSwap(nil, &markPage{words: map[int][2]uint64{}})
+		m.pages[i].CompareAndSwap(nil, &markPage{words: map[int]marked{}})
 		p = m.pages[i].Load()
 	}
 	in, stop := int64(b)-first, min(end-first, bitsPerBlock)
 	if !p.whole.Load() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if m.find(p, i, int(in/64), int((stop+63)/64)); !p.whole.Load() {
+		if m.find(p, i, in, stop); !p.whole.Load() {
 			unsure, zero, until = p.run(in, stop)
 			return unsure, zero, first + until
 		}
@@ -191,10 +194,10 @@ func (m *marks) span(b block, end int64) (unsure, zero bool, until int64) {
 // run is span by words, which are known.
 func (p *markPage) run(in, stop int64) (unsure, zero bool, until int64) {
 	v, at := p.words[int(in/64)], in%64
-	unsure, zero = v[0]>>at&1 != 0, v[1]>>at&1 != 0
+	unsure, zero = v.unsure>>at&1 != 0, v.zero>>at&1 != 0
 	for until = in; until < stop; {
 		v, at := p.words[int(until/64)], until%64
-		n := min(same(v[0]>>at, unsure), same(v[1]>>at, zero), 64-at)
+		n := min(same(v.unsure>>at, unsure), same(v.zero>>at, zero), 64-at)
 		if until += n; n < 64-at {
 			break
 		}
@@ -210,23 +213,26 @@ func same(v uint64, set bool) int64 {
 	return int64(bits.TrailingZeros64(v))
 }
 
-// find makes words [from, to) of p known, or all when there were more than a few.
-func (m *marks) find(p *markPage, i int64, from, to int) {
-	switch {
-	case p.whole.Load():
-	case len(p.words)+to-from > fewWords:
-		unsure, zero := m.combine(i, 0, pageWords)
+// find makes blocks [in, stop) of p known, or all when there were more than a few.
+func (m *marks) find(p *markPage, i, in, stop int64) {
+	if p.whole.Load() {
+		return
+	}
+	from, to := int(in/64), int((stop+63)/64)
+	if len(p.words)+to-from > fewWords {
+		unsure, zero := m.combine(i, 0, pageWords, math.MaxUint64)
 		p.unsure, p.zero, p.words = denseSpans(unsure), denseSpans(zero), nil
 		p.whole.Store(true)
-	default:
-		if len(p.words) == 0 && len(m.stores) > 1 { // at once what is read anyway; an error is met again
-			parallel(len(m.stores), func(n int) { m.stores[n].bitmaps().current.page(i) })
-		}
-		for w := from; w < to; w++ {
-			if _, known := p.words[w]; !known {
-				unsure, zero := m.combine(i, w, w+1)
-				p.words[w] = [2]uint64{unsure[0], zero[0]}
-			}
+		return
+	}
+	if len(p.words) == 0 && len(m.stores) > 1 { // at once what is read anyway; an error is met again
+		parallel(len(m.stores), func(n int) { m.stores[n].bitmaps().current.page(i) })
+	}
+	for w := from; w < to; w++ {
+		v := p.words[w]
+		if ask := until(int64(w)*64, stop) &^ until(int64(w)*64, in) &^ v.known; ask != 0 {
+			unsure, zero := m.combine(i, w, w+1, ask)
+			p.words[w] = marked{v.known | ask, v.unsure | unsure[0], v.zero | zero[0]}
 		}
 	}
 }
@@ -234,7 +240,7 @@ func (m *marks) find(p *markPage, i int64, from, to int) {
 // mine reports whether the store of s left block b unprotected, perhaps.
 func (s *Snapshot) mine(b block) (in bool) {
 	at := int64(b) % bitsPerBlock
-	s.words(int64(b)/bitsPerBlock, int(at/64), int(at/64)+1, func(_ int, v word) { in = (v.own|v.doubt)>>(at%64)&1 != 0 })
+	s.words(int64(b)/bitsPerBlock, int(at/64), int(at/64)+1, 1<<(at%64), func(int, word) { in = true })
 	return in
 }
 

@@ -84,7 +84,8 @@ func (p *placement) relative(off uint64) (uint64, bool) {
 
 // readPlacement reads the range list of a store (type 5); nil when there is none that can be read. It is a witness only,
 // so that damage is told and hides nothing.
-func (s *Snapshot) readPlacement(a area) *placement {
+// buf may have its first block.
+func (s *Snapshot) readPlacement(a area, buf gulp) *placement {
 	if s.entry.ranges == 0 {
 		return nil
 	}
@@ -93,7 +94,7 @@ func (s *Snapshot) readPlacement(a area) *placement {
 		size = uint64(a.src.Size())
 	}
 	p, odd := &placement{}, 0
-	ch := chain{area: a, name: "range list", kind: typeRanges, warn: s.warn}
+	ch := chain{area: a, name: "range list", kind: typeRanges, warn: s.warn, gulp: buf}
 	err := ch.each(s.entry.ranges, maxRanges, func(_ uint64, r record, payload []byte) bool {
 		p.blocks = append(p.blocks, r)
 		for i := 0; i+rangeSize <= len(payload); i += rangeSize {
@@ -174,8 +175,9 @@ func (p *placement) vote(v votes, rel, off uint64) (which int, agree bool) {
 // doubted reports whether more blocks contradict range i than agree with it: then it is the range that is wrong.
 func (v votes) doubted(i int) bool { return v[i][1] > max(1, v[i][0]) }
 
-// placement returns where the blocks of the store are by the range list in one of its areas, or nil.
-func (s *Snapshot) placement(i int) *placement {
+// placement returns where the blocks of the store are by the range list in one of its areas, or nil; buf may have its first
+// block.
+func (s *Snapshot) placement(i int, buf gulp) *placement {
 	s.placed.mu.Lock()
 	defer s.placed.mu.Unlock()
 	if s.placed.by == nil {
@@ -183,7 +185,7 @@ func (s *Snapshot) placement(i int) *placement {
 	}
 	p, ok := s.placed.by[i]
 	if !ok {
-		p = s.readPlacement(s.areas[i])
+		p = s.readPlacement(s.areas[i], buf)
 		s.placed.by[i] = p
 	}
 	return p

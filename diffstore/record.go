@@ -72,10 +72,15 @@ type chain struct {
 	kind   uint32
 	warn   func(error)
 	places *placement // where the records of the store file are to be, or nil
-	ahead  int        // bytes to read next if not in buf; 0 for one block
-	buf    []byte     // what was read last, from at of the area on
-	at     int64
+	ahead  int        // bytes to read first; 0 for one block
 	seen   map[uint64]bool
+	gulp
+}
+
+// gulp is what was read last, from an offset of the area on.
+type gulp struct {
+	buf []byte
+	at  int64
 }
 
 // maxAhead bounds what is read at once, and catalogAhead is how much Windows gives to a catalog at first.
@@ -118,22 +123,28 @@ func (c *chain) read(off uint64) (record, []byte, error) {
 	if err != nil {
 		return record{}, nil, &layer.CorruptError{Struct: c.name, Off: at, Err: err}
 	}
+	r, err := c.header(b, off)
+	return r, b[recordSize:], err
+}
+
+// header returns the header of the block at off, checked.
+func (c *chain) header(b []byte, off uint64) (record, error) {
 	r, ok := decodeRecord(b)
 	switch {
 	case !ok:
-		return r, nil, layer.Corrupt(c.name, int64(off), "no VSS identifier")
+		return r, layer.Corrupt(c.name, int64(off), "no VSS identifier")
 	case r.kind != c.kind:
-		return r, nil, layer.Corrupt(c.name, int64(off), "type %d, want %d", r.kind, c.kind)
+		return r, layer.Corrupt(c.name, int64(off), "type %d, want %d", r.kind, c.kind)
 	case r.current != off:
-		return r, nil, layer.Corrupt(c.name, int64(off), "its own offset is 0x%x", r.current)
+		return r, layer.Corrupt(c.name, int64(off), "its own offset is 0x%x", r.current)
 	}
 	if want, ok := c.places.offset(r.relative); ok && want != off {
-		return r, nil, layer.Corrupt(c.name, int64(off), "its offset in the store file, 0x%x, is 0x%x of the volume", r.relative, want)
+		return r, layer.Corrupt(c.name, int64(off), "its offset in the store file, 0x%x, is 0x%x of the volume", r.relative, want)
 	}
 	if r.version != 1 {
 		c.warn(layer.Corrupt(c.name, int64(off), "version %d, want 1; read all the same", r.version))
 	}
-	return r, b[recordSize:], nil
+	return r, nil
 }
 
 // each calls f with every block from first on, until f gives false or limit blocks are read.

@@ -86,14 +86,23 @@ func (s *Snapshot) load() *loader {
 
 func (s *Snapshot) loadFrom(i int) *loader {
 	a := s.areas[i]
-	l := &loader{s: s, area: a, pending: map[block]block{}, overlays: map[overlayKey]uint64{}, places: s.placement(i)}
+	l := &loader{s: s, area: a, pending: map[block]block{}, overlays: map[overlayKey]uint64{}}
+	ch := chain{area: a, name: "block list", kind: typeList, warn: s.warn}
+	var follows gulp
+	if at, err := a.place(ch.name, s.entry.list); err == nil && s.entry.ranges == s.entry.list+BlockSize {
+		ch.ahead = 2 * BlockSize
+		if _, err := ch.block(at); err == nil && len(ch.buf) > BlockSize { // else it is met again
+			follows = gulp{slices.Clone(ch.buf[BlockSize:]), at + BlockSize}
+		}
+	}
+	l.places = s.placement(i, follows)
+	ch.places = l.places
 	if l.places != nil {
 		l.votes = make(votes, len(l.places.ranges))
 		for _, r := range l.places.blocks {
 			l.places.vote(l.votes, r.relative, r.current)
 		}
 	}
-	ch := chain{area: a, name: "block list", kind: typeList, warn: s.warn, places: l.places}
 	var bad error
 	for first := s.entry.list; first != 0; {
 		err := ch.each(first, int(blocks(a.src.Size())), func(off uint64, r record, payload []byte) (more bool) {

@@ -3,6 +3,7 @@ package diffstore
 import (
 	"errors"
 	"iter"
+	"sync"
 
 	"snapmount/imagefmt/layer"
 )
@@ -17,7 +18,7 @@ type View struct {
 	damaged int  // the first of them that is incomplete, else end
 	gap     bool // another snapshot may have followed them
 	newest  bool
-	damage  error
+	damage  func() error
 }
 
 var _ layer.Locator = (*View)(nil)
@@ -36,13 +37,15 @@ func (s *Snapshot) Open() (*View, error) {
 	for v.damaged = s.at; v.damaged < v.end && x.damage[v.damaged] == nil; {
 		v.damaged++
 	}
-	own, through := s.Check()
-	v.damage = errors.Join(own, through)
+	v.damage = sync.OnceValue(func() error {
+		own, through := s.Check()
+		return errors.Join(own, through)
+	})
 	return v, nil
 }
 
 // Damage says what makes this view doubtful, as Snapshot.Check does; nil when nothing does.
-func (v *View) Damage() error { return v.damage }
+func (v *View) Damage() error { return v.damage() }
 
 // Size returns the bytes of the volume at the time; the live one may have more or fewer.
 func (v *View) Size() int64 { return v.snap.Size }
