@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -28,11 +27,11 @@ func TestRecoveredFromVolume(t *testing.T) {
 		files[i].Data = m
 	}
 	f.poke64(vsstest.HeaderOffset+0x30, 0)
-	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files})
+	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files, Unchanged: f.unchanged(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := state{own: true, whole: true}
+	said := state{own: true, through: true, whole: true}
 	f.checkByCopy(t, vol, [3]state{said, said, said})
 	v, err := vol.Snapshots()[0].Open()
 	if err != nil {
@@ -118,7 +117,8 @@ func TestOrderOfRecovered(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, s := range vol.Snapshots() {
-			if _, through := s.Check(); s.CopyID != f.snaps[i].Info.Copy || (through != nil) != (c.through && i < 3) || !s.Recovered {
+			_, through := s.Check()
+			if s.CopyID != f.snaps[i].Info.Copy || through == nil || strings.Contains(through.Error(), "next newer snapshot is not known") != c.through || !s.Recovered {
 				t.Errorf("%s: snapshot %d is %v, through %v", c.name, i+1, s.CopyID, through)
 			}
 			if !strings.Contains(s.Damage.Error(), c.text) {
@@ -136,7 +136,8 @@ func TestRecoveredMarks(t *testing.T) {
 		if _, err := m.WriteAt(make([]byte, 512), vsstest.HeaderOffset); err != nil {
 			t.Fatal(err)
 		}
-		vol, err := diffstore.Open(m, diffstore.Options{Files: files})
+		all := func(*diffstore.View) ([]diffstore.Range, error) { return []diffstore.Range{{Len: m.Size()}}, nil }
+		vol, err := diffstore.Open(m, diffstore.Options{Files: files, Unchanged: all})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +146,7 @@ func TestRecoveredMarks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for b, kind := range want {
-			for e, err := range v.Extents(b*blockSize, blockSize) {
+			for e, err := range layer.Extents(v, b*blockSize, blockSize) {
 				if err != nil || e.Kind != kind {
 					t.Errorf("block %d: %+v, %v, want %v", b, e, err, kind)
 				}
@@ -228,21 +229,13 @@ func TestOthersFiles(t *testing.T) {
 type padded struct{ layer.Source }
 
 func (padded) Size() int64                               { return 1 << 50 }
-func (p padded) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(p, b, off) }
+func (p padded) ReadAt(b []byte, off int64) (int, error) { return layer.Read(p, b, off, layer.Live) }
 
-func (p padded) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(p.Size(), off, n)
-		if k := layer.Clip(p.Source.Size(), off, n); k > 0 {
-			if !yield(layer.Extent{Off: off, Len: k, Base: p.Source, BaseOff: off}, nil) {
-				return
-			}
-			off += k
-		}
-		if off < end {
-			yield(layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil)
-		}
+func (p padded) At(off, n int64) (layer.Extent, error) {
+	if k := layer.Clip(p.Source.Size(), off, n); k > 0 {
+		return layer.Extent{Off: off, Len: k, Base: p.Source, BaseOff: off}, nil
 	}
+	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}, nil
 }
 
 // TestHugeFile hands in store files of 1 PiB of which nearly all is a hole: they are used, and at once.
@@ -253,10 +246,46 @@ func TestHugeFile(t *testing.T) {
 		files[i].Data = padded{files[i].Data}
 	}
 	f.poke64(vsstest.HeaderOffset+0x30, 0)
-	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files})
+	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files, Unchanged: f.unchanged(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := state{own: true, whole: true}
+	said := state{own: true, through: true, whole: true}
 	f.checkByCopy(t, vol, [3]state{said, said, said})
+}
+
+// TestRecoveredEnd has copies that ended some time after the newest snapshot, which nothing on the volume shows.
+func TestRecoveredEnd(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	files := f.files(t)[:3]
+	f.poke64(vsstest.HeaderOffset+0x30, 0)
+	for b := uint64(82); b < 99; b += 3 {
+		f.poke(b*blockSize, []byte("encrypted")) // without a copy
+	}
+	for _, c := range []struct {
+		proof     diffstore.UnchangedFunc
+		unchanged bool
+	}{{nil, false}, {f.unchanged(t), true}, {func(*diffstore.View) ([]diffstore.Range, error) { return nil, errors.New("unreadable") }, false}} {
+		vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files, Unchanged: c.proof})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, s := range vol.Snapshots() {
+			v, err := s.Open()
+			if err != nil || v.Damage() == nil {
+				t.Fatal(err, v.Damage())
+			}
+			kept, why := 0, map[layer.Reason]int{}
+			for x := range v.Explain(user*blockSize, 18*blockSize) {
+				if x.Kind == layer.Unknown {
+					why[x.Why]++
+				} else if x.Place == diffstore.Kept {
+					kept++
+				}
+			}
+			if data := f.compare(t, v, f.snaps[k], k+1); kept < 2 || (data > kept+3) != c.unchanged || why[layer.Carved] == 0 || why[layer.Incomplete] > 0 {
+				t.Errorf("store %d: %d blocks are data, %d kept, unknown because of %v; proof %v", k+1, data, kept, why, c.unchanged)
+			}
+		}
+	}
 }

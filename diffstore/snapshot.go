@@ -44,6 +44,8 @@ type Snapshot struct {
 	lost    error
 	strange bool  // not in the catalog that the volume has now
 	gap     error // the next newer snapshot is missing
+	ended   bool  // gap is because copies may have ended: see end
+	proof   func() []Range
 	placed  placements
 	bitmaps func() *own
 	marks   func() *marks

@@ -22,6 +22,9 @@ type Options struct {
 	// Files are store and catalog files of System Volume Information, copied out at the time of the image or as the
 	// volume's own NTFS lists them, in any order. They are used where the volume lacks a store or its catalog.
 	Files []File
+	// Unchanged tells what has not changed on base since a snapshot that no catalog has, or that was deleted. Without it
+	// all that no store keeps is layer.Unknown there.
+	Unchanged UnchangedFunc
 	// Warn is told repair choices and oddities, from any goroutine; nil drops them.
 	Warn func(error)
 	// Progress is told how many block lists of how many are read, from any goroutine; nil drops it.
@@ -39,6 +42,7 @@ type Volume struct {
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
 	warn      func(error)
+	unchanged UnchangedFunc
 	progress  func(done, total int) // or nil
 	index     func() *index
 }
@@ -67,7 +71,7 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if err := h.oddities(); err != nil && h != (Header{}) {
 		warn(err)
 	}
-	v := &Volume{base: base, header: h, warn: warn, progress: opts.Progress}
+	v := &Volume{base: base, header: h, warn: warn, unchanged: opts.Unchanged, progress: opts.Progress}
 	var own catalog
 	if h.Catalog != 0 {
 		own, v.damage = readCatalog(area{src: base}, h.Catalog, warn)
@@ -107,7 +111,7 @@ func (v *Volume) Damage() error { return v.damage }
 
 // beside returns a new stack of the same volume.
 func (v *Volume) beside() *Volume {
-	o := &Volume{base: v.base, header: v.header, warn: v.warn, progress: v.progress, first: len(v.Snapshots())}
+	o := &Volume{base: v.base, header: v.header, warn: v.warn, unchanged: v.unchanged, progress: v.progress, first: len(v.Snapshots())}
 	v.others = append(v.others, o)
 	return o
 }
@@ -132,7 +136,7 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 		o.gaps()
 		o.endDeleted(true)
 	}
-	v.addRecovered(files, own, intact)
+	v.addRecovered(files, own)
 }
 
 // assemble makes the snapshots of one stack; settle finds their stores.
