@@ -42,6 +42,7 @@ type index struct {
 	storage []layer.Source // by store: what data offsets count in
 
 	accounts []Accounts // by store
+	image    int        // which snapshot's block image the volume is, from 1 on; 0 for a live volume
 }
 
 // build reads all block lists, a few at a time.
@@ -74,12 +75,15 @@ func (v *Volume) build() *index {
 		}
 		n += len(l.rows)
 	}
-	rows := make([]row, 0, n)
+	rows, samples := make([]row, 0, n), make([][]block, len(loads))
 	for i, l := range loads {
-		rows = append(rows, l.rows...)
+		rows, samples[i] = append(rows, l.rows...), l.samples
 		loads[i] = nil
 	}
 	x.setRows(flatten(sortByBlock(rows)))
+	if x.image = v.imageOf(x, samples); x.image > 0 {
+		v.warn(fmt.Errorf("the volume is the block image of snapshot %d, not a live volume: newer snapshots in it are not whole", v.snapshots[x.image-1].Index))
+	}
 	return x
 }
 

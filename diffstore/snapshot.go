@@ -103,6 +103,9 @@ func (s *Snapshot) Check() (own, through error) {
 		own = errors.Join(own, x.damage[s.at], x.doubts[s.at])
 	}
 	var taints []error
+	if err := x.newerThanImage(s); err != nil {
+		taints = append(taints, err)
+	}
 	for _, n := range s.vol.snapshots[s.at:] {
 		if d := errors.Join(x.damage[n.at], x.doubts[n.at]); n.at > s.at && d != nil {
 			taints = append(taints, &TaintError{n.Index, d})

@@ -29,6 +29,7 @@ type loader struct {
 	doubts   []doubt
 	accounts Accounts
 	file     accounting
+	samples  []block // that it keeps because they were written to
 }
 
 // doubt is a row whose two addresses contradict, and the range that says so.
@@ -197,6 +198,9 @@ func (l *loader) add(d descriptor, at int64) error {
 	case d.kept == 0 && d.flags == 0:
 		l.odd[oddEmpty]++
 	default:
+		if _, moved := l.pending[b]; d.flags == 0 && !moved && len(l.samples) < maxSamples {
+			l.samples = append(l.samples, b)
+		}
 		l.keep(row{block: l.owner(b), kind: regular, at: l.kept(d)}, d)
 	}
 	return nil

@@ -35,11 +35,14 @@ func (s *Snapshot) Open() (*View, error) {
 			v.end = i + 1
 		}
 	}
+	if x.newerThanImage(s) != nil {
+		v.gap = true
+	}
 	for v.damaged = s.at; v.damaged < v.end && x.damage[v.damaged] == nil; {
 		v.damaged++
 	}
 	v.why = layer.Incomplete
-	if last := s.vol.snapshots[v.end-1]; last.ended && v.damaged == v.end {
+	if last := s.vol.snapshots[v.end-1]; last.ended && v.damaged == v.end && x.newerThanImage(s) == nil {
 		v.proof, v.why = last.proof, layer.Carved
 	}
 	v.damage = sync.OnceValue(func() error {

@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -75,6 +76,9 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	var own catalog
 	if h.Catalog != 0 {
 		own, v.damage = readCatalog(area{src: base}, h.Catalog, warn)
+		if v.damage != nil && zeros(base, h.Catalog) {
+			v.damage = fmt.Errorf("%w; it is all zeros, as in the block image of the newest snapshot", v.damage)
+		}
 	}
 	if v.damage != nil {
 		warn(v.damage)
@@ -84,6 +88,12 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 		return nil, withFiles(cmp.Or(v.damage, ErrNoSnapshots), files)
 	}
 	return v, nil
+}
+
+// zeros reports whether the block at off is all zeros.
+func zeros(base layer.Source, off uint64) bool {
+	var b [BlockSize]byte
+	return off < uint64(maxVolume) && layer.ReadFull(base, b[:], int64(off)) == nil && len(bytes.Trim(b[:], "\x00")) == 0
 }
 
 // withFiles adds what was wrong with files to err.
@@ -125,6 +135,7 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 	if len(stack) > 0 {
 		v.assemble(stack, func(s *Snapshot, p point) { files.settle(s, p, !intact, local, foreign) })
 		v.gaps()
+		v.markLost(own)
 		if v.damage != nil && own.full && !whole { // Windows fills the slots from the front
 			v.snapshots[len(v.snapshots)-1].gap = v.damage
 		}
@@ -193,6 +204,19 @@ func (v *Volume) gaps() {
 		if next := v.snapshots[i+1]; next.Position-s.Position > 1 {
 			s.gap = fmt.Errorf("catalog: no snapshot between stack positions %d and %d", s.Position, next.Position)
 			v.warn(s.gap)
+		}
+	}
+}
+
+// markLost marks the newest snapshot when the entry of a newer one is damaged, and the volume that one is missing.
+func (v *Volume) markLost(own catalog) {
+	lost, err := own.lost()
+	v.damage = errors.Join(v.damage, err)
+	last := v.snapshots[len(v.snapshots)-1]
+	for _, e := range lost {
+		if e.position > last.Position && last.gap == nil {
+			last.gap = fmt.Errorf("catalog: the entry of stack position %d, after %d, is damaged", e.position, last.Position)
+			v.warn(last.gap)
 		}
 	}
 }
