@@ -115,6 +115,9 @@ func (l *loader) claims(set *roaring.Bitmap) error {
 			if d.flags&flagMoved == 0 && d.relative%BlockSize == 0 && d.relative < uint64(maxVolume) {
 				set.Add(uint32(d.relative >> blockBits))
 			}
+			if rel, ok := l.places.relative(d.kept); ok && d.flags&flagMoved == 0 { // when both contradict, either may be right
+				set.Add(uint32(rel >> blockBits))
+			}
 		}
 	}
 	return nil

@@ -154,17 +154,24 @@ func (p *placement) settle() int {
 	return n - len(p.ranges)
 }
 
-// votes count, by range, the blocks whose two addresses agree, and those whose do not.
+// votes count, by range, the blocks whose two addresses agree, and those whose do not; last those outside of all ranges.
 type votes [][2]int
 
 // vote notes whether the two addresses of a block agree. It reports false, and the range, when they contradict.
 func (p *placement) vote(v votes, rel, off uint64) (which int, agree bool) {
-	i, ok := p.find(rel)
-	if !ok {
+	if p == nil {
 		return 0, true
 	}
-	r := p.ranges[i]
-	if agree = r.off+rel-r.rel == off; agree {
+	i, ok := p.find(rel)
+	switch {
+	case ok:
+		agree = p.ranges[i].off+rel-p.ranges[i].rel == off
+	case rel < p.start.len && rel%BlockSize == 0: // of which the list says nothing
+		return 0, true
+	default:
+		i = len(p.ranges)
+	}
+	if agree {
 		v[i][0]++
 	} else {
 		v[i][1]++
@@ -172,8 +179,17 @@ func (p *placement) vote(v votes, rel, off uint64) (which int, agree bool) {
 	return i, agree
 }
 
-// doubted reports whether more blocks contradict range i than agree with it: then it is the range that is wrong.
-func (v votes) doubted(i int) bool { return v[i][1] > max(1, v[i][0]) }
+// doubted reports whether so many blocks contradict range i that it is the range that is wrong.
+func (v votes) doubted(i int) bool {
+	agreed := v[i][0]
+	if i == len(v)-1 { // a list that lacks a range
+		for _, r := range v {
+			agreed += r[0]
+		}
+		agreed /= 8
+	}
+	return v[i][1] > max(1, agreed)
+}
 
 // placement returns where the blocks of the store are by the range list in one of its areas, or nil; buf may have its first
 // block.

@@ -23,6 +23,7 @@ type loader struct {
 	pending  map[block]block // target of a move, to the block that moved there (rule 6)
 	odd      [oddities]int
 	damage   error // the list goes on where it could not be read
+	lost     error // the first descriptor that is
 	least    int   // descriptors that the list has, and perhaps more
 	places   *placement
 	votes    votes
@@ -99,28 +100,24 @@ func (s *Snapshot) loadFrom(i int) *loader {
 	l.places = s.placement(i, follows)
 	ch.places = l.places
 	if l.places != nil {
-		l.votes = make(votes, len(l.places.ranges))
+		l.votes = make(votes, len(l.places.ranges)+1)
 		for _, r := range l.places.blocks {
 			l.places.vote(l.votes, r.relative, r.current)
 		}
 	}
-	var bad error
 	for first := s.entry.list; first != 0; {
-		err := ch.each(first, int(blocks(a.src.Size())), func(off uint64, r record, payload []byte) (more bool) {
-			more, bad = l.block(off, r, payload)
-			return more && bad == nil
-		})
-		if first = 0; bad == nil && err != nil {
+		err := ch.each(first, int(blocks(a.src.Size())), l.block)
+		if first = 0; err != nil {
 			first = l.follow(err)
 		}
-		if l.damage = cmp.Or(bad, err); first != 0 {
-			l.damage = nil
+		if l.damage = cmp.Or(l.lost, err); first != 0 {
+			l.damage = l.lost
 		}
 	}
 	if l.damage == nil {
 		l.damage = l.ended()
 	}
-	if l.damage != nil && l.least > 0 && bad == nil {
+	if l.damage != nil && l.lost == nil && l.least > 0 {
 		l.least++ // the first of the next block
 	}
 	l.weigh()
@@ -134,8 +131,8 @@ func (s *Snapshot) loadFrom(i int) *loader {
 }
 
 // block takes the descriptors of a block of the list, and reports whether the list goes on: a block that is not full is
-// the last, whatever its next field says (rule 12).
-func (l *loader) block(off uint64, r record, payload []byte) (more bool, err error) {
+// the last, whatever its next field says (rule 12). Behind the first that is lost they are only counted.
+func (l *loader) block(off uint64, r record, payload []byte) (more bool) {
 	const slots = payloadSize / descriptorSize
 	used := slots
 	for used > 0 && decodeDescriptor(payload[(used-1)*descriptorSize:]) == (descriptor{}) {
@@ -145,19 +142,22 @@ func (l *loader) block(off uint64, r record, payload []byte) (more bool, err err
 	l.places.vote(l.votes, r.relative, off)
 	for i := range used {
 		d, at := decodeDescriptor(payload[i*descriptorSize:]), int64(off)+recordSize+int64(i)*descriptorSize
-		if d == (descriptor{}) && l.hole(payload, i) {
-			l.least++
-			return false, layer.Corrupt("block descriptor", at, "lost, with others behind it")
+		if l.least++; d.flags&flagMoved == 0 && d != (descriptor{}) {
+			l.file.take(d.relative)
 		}
-		l.least++
-		if err := l.add(d, at); err != nil {
-			return false, err
+		switch {
+		case l.lost != nil:
+		case d == (descriptor{}) && l.hole(payload, i):
+			l.lost = layer.Corrupt("block descriptor", at, "lost, with others behind it")
+		default:
+			l.lost = l.add(d, at)
 		}
 	}
 	if used < slots && r.next != 0 && l.goesOn(r) {
-		return false, layer.Corrupt("block list", int64(off), "%d slots are lost: another block follows", slots-used)
+		l.lost = cmp.Or(l.lost, layer.Corrupt("block list", int64(off), "%d slots are lost: another block follows", slots-used))
+		return true
 	}
-	return used == slots, nil
+	return used == slots
 }
 
 // hole reports whether the empty slot i, which is not behind the last one used, was lost. Windows fills the slots in
@@ -170,9 +170,6 @@ func (l *loader) hole(payload []byte, i int) bool {
 
 // add applies rules 5 to 9 to the next descriptor. An error says that it cannot be told which block it is about.
 func (l *loader) add(d descriptor, at int64) error {
-	if d.flags&flagMoved == 0 && d != (descriptor{}) {
-		l.file.take(d.relative)
-	}
 	if d.unused() {
 		return nil
 	}
@@ -195,7 +192,7 @@ func (l *loader) add(d descriptor, at int64) error {
 		l.keep(row{block: b, kind: overlay, sectors: d.sectors, at: l.overlay(b, &d)}, d)
 	case d.flags&flagMoved != 0:
 		l.move(l.owner(b), d.relative)
-	case d.kept == 0 && d.flags == 0:
+	case d.kept == 0 && d.flags == 0 && (l.places == nil || d.relative == 0):
 		l.odd[oddEmpty]++
 	default:
 		if _, moved := l.pending[b]; d.flags == 0 && !moved && len(l.samples) < maxSamples {
@@ -248,8 +245,8 @@ func (l *loader) weigh() {
 			l.odd[oddPlaces]++
 		} else if !told[d.placed] {
 			told[d.placed] = true
-			l.s.warn(layer.Corrupt("range list", int64(l.s.entry.ranges), "entry of 0x%x of the store file contradicts %d of %d blocks there; not used",
-				l.places.ranges[d.placed].rel, l.votes[d.placed][1], l.votes[d.placed][0]+l.votes[d.placed][1]))
+			v := l.votes[d.placed]
+			l.s.warn(layer.Corrupt("range list", int64(l.s.entry.ranges), "contradicts %d of %d descriptors of a range; not believed", v[1], v[0]+v[1]))
 		}
 	}
 }

@@ -35,6 +35,16 @@ func NewMemory(size int64) *Memory {
 	return &Memory{size: size, pages: map[int64]*[BlockSize]byte{}}
 }
 
+// Clone returns a copy.
+func (m *Memory) Clone() *Memory {
+	c := &Memory{size: m.size, pages: make(map[int64]*[BlockSize]byte, len(m.pages))}
+	for n, page := range m.pages {
+		p := *page
+		c.pages[n] = &p
+	}
+	return c
+}
+
 // Size returns the bytes of the image.
 func (m *Memory) Size() int64 { return m.size }
 
