@@ -25,7 +25,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if err != nil && !errors.Is(err, errTold) {
 		hint := ""
 		var damaged *points.DamagedError
-		if errors.Is(err, layer.ErrUnknown) && !errors.As(err, &damaged) {
+		var unknown *layer.UnknownError
+		if errors.As(err, &unknown) && unknown.Why < layer.NotAcquired && !errors.As(err, &damaged) {
 			hint = " (--unknown live shows the current content there, --unknown zero shows zeros)"
 		}
 		fmt.Fprintf(stderr, "snapmount: %s%s\n", oneLine(err), hint)

@@ -129,7 +129,11 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 		if gap := d.nextTable(c)*d.chunkSize - off; s.lost && gap > k {
 			k = min(n, gap)
 		}
-		return layer.Extent{Off: off, Len: k}, err
+		e := layer.Extent{Off: off, Len: k}
+		if s.lost {
+			err = layer.MissingPart(e, err)
+		}
+		return e, err
 	case s.kind == kindPlain:
 		if d.chunks.Follow(c, c); d.isVerified(c) {
 			break

@@ -339,7 +339,8 @@ func TestFarMissing(t *testing.T) {
 		}
 	}
 	for _, off := range []int64{40 * 1024, d.Size() - 10} {
-		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) {
+		var unknown *layer.UnknownError
+		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) || !errors.As(err, &unknown) || unknown.Why != layer.Missing {
 			t.Errorf("at %d: %v", off, err)
 		}
 	}

@@ -233,9 +233,9 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestLocator holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
+// TestOnePiece holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
 // other in the file are one extent.
-func TestLocator(t *testing.T) {
+func TestOnePiece(t *testing.T) {
 	in := write(t, bytes.Repeat([]byte("clusters "), 4*mib/9+1)[:4*mib])
 	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", in, in+".qcow2")
 	d := open(t, in+".qcow2")

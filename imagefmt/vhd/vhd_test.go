@@ -160,9 +160,9 @@ func TestSmallerParent(t *testing.T) {
 	}
 }
 
-// TestLocator holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
+// TestOnePiece holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
 // one extent.
-func TestLocator(t *testing.T) {
+func TestOnePiece(t *testing.T) {
 	in := filepath.Join(t.TempDir(), "disk.raw")
 	content := append(bytes.Repeat([]byte{7}, 2*mib), make([]byte, 8*mib)...)
 	if err := os.WriteFile(in, content, 0o600); err != nil {

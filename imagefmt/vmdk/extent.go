@@ -1,6 +1,8 @@
 package vmdk
 
 import (
+	"errors"
+	"io/fs"
 	"sort"
 
 	"snapmount/imagefmt/layer"
@@ -32,6 +34,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	x := &d.extents[sort.Search(len(d.extents), func(i int) bool { return d.extents[i].end > off })]
 	e := layer.Extent{Off: off, Len: min(n, x.end-off)}
 	switch {
+	case errors.Is(x.err, fs.ErrNotExist):
+		return e, layer.MissingPart(e, x.err)
 	case x.err != nil:
 		return e, x.err
 	case x.grains != nil:

@@ -272,12 +272,14 @@ func join(gaps []*Gap, takes func(a, b *Gap) bool) []*Gap {
 	return out
 }
 
-// sameReason reports whether two gaps are of one kind: not kept, damaged, or else.
+// sameReason reports whether two gaps are of one kind: unknown for the same reason, damaged, or else.
 func sameReason(a, b *Gap) bool {
-	for _, kind := range []error{layer.ErrUnknown, layer.ErrCorrupt} {
-		if errors.Is(a.Err, kind) || errors.Is(b.Err, kind) {
-			return errors.Is(a.Err, kind) == errors.Is(b.Err, kind)
-		}
+	var x, y *layer.UnknownError
+	if unknown := errors.As(a.Err, &x); unknown || errors.As(b.Err, &y) {
+		return unknown && errors.As(b.Err, &y) && x.Why == y.Why
+	}
+	if damaged := errors.Is(a.Err, layer.ErrCorrupt); damaged || errors.Is(b.Err, layer.ErrCorrupt) {
+		return damaged == errors.Is(b.Err, layer.ErrCorrupt)
 	}
 	return a.Err.Error() == b.Err.Error()
 }
