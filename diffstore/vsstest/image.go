@@ -51,7 +51,9 @@ func (m *Memory) Clone() *Memory {
 func (m *Memory) Size() int64 { return m.size }
 
 // ReadAt follows io.ReaderAt.
-func (m *Memory) ReadAt(p []byte, off int64) (int, error) { return layer.ReadLeaf(p, off, m.size, m.read) }
+func (m *Memory) ReadAt(p []byte, off int64) (int, error) {
+	return layer.ReadLeaf(p, off, m.size, m.read)
+}
 
 func (m *Memory) read(p []byte, off int64) (int, error) {
 	for done := 0; done < len(p); {
