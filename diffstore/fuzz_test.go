@@ -199,7 +199,7 @@ func FuzzRanges(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeRanges, vsstest.Place{Offset: 0x4000, Relative: 0x8000}, 0, list), "\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img := bytes.NewReader(blocksOf(b))
-		s := &Snapshot{vol: &Volume{span: 64, warn: func(error) {}}, entry: storeEntry{ranges: BlockSize, header: BlockSize}}
+		s := &Snapshot{vol: &Volume{ctx: t.Context(), span: 64, warn: func(error) {}}, entry: storeEntry{ranges: BlockSize, header: BlockSize}}
 		p := s.readPlacement(area{src: img}, gulp{})
 		if p == nil {
 			return
