@@ -20,41 +20,11 @@ type boot struct {
 	serial                  uint64
 }
 
-// readBoot reads the boot sector, or its copy in the last sector of s when the first is damaged.
-func readBoot(s layer.Source, warn func(error)) (boot, error) {
-	g, err := bootAt(s, 0)
-	if err == nil {
-		return g, nil
-	}
-	for _, sector := range []int64{512, 4096} {
-		off := s.Size() - sector
-		if off <= 0 {
-			continue
-		}
-		if g, backupErr := bootAt(s, off); backupErr == nil && int64(g.sector) == sector && g.size <= off {
-			warn(fmt.Errorf("boot sector is unusable, its copy at 0x%x is used: %w", off, err))
-			return g, nil
-		}
-	}
-	return boot{}, err
-}
-
-func bootAt(s layer.Source, off int64) (boot, error) {
-	if layer.Clip(s.Size(), off, bootSize) < bootSize {
-		return boot{}, fmt.Errorf("boot sector: %d bytes are too few: %w", s.Size(), layer.ErrFormat)
-	}
-	b := make([]byte, bootSize)
-	if err := layer.ReadFull(s, b, off); err != nil {
-		return boot{}, fmt.Errorf("boot sector: %w", err)
-	}
-	return decodeBoot(b, off)
-}
-
 // decodeBoot decodes and checks the 512 bytes at off. It wraps layer.ErrFormat when they are no NTFS boot sector.
 func decodeBoot(b []byte, off int64) (boot, error) {
 	le := binary.LittleEndian
-	if id := string(b[3:11]); id != "NTFS    " {
-		return boot{}, fmt.Errorf("boot sector: OEM id %q, want %q: %w", id, "NTFS    ", layer.ErrFormat)
+	if id := string(b[3:11]); id != oemID {
+		return boot{}, fmt.Errorf("boot sector: OEM id %q, want %q: %w", id, oemID, layer.ErrFormat)
 	}
 	sector := uint64(le.Uint16(b[0x0b:]))
 	perCluster := sizeField(b[0x0d], 0x80)

@@ -52,8 +52,11 @@ func (t *Tree) Deleted() iter.Seq2[*Node, error] {
 // deletedIn returns the node of a deleted file in b, the raw record of that number; nil when there is none.
 func (t *Tree) deletedIn(b []byte, number uint64) (*Node, error) {
 	le := binary.LittleEndian
-	if le.Uint32(b) == 0 || (string(b[:4]) == "FILE" && le.Uint16(b[22:])&recordInUse != 0) {
+	if string(b[:4]) == "FILE" && le.Uint16(b[22:])&recordInUse != 0 {
 		return nil, nil
+	}
+	if isZero(b) {
+		return nil, t.zeroRecord(number)
 	}
 	var r fileRecord
 	off := int64(number) * int64(t.geo.record)

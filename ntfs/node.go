@@ -123,12 +123,14 @@ type Node struct {
 
 	Damage error // what of the record could not be read, nil when it is sound; the rest of the node is there
 
-	tree   *Tree
-	dir    bool
-	packed int64       // bytes of the stream that WOF keeps the content in
-	parent uint64      // record of the first name's directory
-	list   []attribute // all attributes, where there is an attribute list
-	own    *fileRecord // where the node keeps its record
+	tree       *Tree
+	dir        bool
+	packed     int64       // bytes of the stream that WOF keeps the content in
+	parent     uint64      // record of the first name's directory
+	list       []attribute // all attributes, where there is an attribute list
+	extensions []uint64    // numbers of the extension records
+	doubtful   bool        // the attribute list does not say what they do
+	own        *fileRecord // where the node keeps its record
 }
 
 // Node returns the node of a base record in use. It wraps ErrStale when r.Seq is neither 0 nor the record's, or the
@@ -166,7 +168,11 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	n.Damage = errors.Join(n.Damage, c.err)
 	if listed {
 		*n = Node{Ref: n.Ref, Deleted: n.Deleted, tree: t}
-		n.list, n.Damage = t.attributes(r)
+		all, err := t.attributes(r)
+		n.list, n.extensions, n.doubtful, n.Damage = all.list, all.extensions, all.doubt != nil, err
+		if all.doubt != nil && !n.Deleted {
+			t.warn(fmt.Errorf("%v: the records of the file are taken for right: %w", r.ref, all.doubt))
+		}
 		for i := range n.list {
 			n.absorb(&n.list[i])
 		}
