@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
@@ -23,7 +25,27 @@ type entryJSON struct {
 	Streams    []streamJSON `json:"streams"`           // the named ones
 	Target     *name        `json:"target"`            // of symbolic links and junctions, as Windows has it
 	Verdict    string       `json:"verdict,omitempty"` // stat only: whether all content of the stream is in the image
+	Ranges     []rangeJSON  `json:"ranges,omitempty"`  // of the verdict
 	Error      string       `json:"error,omitempty"`
+}
+
+// rangeJSON is a range of a verdict, whose content is not in the image.
+type rangeJSON struct {
+	Offset int64        `json:"offset"` // bytes, in the stream
+	Length int64        `json:"length"`
+	Reason layer.Reason `json:"reason,omitempty"` // unprotected, carved, incomplete, not-acquired or missing
+	Error  string       `json:"error,omitempty"`  // what is damaged
+}
+
+func rangesOf(v points.Verdict) (list []rangeJSON) {
+	for _, r := range v.Ranges {
+		j := rangeJSON{Offset: r.Off, Length: r.Len, Reason: r.Why}
+		if r.Err != nil {
+			j.Error = oneLine(r.Err)
+		}
+		list = append(list, j)
+	}
+	return list
 }
 
 type streamJSON struct {

@@ -7,18 +7,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 )
 
 // pieceJSON is one object of "explain --json".
 type pieceJSON struct {
-	Offset      int64  `json:"offset"` // bytes, in the file
-	Length      int64  `json:"length"`
-	Volume      *int64 `json:"volume_offset"`
-	Why         string `json:"why"`
-	Image       string `json:"image"`
-	ImageOffset *int64 `json:"image_offset"`
-	Error       string `json:"error,omitempty"`
+	Offset      int64        `json:"offset"` // bytes, in the file
+	Length      int64        `json:"length"`
+	Volume      *int64       `json:"volume_offset"`
+	Why         string       `json:"why"`
+	Image       string       `json:"image"`
+	ImageOffset *int64       `json:"image_offset"`
+	Reason      layer.Reason `json:"reason,omitempty"` // why the content is unknown: unprotected, incomplete, ...
+	Error       string       `json:"error,omitempty"`
 }
 
 func newExplain(o *openFlags) *cobra.Command {
@@ -51,7 +53,7 @@ func explainOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 		return fmt.Errorf("%s: %w", location, err)
 	}
 	if !asJSON {
-		fmt.Fprintf(w, "%s@%s:%s: %d bytes, %s\n", t.Volume.Name, t.Point.Name, printable(t.Path), m.Size(), points.Verdict(n, stream))
+		fmt.Fprintf(w, "%s@%s:%s: %d bytes, %s\n", t.Volume.Name, t.Point.Name, printable(t.Path), m.Size(), points.Judge(n, stream))
 	}
 	for p := range t.Point.Explain(m) {
 		if err := printPiece(w, p, asJSON); err != nil {
@@ -63,7 +65,7 @@ func explainOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 
 func printPiece(w io.Writer, p points.Piece, asJSON bool) error {
 	if asJSON {
-		j := pieceJSON{Offset: p.Off, Length: p.Len, Why: p.Why, Image: p.Image}
+		j := pieceJSON{Offset: p.Off, Length: p.Len, Why: p.Why, Image: p.Image, Reason: p.Reason}
 		if p.Volume >= 0 {
 			j.Volume = &p.Volume
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"snapmount/diffstore/vsstest"
+	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
@@ -328,7 +329,7 @@ func TestHistoryOfDamage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for e := range tr.MFT().Extents(int64(n.Ref.Record)*int64(tr.RecordSize()), 4) {
+		for e := range layer.Extents(tr.MFT(), int64(n.Ref.Record)*int64(tr.RecordSize()), 4) {
 			if _, err := f.WriteAt([]byte("BAAD"), e.BaseOff); err != nil {
 				t.Fatal(err)
 			}

@@ -11,24 +11,27 @@ import (
 
 // historyJSON is one object of "history --json". What is deleted or unknown has no version, size and times.
 type historyJSON struct {
-	Version  *int     `json:"version"` // counts from 1; rows on both sides of something unknown may have the same one
-	Path     name     `json:"path"`
-	Ref      string   `json:"ref"`
-	First    string   `json:"first"` // point
-	Last     string   `json:"last"`
-	Size     *int64   `json:"size"`
-	Mtime    *string  `json:"mtime"`
-	Btime    *string  `json:"btime"`
-	SHA256   string   `json:"sha256,omitempty"`
-	SameBy   string   `json:"same_by,omitempty"` // extents or bytes: how the points of the row were joined
-	Event    string   `json:"event"`             // words with a comma and a space between; empty for what was there at the oldest point
-	Verdict  string   `json:"verdict,omitempty"` // whether all content is in the image
-	Kind     string   `json:"kind,omitempty"`
-	Stream   name     `json:"stream,omitempty"`
-	OldPath  name     `json:"old_path,omitempty"` // before it was renamed or moved
-	Replaces string   `json:"replaces,omitempty"` // the file that the path led to before
-	Fields   []string `json:"fields,omitempty"`   // of the metadata that differ from the version before
-	Error    string   `json:"error,omitempty"`
+	Version  *int        `json:"version"` // counts from 1; rows on both sides of something unknown may have the same one
+	Path     name        `json:"path"`
+	Ref      string      `json:"ref"`
+	First    string      `json:"first"` // point
+	Last     string      `json:"last"`
+	Size     *int64      `json:"size"`
+	Mtime    *string     `json:"mtime"`
+	Btime    *string     `json:"btime"`
+	SHA256   string      `json:"sha256,omitempty"`
+	SameBy   string      `json:"same_by,omitempty"` // extents or bytes: how the points of the row were joined
+	Event    string      `json:"event"`             // words with a comma and a space between; empty for what was there at the oldest point
+	Verdict  string      `json:"verdict,omitempty"` // whether all content is in the image
+	Kind     string      `json:"kind,omitempty"`
+	Stream   name        `json:"stream,omitempty"`
+	OldPath  name        `json:"old_path,omitempty"` // before it was renamed or moved
+	Replaces string      `json:"replaces,omitempty"` // the file that the path led to before
+	Fields   []string    `json:"fields,omitempty"`   // of the metadata that differ from the version before
+	Error    string      `json:"error,omitempty"`
+	Ranges   []rangeJSON `json:"ranges,omitempty"` // of the verdict
+
+	doubt bool // the verdict is not that all is there
 }
 
 // describe turns a version into its JSON form.
@@ -54,7 +57,8 @@ func (h *historian) describe(v compare.Version) historyJSON {
 			r.Kind = "file"
 		}
 		if r.Kind == "file" {
-			r.Verdict = points.Verdict(n, v.Stream)
+			verdict := points.Judge(n, v.Stream)
+			r.Verdict, r.Ranges, r.doubt = verdict.String(), rangesOf(verdict), !verdict.Intact()
 		}
 	}
 	return r
@@ -80,7 +84,7 @@ func (h *historian) print(r historyJSON) {
 	if len(r.Fields) > 0 {
 		event += " (" + strings.Join(r.Fields, ", ") + ")"
 	}
-	if r.Verdict != "" && r.Verdict != "intact" {
+	if r.doubt {
 		text += "  [" + printable(r.Verdict) + "]"
 	}
 	if r.SHA256 != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
@@ -55,9 +56,9 @@ func (o *openFlags) open(images []string) (*points.Set, error) {
 	switch o.unknown {
 	case "error":
 	case "zero":
-		opts.Unknown = ntfs.UnknownZero
+		opts.Unknown = layer.Zeros
 	case "live":
-		opts.Unknown = ntfs.UnknownLive
+		opts.Unknown = layer.Live
 	default:
 		return nil, usageError{fmt.Errorf("--unknown %q: want error, zero or live", o.unknown)}
 	}

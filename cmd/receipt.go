@@ -70,6 +70,7 @@ type receiptItem struct {
 	Size     int64         `json:"size"`
 	SHA256   string        `json:"sha256,omitempty"`  // of what was written
 	Verdict  string        `json:"verdict,omitempty"` // whether all content is in the image, by its tables
+	Ranges   []rangeJSON   `json:"ranges,omitempty"`  // of the verdict
 	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete or failed
 	Error    string        `json:"error,omitempty"`
 	Mapped   name          `json:"mapped,omitempty"`  // the name on the volume
@@ -206,10 +207,10 @@ func (p *receipt) add(res *restore.Result) {
 		item.Result = "skipped"
 	}
 	if res.Type == "file" {
-		item.Verdict = p.verdict(res)
-	}
-	if item.Verdict == intact && (item.Error != "" || len(res.Gaps) > 0) {
-		item.Verdict = "" // by the tables alone
+		v, known := p.verdict(res)
+		if known && !(v.Intact() && (item.Error != "" || len(res.Gaps) > 0)) { // by the tables alone
+			item.Verdict, item.Ranges = v.String(), rangesOf(v)
+		}
 	}
 	b, err := json.Marshal(item)
 	p.mu.Lock()
@@ -227,36 +228,32 @@ func (p *receipt) add(res *restore.Result) {
 }
 
 // verdict looks at the tables again: with --unknown, what a file was given in place of what is lost is no gap. That of a
-// file of several names is kept.
-func (p *receipt) verdict(res *restore.Result) string {
+// file of several names is kept. It is not known of what comes from no point.
+func (p *receipt) verdict(res *restore.Result) (v points.Verdict, known bool) {
 	key := verdictKey{res.Origin, res.Ref, res.Stream}
 	if v, ok := p.verdicts.Load(key); ok {
-		return v.(string)
+		return v.(points.Verdict), true
 	}
 	point := p.r.origins[res.Origin]
 	if point == nil {
-		return ""
+		return v, false
 	}
 	t, err := point.Files()
 	if err != nil {
-		return oneLine(err)
+		return points.Verdict{Err: err}, true
 	}
 	n, err := t.Node(res.Ref)
 	if err != nil {
-		return oneLine(err)
+		return points.Verdict{Err: err}, true
 	}
-	verdict := intact
 	if res.Stream != "" || n.HasData || n.Damage != nil {
-		verdict = points.Verdict(n, res.Stream)
+		v = points.Judge(n, res.Stream)
 	}
 	if n.Links > 1 {
-		p.verdicts.Store(key, verdict)
+		p.verdicts.Store(key, v)
 	}
-	return verdict
+	return v, true
 }
-
-// intact is the verdict on content that is all there.
-const intact = "intact"
 
 type verdictKey struct {
 	origin string

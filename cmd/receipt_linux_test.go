@@ -76,7 +76,7 @@ func TestReceiptDamage(t *testing.T) {
 		var r parsedReceipt
 		r.read(t, file)
 		i := slices.IndexFunc(r.Items, func(x receiptItem) bool { return x.Path == path })
-		if code != exitPartial || r.Complete || r.Failed != 1 || i < 0 || r.Items[i].Verdict == intact {
+		if code != exitPartial || r.Complete || r.Failed != 1 || i < 0 || r.Items[i].Verdict == "intact" {
 			t.Fatalf("exit %d, %s%s, %+v", code, out, errs, r)
 		}
 		there, err := os.ReadFile(filepath.Join(dest, path))

@@ -222,7 +222,8 @@ func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 	path := "/" + strings.Trim(t.Path, "/")
 	s := describeAll(path, n)
 	if n.Kind == ntfs.KindFile || stream != "" {
-		s.Verdict = points.Verdict(n, stream)
+		v := points.Judge(n, stream)
+		s.Verdict, s.Ranges = v.String(), rangesOf(v)
 	}
 	if asJSON {
 		err = json.NewEncoder(w).Encode(s)

@@ -290,7 +290,7 @@ func TestNewestDeleted(t *testing.T) {
 			t.Fatal(err, view.Damage())
 		}
 		for block, want := range map[int64]layer.Kind{99: c.stored, 85: layer.Unknown} {
-			for e, err := range view.Extents(block*blockSize, 512) {
+			for e, err := range layer.Extents(view, block*blockSize, 512) {
 				if err != nil || e.Kind != want {
 					t.Errorf("%s, block %d: %+v, %v, want %v", c.name, block, e, err, want)
 				}

@@ -21,7 +21,10 @@ type fixture struct {
 	snaps []*vsstest.Snapshot
 }
 
-const user = 81
+const (
+	user = 81
+	free = 95 // to all snapshots
+)
 
 func newFixture(t testing.TB, cfg vsstest.Config) *fixture {
 	t.Helper()
@@ -44,12 +47,12 @@ func newFixture(t testing.TB, cfg vsstest.Config) *fixture {
 		write(b, "original")
 	}
 	for i := range int64(3) {
-		s, err := f.vol.Snapshot(vsstest.Options{Flags: 0x400, Free: func(b uint32) bool { return b == 95 }})
+		s, err := f.vol.Snapshot(vsstest.Options{Flags: 0x400, Free: func(b uint32) bool { return b == free }})
 		must(err)
 		f.snaps = append(f.snaps, s)
 		write(user+i, "changed1")
 		write(user+i+1, "changed2")
-		must(f.vol.Move(uint32(90+i), 95))
+		must(f.vol.Move(uint32(90+i), free))
 		write(90+i, "reused!!")
 	}
 	write(user, "changed3")
@@ -121,7 +124,7 @@ func (f *fixture) compare(t *testing.T, v *diffstore.View, truth *vsstest.Snapsh
 		}
 		n := min(blockSize, v.Size()-b*blockSize)
 		ok := !truth.Ignored(uint32(b))
-		for e, err := range v.Extents(b*blockSize, n) {
+		for e, err := range layer.Extents(v, b*blockSize, n) {
 			if err != nil || e.Kind != layer.Data {
 				ok = false
 				continue
@@ -344,7 +347,7 @@ func TestBitmapLoops(t *testing.T) {
 		if (view.Damage() != nil) != c.damage {
 			t.Errorf("next 0x%x: damage %v", c.next, view.Damage())
 		}
-		for e, err := range view.Extents(int64(last)*blockSize, blockSize) {
+		for e, err := range layer.Extents(view, int64(last)*blockSize, blockSize) {
 			if err != nil || e.Kind != c.kind || (e.Base == nil) != (c.kind == layer.Unknown) {
 				t.Errorf("next 0x%x: %+v, %v, want %v", c.next, e, err, c.kind)
 			}

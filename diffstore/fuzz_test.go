@@ -79,12 +79,13 @@ func FuzzBlockList(f *testing.F) {
 		l := s.load()
 		l.targets()
 		n := len(l.rows)
-		x := index{rows: flatten(sortByBlock(l.rows))}
+		var x index
+		x.setRows(flatten(sortByBlock(l.rows)))
 		if len(x.rows) > n {
 			t.Errorf("%d rows of %d", len(x.rows), n)
 		}
 		for i, r := range x.rows {
-			if p := x.find(r.block, 0); p > i || x.rows[p].block != r.block || x.after(r.block, p) <= i {
+			if p := x.find(r.block, 0); p > i || x.rows[p].block != r.block || x.find(r.block, maxStores+1) <= i {
 				t.Errorf("row %d of block %d found at %d", i, r.block, p)
 			}
 		}
@@ -175,7 +176,7 @@ func FuzzVolume(f *testing.F) {
 				t.Fatal(err)
 			}
 			at := int64(0)
-			for e, err := range v.Extents(0, v.Size()) {
+			for e, err := range layer.Extents(v, 0, v.Size()) {
 				if e.Off != at || e.Len <= 0 || err == nil && e.Base == nil && e.Kind == layer.Data {
 					t.Fatalf("extent %+v, %v at 0x%x", e, err, at)
 				}

@@ -36,6 +36,8 @@ type row struct {
 // index serves all snapshots of a volume: rows by block, then store, then overlays in order before the rest.
 type index struct {
 	rows    []row
+	groups  []uint32 // by block>>shift: the position of the first row of the group; and the end of the last
+	shift   uint
 	damage  []error        // by store: why its block list is incomplete, nil when it is not
 	storage []layer.Source // by store: what data offsets count in
 }
@@ -78,7 +80,7 @@ func (v *Volume) build() *index {
 		rows = append(rows, l.rows...)
 		loads[i] = nil
 	}
-	x.rows = flatten(sortByBlock(rows))
+	x.setRows(flatten(sortByBlock(rows)))
 	return x
 }
 
@@ -166,7 +168,11 @@ func flatten(rows []row) []row {
 
 // find returns the position of the first row of block b at or after a store.
 func (x *index) find(b block, store int) int {
-	lo, hi := 0, len(x.rows)
+	group := int(b >> x.shift)
+	if group >= len(x.groups)-1 {
+		return len(x.rows)
+	}
+	lo, hi := int(x.groups[group]), int(x.groups[group+1])
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
 		if r := &x.rows[mid]; r.block < b || r.block == b && int(r.store) < store {
@@ -178,28 +184,38 @@ func (x *index) find(b block, store int) int {
 	return lo
 }
 
-// after returns the position after the rows of block b, of which p is one or the end. Groups are mostly short.
-func (x *index) after(b block, p int) int {
-	for n := 0; p < len(x.rows) && x.rows[p].block == b; n++ {
-		if n == 16 {
-			return x.find(b, maxStores+1)
-		}
-		p++
+// setRows takes the rows, and notes where groups of blocks begin: a few rows each where they lie evenly. To find a row is
+// then to look in one group, which each step of each reader does.
+func (x *index) setRows(rows []row) {
+	const perGroup = 4
+	x.rows = rows
+	if len(rows) == 0 {
+		return
 	}
-	return p
+	last := rows[len(rows)-1].block
+	for last>>x.shift >= block(len(rows)/perGroup+1) {
+		x.shift++
+	}
+	x.groups = make([]uint32, int(last>>x.shift)+2)
+	for i := range rows {
+		x.groups[rows[i].block>>x.shift+1] = uint32(i + 1)
+	}
+	for g := range x.groups[1:] {
+		x.groups[g+1] = max(x.groups[g+1], x.groups[g])
+	}
 }
 
-// base returns the first row that is a copy or a move of b, among those of stores from up to end; p is the position
-// of such a row or before it.
-func (x *index) base(b block, p, end int) (row, bool) {
+// base returns the first row that is a copy or a move of b, among those of stores from up to end, nil for none; p is the
+// position of such a row or before it.
+func (x *index) base(b block, p, end int) *row {
 	for ; p < len(x.rows); p++ {
-		r := x.rows[p]
+		r := &x.rows[p]
 		if r.block != b || int(r.store) >= end {
 			break
 		}
 		if r.kind == regular || r.kind == moved {
-			return r, true
+			return r
 		}
 	}
-	return row{}, false
+	return nil
 }

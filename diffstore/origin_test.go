@@ -1,15 +1,17 @@
 package diffstore_test
 
 import (
+	"iter"
 	"testing"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
 )
 
 // TestExplainIsExtents checks, on random volumes, that Explain gives the extents of Extents, and reasons that fit them.
 func TestExplainIsExtents(t *testing.T) {
-	seen := map[diffstore.Reason]int{}
+	places, whys := map[diffstore.Place]int{}, map[layer.Reason]int{}
 	for seed := range uint64(40) {
 		w, err := newWorld(seed, 14, 300, false)
 		if err != nil {
@@ -32,41 +34,63 @@ func TestExplainIsExtents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			explained := layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-				for x := range view.Explain(0, view.Size()) {
-					seen[x.Reason]++
-					if known := x.Reason == diffstore.Unchanged || x.Reason == diffstore.Overlaid; x.Err == nil && known && x.Kind != layer.Data {
-						t.Errorf("seed %d, snapshot %d: %+v is %v", seed, s.Index, x.Extent, x.Origin)
+			next, stop := iter.Pull(view.Explain(0, view.Size()))
+			for e, failed := range layer.Extents(view, 0, view.Size()) {
+				for off := e.Off; off < e.Off+e.Len; {
+					x, ok := next()
+					want := e
+					if want.Off, want.Len = off, x.Len; e.Base != nil {
+						want.BaseOff += off - e.Off
 					}
-					if !yield(x.Extent, x.Err) {
-						return
+					if !ok || x.Extent != want || x.Len <= 0 || off+x.Len > e.Off+e.Len || (x.Err == nil) != (failed == nil) {
+						t.Fatalf("seed %d, snapshot %d: %+v, want a part of %+v, %v", seed, s.Index, x, e, failed)
 					}
-				}
-			})
-			var got, want []layer.Extent
-			for e := range explained {
-				got = append(got, e)
-			}
-			for e, failed := range view.Extents(0, view.Size()) {
-				want = append(want, e)
-				at, err := view.At(e.Off, e.Len)
-				if e.Len = at.Len; (err == nil) != (failed == nil) || at != e || at.Len <= 0 {
-					t.Errorf("seed %d, snapshot %d: At gives %+v, %v, want the start of %+v", seed, s.Index, at, err, e)
+					if (x.Kind == layer.Unknown) != (x.Why == layer.Unprotected) || x.Why > layer.Unprotected {
+						t.Errorf("seed %d, snapshot %d: %+v, want none but what was left out unknown", seed, s.Index, x)
+					}
+					places[x.Place]++
+					whys[x.Why]++
+					off += x.Len
 				}
 			}
-			if len(got) != len(want) {
-				t.Fatalf("seed %d, snapshot %d: %d extents, want %d", seed, s.Index, len(got), len(want))
+			if x, more := next(); more {
+				t.Errorf("seed %d, snapshot %d: %+v too", seed, s.Index, x)
 			}
-			for i := range want {
-				if got[i] != want[i] {
-					t.Fatalf("seed %d, snapshot %d: %+v, want %+v", seed, s.Index, got[i], want[i])
-				}
-			}
+			stop()
 		}
 	}
-	for r := diffstore.Unchanged; r <= diffstore.Unprotected; r++ {
-		if seen[r] == 0 {
-			t.Errorf("reason %d was never given", r)
+	for p := diffstore.Unchanged; p <= diffstore.Moved; p++ {
+		if places[p] == 0 {
+			t.Errorf("place %d was never given", p)
 		}
+	}
+	if whys[layer.Unprotected] == 0 {
+		t.Error("nothing was left out")
+	}
+}
+
+// TestDamageFirst has blocks that a snapshot left out, and the list of a newer one lost: it may have had them.
+func TestDamageFirst(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	find := func() (layer.Extent, string) {
+		vol, err := diffstore.Open(f, diffstore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := vol.Snapshots()[0].Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for x := range v.Explain(free*blockSize, blockSize) {
+			return x.Extent, x.Origin()
+		}
+		panic("nothing was yielded")
+	}
+	if e, origin := find(); e.Kind != layer.Unknown || e.Why != layer.Unprotected || origin != "not kept: the snapshot did not need the block" {
+		t.Errorf("no damage: %+v, %s", e, origin)
+	}
+	f.zero(f.snaps[1].Entry.List)
+	if e, origin := find(); e.Kind != layer.Unknown || e.Why != layer.Incomplete || origin != "not known: a store on the way is damaged" {
+		t.Errorf("a list lost: %+v, %s", e, origin)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -145,7 +144,7 @@ func TestRecoveredMarks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for b, kind := range want {
-			for e, err := range v.Extents(b*blockSize, blockSize) {
+			for e, err := range layer.Extents(v, b*blockSize, blockSize) {
 				if err != nil || e.Kind != kind {
 					t.Errorf("block %d: %+v, %v, want %v", b, e, err, kind)
 				}
@@ -228,21 +227,13 @@ func TestOthersFiles(t *testing.T) {
 type padded struct{ layer.Source }
 
 func (padded) Size() int64                               { return 1 << 50 }
-func (p padded) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(p, b, off) }
+func (p padded) ReadAt(b []byte, off int64) (int, error) { return layer.Read(p, b, off, layer.Live) }
 
-func (p padded) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(p.Size(), off, n)
-		if k := layer.Clip(p.Source.Size(), off, n); k > 0 {
-			if !yield(layer.Extent{Off: off, Len: k, Base: p.Source, BaseOff: off}, nil) {
-				return
-			}
-			off += k
-		}
-		if off < end {
-			yield(layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil)
-		}
+func (p padded) At(off, n int64) (layer.Extent, error) {
+	if k := layer.Clip(p.Source.Size(), off, n); k > 0 {
+		return layer.Extent{Off: off, Len: k, Base: p.Source, BaseOff: off}, nil
 	}
+	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}, nil
 }
 
 // TestHugeFile hands in store files of 1 PiB of which nearly all is a hole: they are used, and at once.

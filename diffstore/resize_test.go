@@ -55,7 +55,7 @@ func TestResize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for e, err := range view.Extents(c.block*blockSize, blockSize) {
+		for e, err := range layer.Extents(view, c.block*blockSize, blockSize) {
 			if err != nil || e.Kind != c.kind {
 				t.Errorf("%s: %+v, %v, want %v", c.name, e, err, c.kind)
 			}

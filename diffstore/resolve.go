@@ -1,146 +1,107 @@
 package diffstore
 
 import (
+	"math/bits"
+
 	"snapmount/imagefmt/layer"
 )
 
-// run yields extents until it is told to stop. Without yield it keeps the first, which costs no allocation.
-type run struct {
-	yield func(layer.Extent, error) bool
-	done  bool
-	why   Origin // of what is added next
-	first layer.Extent
-	err   error
-}
-
-// add takes the next extent. The part of it past the end of its Base is an error (rule 13).
-func (r *run) add(e layer.Extent, err error) {
-	if err != nil || e.Base == nil {
-		r.put(e, err)
-		return
-	}
-	past := e
-	e.Len = layer.Clip(e.Base.Size(), e.BaseOff, e.Len)
-	r.put(e, nil)
-	if past.Off, past.Len = past.Off+e.Len, past.Len-e.Len; past.Len > 0 {
-		r.put(past, layer.Corrupt("range", past.BaseOff+e.Len, "past the end of what holds it (0x%x bytes)", e.Base.Size()))
+// unknown makes x Unknown for a reason, unless there is none. Of several reasons the largest stays.
+func (x *Explained) unknown(why layer.Reason) {
+	if why > x.Why {
+		x.Kind, x.Why = layer.Unknown, why
 	}
 }
 
-func (r *run) put(e layer.Extent, err error) {
-	if err != nil {
-		e = layer.Extent{Off: e.Off, Len: e.Len}
-	}
-	switch {
-	case e.Len <= 0 || r.done:
-	case r.yield == nil:
-		r.first, r.err, r.done = e, err, true
-	default:
-		r.done = !r.yield(e, err)
-	}
-}
-
-// clip cuts e to [from, to).
-func clip(e layer.Extent, from, to int64) layer.Extent {
-	if d := from - e.Off; d > 0 {
-		e.Off, e.Len = e.Off+d, e.Len-d
-		if e.Base != nil {
-			e.BaseOff += d
-		}
-	}
-	e.Len = min(e.Len, to-e.Off)
-	return e
-}
-
-// block adds [from, to), which is inside block b. Its rows are at p and after.
-func (v *View) block(r *run, b block, p int, from, to int64) {
-	for p < len(v.index.rows) && v.index.rows[p].block == b && int(v.index.rows[p].store) < v.first {
-		p++
-	}
-	own := p
-	for p < len(v.index.rows) && v.index.rows[p].block == b && int(v.index.rows[p].store) == v.first && v.index.rows[p].kind == overlay {
-		p++
-	}
-	if own == p {
-		v.under(r, b, p, from, to)
-		return
-	}
-	v.sectors(r, b, v.index.rows[own:p], p, from, to)
-}
-
-// sectors adds [from, to) of a block with overlays (rule 9).
-func (v *View) sectors(r *run, b block, overlays []row, p int, from, to int64) {
-	var over [sectors]*row
-	for i := range overlays {
-		for n := range sectors {
-			if overlays[i].sectors>>n&1 != 0 {
-				over[n] = &overlays[i]
-			}
-		}
-	}
-	for from < to {
-		n := int(from-b.off()) / sectorSize
-		o, end := over[n], min(to, b.off()+int64(n+1)*sectorSize)
-		for ; end < to && over[n+1] == o; n++ {
-			end = min(to, end+sectorSize)
-		}
-		if o == nil {
-			v.under(r, b, p, from, end)
+// end ends x where its Base does: what begins past that is an error (rule 13).
+func (x *Explained) end() {
+	if x.Err == nil && x.Base != nil {
+		if n := layer.Clip(x.Base.Size(), x.BaseOff, x.Len); n > 0 {
+			x.Len = n
 		} else {
-			e, err := v.stored(b, *o)
-			r.why = Origin{Overlaid, int(o.store) + 1}
-			r.add(clip(e, from, end), err)
+			x.Err = layer.Corrupt("range", x.BaseOff, "past the end of what holds it (0x%x bytes)", x.Base.Size())
 		}
-		from = end
+	}
+	if x.Err != nil {
+		x.Extent = layer.Extent{Off: x.Off, Len: x.Len}
 	}
 }
 
-// stored returns the whole block b as row o keeps it.
-func (v *View) stored(b block, o row) (layer.Extent, error) {
-	e := layer.Extent{Off: b.off(), Len: BlockSize}
-	if o.at == lostData {
-		return e, layer.Corrupt("block", b.off(), "impossible data offset or target in store %d", o.store+1)
+// block explains x, or its beginning, which is inside block b. Its rows are at p and after.
+func (v *View) block(x *Explained, b block, p int) {
+	rows := v.index.rows
+	own := p
+	for p < len(rows) && rows[p].block == b && int(rows[p].store) == v.first && rows[p].kind == overlay {
+		p++
 	}
-	e.Base, e.BaseOff = v.index.storage[o.store], int64(o.at)
-	return e, nil
+	if own < p {
+		o, end := overlaid(rows[own:p], int(x.Off-b.off())/sectorSize)
+		x.Len = min(x.Len, b.off()+int64(end)*sectorSize-x.Off)
+		if o != nil {
+			x.Place = Overlaid
+			v.stored(x, b, o)
+			return
+		}
+	}
+	v.under(x, b, p)
 }
 
-// under adds [from, to) of block b without overlays (rules 6, 7, 10 and 12). p is not after the row that counts.
-func (v *View) under(r *run, b block, p int, from, to int64) {
-	at, since, sure, home := b, v.first, true, true
+// overlaid returns the last of the overlays of a block that has sector n, nil for none, and the sector before which that
+// ends (rule 9).
+func overlaid(overlays []row, n int) (*row, int) {
+	var later uint32
+	for i := len(overlays) - 1; i >= 0; i-- {
+		if has := overlays[i].sectors &^ later; has>>n&1 != 0 {
+			return &overlays[i], n + bits.TrailingZeros32(^(has >> n))
+		}
+		later |= overlays[i].sectors
+	}
+	return nil, min(sectors, n+bits.TrailingZeros32(later>>n))
+}
+
+// stored explains x, which is inside block b, by row o, which keeps it.
+func (v *View) stored(x *Explained, b block, o *row) {
+	if x.Store = int(o.store) + 1; o.at == lostData {
+		x.Err = layer.Corrupt("block", b.off(), "impossible data offset or target in store %d", x.Store)
+		return
+	}
+	x.Base, x.BaseOff = v.index.storage[o.store], int64(o.at)+x.Off-b.off()
+}
+
+// under explains x, which is inside block b, without overlays (rules 6, 7, 10 and 12). p is not after the row that counts.
+func (v *View) under(x *Explained, b block, p int) {
+	at, since, home := b, v.first, true
 	for {
-		o, ok := v.index.base(at, p, v.end)
-		if !ok {
+		o := v.index.base(at, p, v.end)
+		if o == nil {
 			break
 		}
 		store := int(o.store)
-		sure = sure && !(home && v.unprotected(b, store)) && !v.cut(at, since, store) && store <= v.damaged
+		if home && v.unprotected(b, store) || v.cut(at, since, store) {
+			x.unknown(layer.Unprotected)
+		}
+		if store > v.damaged {
+			x.unknown(layer.Incomplete)
+		}
 		if o.kind == regular || o.at == lostData {
-			e, err := v.stored(b, o)
-			if r.why = (Origin{Kept, store + 1}); !sure {
-				e.Kind = layer.Unknown
-			}
-			if store > v.damaged {
-				r.why.Reason = Incomplete
-			}
-			r.add(clip(e, from, to), err)
+			x.Place = Kept
+			v.stored(x, b, o)
 			return
 		}
 		at, since, home = block(o.at), store, false
 		p = v.index.find(at, store+1)
 	}
 	if home {
-		v.live(r, from, to, v.newest && v.index.isTarget(b, v.first))
+		v.live(x, v.newest && v.index.isTarget(b, v.first))
 		return
 	}
-	e := layer.Extent{Off: b.off(), Len: BlockSize, Base: v.snap.vol.base, BaseOff: at.off()}
-	if !sure || !v.complete() || v.cut(at, since, len(v.snap.vol.snapshots)-1) {
-		e.Kind = layer.Unknown
+	x.Place, x.Base, x.BaseOff = Moved, v.snap.vol.base, at.off()+x.Off-b.off()
+	if v.cut(at, since, len(v.snap.vol.snapshots)-1) {
+		x.unknown(layer.Unprotected)
 	}
-	if r.why = (Origin{Moved, 0}); !v.complete() {
-		r.why.Reason = Incomplete
+	if !v.complete() {
+		x.unknown(layer.Incomplete)
 	}
-	r.add(clip(e, from, to), nil)
 }
 
 // unprotected reports whether b may have been overwritten without a copy before store end was made (rule 11).
@@ -180,27 +141,23 @@ func (x *index) isTarget(b block, store int) bool {
 	return false
 }
 
-// live adds [from, to), of which no store has anything, in runs of the bitmaps (rules 10 to 12). A target of an
-// unfinished move is not zeroed for being free in the newest snapshot.
-func (v *View) live(r *run, from, to int64, isTarget bool) {
-	for from < to && !r.done {
-		b := blockOf(from)
-		e := layer.Extent{Off: from, Base: v.snap.vol.base, BaseOff: from}
-		unsure, end := v.unsure.span(b)
-		r.why = Origin{Unchanged, 0}
-		if !v.complete() {
-			e.Kind, r.why.Reason = layer.Unknown, Incomplete
+// live explains x, of which no store has anything, up to where its run of the bitmaps ends (rules 10 to 12). Damage comes
+// before what was left out: a lost list may have had the block, bound to or not. A target of an unfinished move is not
+// zeroed for being free in the newest snapshot.
+func (v *View) live(x *Explained, isTarget bool) {
+	b := blockOf(x.Off)
+	x.Base, x.BaseOff = v.snap.vol.base, x.Off
+	unsure, end := v.unsure.span(b)
+	if unsure {
+		x.unknown(layer.Unprotected)
+		zero, zeroEnd := v.zero.span(b)
+		end = min(end, zeroEnd)
+		if zero && (!isTarget || v.marks.zeros.Contains(uint32(b))) {
+			x.Base, x.BaseOff = nil, 0
 		}
-		if unsure {
-			e.Kind, r.why.Reason = layer.Unknown, Unprotected
-			zero, zeroEnd := v.zero.span(b)
-			end = min(end, zeroEnd)
-			if zero && (!isTarget || v.marks.zeros.Contains(uint32(b))) {
-				e.Base, e.BaseOff = nil, 0
-			}
-		}
-		e.Len = min(to, end) - from
-		r.add(e, nil)
-		from += e.Len
 	}
+	if !v.complete() {
+		x.unknown(layer.Incomplete)
+	}
+	x.Len = min(x.Len, end-x.Off)
 }

@@ -114,7 +114,7 @@ func handMade(t testing.TB, stores []handStore, order func(entries [][]byte) [][
 // with "?" when it is unknown, or "error"; with the sectors when there are several.
 func origin(v *diffstore.View, b, n int64) string {
 	var parts []string
-	for e, err := range v.Extents(b*blockSize, n) {
+	for e, err := range layer.Extents(v, b*blockSize, n) {
 		text := "0"
 		if e.Base != nil {
 			if n := e.BaseOff/blockSize - dataBlock; n >= 0 && n < 100 {

@@ -218,7 +218,7 @@ func (w *world) compare(t *testing.T, v *diffstore.View, want *vsstest.Snapshot,
 // compareRange reads v in pieces as its extents fall, so that each error is seen where it belongs.
 func (w *world) compareRange(t *testing.T, v *diffstore.View, want *vsstest.Snapshot, index int, at, n int64) (compared int) {
 	stop := at + n
-	for e, err := range v.Extents(at, n) {
+	for e, err := range layer.Extents(v, at, n) {
 		if e.Off != at || e.Len <= 0 {
 			t.Fatalf("snapshot %d: extent at %d, want %d", index, e.Off, at)
 		}

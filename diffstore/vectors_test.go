@@ -256,7 +256,7 @@ func checkBlocks(t *testing.T, view *View, want vectorSnap, live, storage layer.
 			t.Errorf("snapshot %d, 0x%x: other bytes", want.Position, b.Offset)
 		}
 		sector := map[int64]string{}
-		for e, err := range view.Extents(b.Offset, b.Length) {
+		for e, err := range layer.Extents(view, b.Offset, b.Length) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package diffstore
 
 import (
 	"errors"
-	"iter"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -24,7 +23,7 @@ type View struct {
 	damage  error
 }
 
-var _ layer.Locator = (*View)(nil)
+var _ layer.Mapper = (*View)(nil)
 
 // Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; each reads
 // the bitmaps of its own and the newer stores. It succeeds on a damaged store too: see View.Damage.
@@ -57,44 +56,32 @@ func (v *View) Damage() error { return v.damage }
 func (v *View) Size() int64 { return v.snap.Size }
 
 // ReadAt reads what the Windows driver would give: layer.Unknown extents as their Base says.
-func (v *View) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(v, p, off) }
+func (v *View) ReadAt(p []byte, off int64) (int, error) { return layer.Read(v, p, off, layer.Live) }
 
 // complete reports whether a block without row was in no store for certain.
 func (v *View) complete() bool { return v.damaged == v.end && !v.gap }
 
-// Extents maps to the live volume and the diff area. It costs by index rows and bitmap runs, not by blocks.
-func (v *View) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	n = layer.Clip(v.Size(), off, n)
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		if n > 0 {
-			v.walk(&run{yield: yield}, off, off+n)
-		}
-	})
-}
-
-// At implements layer.Locator.
+// At maps to the live volume and the diff area. It costs by index rows and bitmap runs, not by blocks. Blocks that a store
+// keeps are extents of their own.
 func (v *View) At(off, n int64) (layer.Extent, error) {
-	var r run
-	v.walk(&r, off, off+n)
-	return r.first, r.err
+	x := Explained{Extent: layer.Extent{Off: off, Len: n}}
+	v.explain(&x)
+	return x.Extent, x.Err
 }
 
-// walk adds [off, end): what has no rows at once, the rest block by block.
-func (v *View) walk(r *run, off, end int64) {
-	rows := v.index.rows
-	for p := v.index.find(blockOf(off), v.first); off < end && !r.done; {
-		next := end
-		if p < len(rows) {
-			next = min(end, rows[p].block.off())
-		}
-		if off < next {
-			v.live(r, off, next, false)
-			off = next
-			continue
-		}
-		b := blockOf(off)
-		next = min(end, b.off()+BlockSize)
-		v.block(r, b, p, off, next)
-		off, p = next, v.index.after(b, p)
+// explain tells of x where its beginning comes from: of what has no rows up to the next that has, else within its block.
+func (v *View) explain(x *Explained) {
+	b, rows := blockOf(x.Off), v.index.rows
+	p := v.index.find(b, v.first)
+	switch {
+	case p == len(rows):
+		v.live(x, false)
+	case rows[p].block > b:
+		x.Len = min(x.Len, rows[p].block.off()-x.Off)
+		v.live(x, false)
+	default:
+		x.Len = min(x.Len, b.off()+BlockSize-x.Off)
+		v.block(x, b, p)
 	}
+	x.end()
 }

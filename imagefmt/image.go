@@ -4,7 +4,6 @@ package imagefmt
 
 import (
 	"fmt"
-	"iter"
 	"path/filepath"
 
 	"snapmount/imagefmt/layer"
@@ -103,18 +102,9 @@ func (i *Image) Close() error { return i.files.rewind(0) }
 func (i *Image) Size() int64 { return i.disk.Size() }
 
 // ReadAt implements io.ReaderAt.
-func (i *Image) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(i, p, off) }
+func (i *Image) ReadAt(p []byte, off int64) (int, error) { return i.disk.ReadAt(p, off) }
 
-// Extents implements layer.Mapper.
-func (i *Image) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		if n := layer.Clip(i.Size(), off, n); n > 0 {
-			yield(i.At(off, n))
-		}
-	}
-}
-
-// At implements layer.Locator.
+// At implements layer.Mapper.
 func (i *Image) At(off, n int64) (layer.Extent, error) {
 	return layer.Extent{Off: off, Len: n, Kind: layer.Data, Base: i.disk, BaseOff: off}, nil
 }

@@ -2,7 +2,6 @@ package mount
 
 import (
 	"errors"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -12,7 +11,7 @@ import (
 // inFile looks for data or a hole, as whence says, where e lies in a sparse image file. other is the answer for what is
 // in none. It moves the file's offset, which no reader uses.
 func inFile(e layer.Extent, whence int, other bool) (int64, bool) {
-	leaf, ok := e.Base.(interface{ File() *os.File })
+	leaf, ok := e.Base.(layer.FileBacked)
 	if !ok {
 		return e.Off, other
 	}

@@ -228,7 +228,7 @@ func TestDamageIsLocal(t *testing.T) {
 	if err := layer.ReadFull(s.Volumes[0].Block, raw, 0); err != nil {
 		t.Fatal(err)
 	}
-	for e, err := range stream.Extents(int64(node.Ref.Record)*1024, 1024) {
+	for e, err := range layer.Extents(stream, int64(node.Ref.Record)*1024, 1024) {
 		if err != nil || e.Base == nil {
 			t.Fatal(e, err)
 		}

@@ -45,17 +45,12 @@ func pieces(s layer.Source, off, n int64) []piece {
 		return nil
 	}
 	var list []piece
-	for end := off + n; off < end; {
-		e, err := layer.Leaf(m, off, end-off)
-		leaf, ok := e.Base.(interface{ File() *os.File })
+	for e, err := range layer.Resolve(m, off, n) {
+		leaf, ok := e.Base.(layer.FileBacked)
 		if err != nil || e.Kind != layer.Data || !ok {
 			return nil
 		}
-		off += e.Len
-		p := piece{leaf.File(), e.BaseOff, e.Len}
-		if k := len(list) - 1; k >= 0 && list[k].file == p.file && list[k].off+list[k].len == p.off {
-			list[k].len += p.len
-		} else if list = append(list, p); int64(len(list)) > n/minPiece {
+		if list = append(list, piece{leaf.File(), e.BaseOff, e.Len}); int64(len(list)) > n/minPiece {
 			return nil
 		}
 	}

@@ -88,7 +88,7 @@ func (n node) verdict() ([]byte, error) {
 	if n.file == nil || !n.isFile() {
 		return nil, errNoXattr
 	}
-	return []byte(points.Verdict(n.file, n.stream)), nil
+	return []byte(points.Judge(n.file, n.stream).String()), nil
 }
 
 func (n node) isFile() bool {

@@ -2,7 +2,6 @@ package ntfs
 
 import (
 	"bytes"
-	"iter"
 	"slices"
 	"testing"
 
@@ -40,21 +39,14 @@ type patched struct {
 }
 
 func (p patched) Size() int64                             { return p.base.Size() }
-func (p patched) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(p, b, off) }
+func (p patched) ReadAt(b []byte, off int64) (int, error) { return layer.Read(p, b, off, layer.Live) }
 
-func (p patched) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + n; off < end; {
-			e := layer.Extent{Off: off, Len: min(end, off/tinyCluster*tinyCluster+tinyCluster) - off, Base: p.base, BaseOff: off}
-			if off/tinyCluster*tinyCluster == p.at {
-				e.Base, e.BaseOff = p.other, off-p.at
-			}
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
+func (p patched) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: min(n, off/tinyCluster*tinyCluster+tinyCluster-off), Base: p.base, BaseOff: off}
+	if off/tinyCluster*tinyCluster == p.at {
+		e.Base, e.BaseOff = p.other, off-p.at
 	}
+	return e, nil
 }
 
 // TestSharedCache opens two states of a volume that differ in one cluster of the $MFT.

@@ -3,12 +3,10 @@ package ntfs_test
 import (
 	"errors"
 	"io/fs"
-	"iter"
 	"testing"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
 
@@ -45,23 +43,15 @@ type unkept struct {
 	from, to int64
 }
 
-func (u unkept) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(u.Size(), off, n)
-		for off < end {
-			e := layer.Extent{Off: off, Len: end - off, Base: u.Source, BaseOff: off}
-			switch {
-			case off < u.from:
-				e.Len = min(end, u.from) - off
-			case off < u.to:
-				e.Len, e.Kind = min(end, u.to)-off, layer.Unknown
-			}
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
+func (u unkept) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: n, Base: u.Source, BaseOff: off}
+	switch {
+	case off < u.from:
+		e.Len = min(n, u.from-off)
+	case off < u.to:
+		e.Len, e.Kind, e.Why = min(n, u.to-off), layer.Unknown, layer.Unprotected
 	}
+	return e, nil
 }
 
 // TestUnkept takes away the cluster that holds the middle of a file, plain and compressed.
@@ -76,7 +66,7 @@ func TestUnkept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for e, err := range ntfs.Unkept(s) {
+		for e, err := range layer.Unkept(s) {
 			t.Errorf("%s: lacks %d bytes at %d: %v", path, e.Len, e.Off, err)
 		}
 		clusters, err := whole.Clusters()
@@ -84,7 +74,7 @@ func TestUnkept(t *testing.T) {
 			t.Fatal(err)
 		}
 		var lost unkept
-		for e, err := range clusters.Extents(0, 4096) {
+		for e, err := range layer.Extents(clusters, 0, 4096) {
 			if err != nil || e.Base == nil {
 				t.Fatal(e, err)
 			}
@@ -98,7 +88,7 @@ func TestUnkept(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := 0
-		for e, err := range ntfs.Unkept(s) {
+		for e, err := range layer.Unkept(s) {
 			found++
 			if e.Off != 0 || e.Len != unit || !errors.Is(err, layer.ErrUnknown) {
 				t.Errorf("%s: %d bytes at %d: %v, want %d at 0", path, e.Len, e.Off, err, unit)

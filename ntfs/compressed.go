@@ -2,8 +2,6 @@ package ntfs
 
 import (
 	"fmt"
-	"io"
-	"iter"
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
@@ -46,45 +44,30 @@ func (s *stream) decompress(unit uint8) (layer.Mapper, error) {
 func (s *compressed) Size() int64 { return s.size }
 
 func (s *compressed) ReadAt(p []byte, off int64) (int, error) {
-	return s.raw.t.readAt(s, s.raw.label, p, off)
+	return s.raw.t.readStream(s, s.raw.label, p, off)
 }
 
-// Extents tells where the content is: on the volume where a unit is not compressed, else in a leaf of its own.
-func (s *compressed) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(s.size, off, n)
-		for off < min(end, s.init) {
-			index := off / s.unit
-			part := min((index+1)*s.unit, end, s.init) - off
-			kept, err := s.kept(index)
-			switch {
-			case err != nil:
-				err = fmt.Errorf("%s at 0x%x: %w", s.raw.label(), off, err)
-				if !yield(layer.Extent{Off: off, Len: part}, err) {
-					return
-				}
-			case kept == 0:
-				part = min((s.nextKept(index)*s.unit), end, s.init) - off
-				if !yield(layer.Extent{Off: off, Len: part, Kind: layer.Zero}, nil) {
-					return
-				}
-			case kept == s.unit:
-				for e, err := range s.raw.Extents(off, part) {
-					if !yield(e, err) {
-						return
-					}
-				}
-			default:
-				if !yield(layer.Extent{Off: off, Len: part, Base: unitSource{s, index}, BaseOff: off - index*s.unit}, nil) {
-					return
-				}
-			}
-			off += part
-		}
-		if off < end {
-			yield(layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil)
-		}
+// At tells where the content is: on the volume where a unit is not compressed, else in a leaf of its own.
+func (s *compressed) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: n, Kind: layer.Zero}
+	if off >= s.init {
+		return e, nil
 	}
+	index := off / s.unit
+	n = min(n, s.init-off)
+	e.Len = min(n, (index+1)*s.unit-off)
+	kept, err := s.kept(index)
+	switch {
+	case err != nil:
+		return e, fmt.Errorf("%s at 0x%x: %w", s.raw.label(), off, err)
+	case kept == s.unit:
+		return s.raw.At(off, e.Len)
+	case kept == 0:
+		e.Len = min(n, s.nextKept(index)*s.unit-off)
+	default:
+		e.Kind, e.Base, e.BaseOff = layer.Data, unitSource{s, index}, off-index*s.unit
+	}
+	return e, nil
 }
 
 // kept counts the bytes in the clusters of a unit. They must come before its holes.
@@ -122,39 +105,38 @@ func (s *compressed) nextKept(index int64) int64 {
 
 func (u unitSource) Size() int64 { return u.s.unit }
 
-func (u unitSource) String() string { return fmt.Sprintf("unpacked from compression unit %d", u.index) }
+// Describe implements layer.Described.
+func (u unitSource) Describe() string {
+	return fmt.Sprintf("unpacked from compression unit %d", u.index)
+}
 
-// packed gives the clusters of the unit.
-func (u unitSource) packed() (layer.Mapper, error) {
+// Packed gives the clusters of the unit.
+func (u unitSource) Packed() (layer.Mapper, error) {
 	return layer.Section(u.s.raw, u.index*u.s.unit, min(u.s.unit, u.s.raw.size-u.index*u.s.unit))
 }
 
-func (u unitSource) method() int64 { return -u.s.unit }
+// Method tells LZNT1 with its units from the formats of WOF.
+func (u unitSource) Method() int64 { return -u.s.unit }
 
 func (u unitSource) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
+	return layer.ReadLeaf(p, off, u.s.unit, u.read)
+}
+
+func (u unitSource) read(p []byte, off int64) (int, error) {
+	kept, err := u.s.kept(u.index)
+	var l *lznt1Unit
+	if err == nil {
+		l, err = unitAt(u.s.raw.t, keptLZNT1, u.s.raw, u.index*u.s.unit, kept, u.s.unit, func(raw []byte) (*lznt1Unit, error) {
+			return newLZNT1(raw, u.s.unit), nil
+		})
 	}
-	n := int(layer.Clip(u.s.unit, off, int64(len(p))))
-	if n > 0 {
-		kept, err := u.s.kept(u.index)
-		var l *lznt1Unit
-		if err == nil {
-			l, err = unitAt(u.s.raw.t, keptLZNT1, u.s.raw, u.index*u.s.unit, kept, u.s.unit, func(raw []byte) (*lznt1Unit, error) {
-				return newLZNT1(raw, u.s.unit), nil
-			})
-		}
-		if err == nil {
-			err = l.read(p[:n], off)
-		}
-		if err != nil {
-			return 0, fmt.Errorf("%s: compression unit at 0x%x: %w", u.s.raw.label(), u.index*u.s.unit, err)
-		}
+	if err == nil {
+		err = l.read(p, off)
 	}
-	if n < len(p) {
-		return n, io.EOF
+	if err != nil {
+		return 0, fmt.Errorf("%s: compression unit at 0x%x: %w", u.s.raw.label(), u.index*u.s.unit, err)
 	}
-	return n, nil
+	return len(p), nil
 }
 
 // An lznt1Unit is a compression unit as it is kept. Each of its chunks is unpacked when it is asked for: they do not

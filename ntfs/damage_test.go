@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -264,31 +263,23 @@ type unknown struct {
 	lost map[int64]bool
 }
 
-func (u *unknown) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(u.Size(), off, n)
-		for off < end {
-			e := layer.Extent{Off: off, Len: min(tinyCluster-off%tinyCluster, end-off), Base: &u.bytesSource, BaseOff: off}
-			if u.lost[off/tinyCluster] {
-				e.Kind = layer.Unknown
-			}
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
+func (u *unknown) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: min(tinyCluster-off%tinyCluster, n), Base: &u.bytesSource, BaseOff: off}
+	if u.lost[off/tinyCluster] {
+		e.Kind, e.Why = layer.Unknown, layer.Unprotected
 	}
+	return e, nil
 }
 
 func TestUnknown(t *testing.T) {
 	big := tinyFiles()["big"]
 	for _, c := range []struct {
-		policy UnknownPolicy
+		policy layer.Policy
 		want   string // of the two clusters that map clusters 31 and 32; "" for an error
 	}{
-		{UnknownError, ""},
-		{UnknownLive, big[2*tinyCluster:][:2*tinyCluster]},
-		{UnknownZero, string(make([]byte, tinyCluster)) + big[3*tinyCluster:][:tinyCluster]},
+		{layer.Fail, ""},
+		{layer.Live, big[2*tinyCluster:][:2*tinyCluster]},
+		{layer.Zeros, string(make([]byte, tinyCluster)) + big[3*tinyCluster:][:tinyCluster]},
 	} {
 		u := &unknown{bytesSource{tinyVolume()}, map[int64]bool{tinyData + 1: true, tinyIndex + 1: true}}
 		tree, err := Open(u, Options{Unknown: c.policy})
@@ -304,7 +295,7 @@ func TestUnknown(t *testing.T) {
 		}
 		root, _ := tree.Root()
 		list, err := root.Children()
-		if live := c.policy == UnknownLive; live != (err == nil) || (len(list) == len(tinyRoot)) != live {
+		if live := c.policy == layer.Live; live != (err == nil) || (len(list) == len(tinyRoot)) != live {
 			t.Errorf("policy %d: %d names, %v", c.policy, len(list), err)
 		}
 	}

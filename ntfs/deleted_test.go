@@ -174,7 +174,7 @@ func compareReuse(t *testing.T, n *ntfs.Node, r ntfs.Recovery, s layer.Mapper, u
 	if n.Resident {
 		want.Free = n.Size
 	}
-	for e, err := range s.Extents(0, s.Size()) {
+	for e, err := range layer.Extents(s, 0, s.Size()) {
 		if err != nil || e.Kind == layer.Zero || n.Resident {
 			continue
 		}

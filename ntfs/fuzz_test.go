@@ -285,7 +285,7 @@ func exercise(t *testing.T, v []byte, upper *upcase) {
 
 func checkExtents(t *testing.T, s layer.Mapper) {
 	var end int64
-	for e := range s.Extents(0, s.Size()) {
+	for e := range layer.Extents(s, 0, s.Size()) {
 		if e.Off != end || e.Len <= 0 {
 			t.Fatalf("extent %+v after 0x%x", e, end)
 		}

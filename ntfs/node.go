@@ -271,4 +271,4 @@ func (n *Node) attributes() ([]attribute, error) {
 	return list, err
 }
 
-var _ layer.Locator = (*stream)(nil)
+var _ layer.Mapper = (*stream)(nil)

@@ -18,13 +18,13 @@ func Differ(a, b layer.Mapper) iter.Seq2[int64, int64] {
 
 // samePacked compares what two leaves unpack.
 func samePacked(x, y layer.Source) bool {
-	p, ok := x.(packed)
-	q, ok2 := y.(packed)
-	if !ok || !ok2 || x.Size() != y.Size() || p.method() != q.method() {
+	p, ok := x.(layer.Packed)
+	q, ok2 := y.(layer.Packed)
+	if !ok || !ok2 || x.Size() != y.Size() || p.Method() != q.Method() {
 		return false
 	}
-	m, err := p.packed()
-	o, err2 := q.packed()
+	m, err := p.Packed()
+	o, err2 := q.Packed()
 	if err != nil || err2 != nil || m.Size() != o.Size() {
 		return false
 	}

@@ -50,7 +50,7 @@ func (n *Node) Reuse(name string) (Recovery, error) {
 	if err != nil {
 		return r, err
 	}
-	for e, err := range s.Extents(0, s.Size()) {
+	for e, err := range layer.Extents(s, 0, s.Size()) {
 		switch {
 		case err != nil:
 			r.Lost += e.Len

@@ -1,7 +1,6 @@
 package ntfs
 
 import (
-	"iter"
 	"slices"
 	"testing"
 
@@ -16,24 +15,19 @@ type elsewhere struct {
 
 func (p *elsewhere) Size() int64 { return p.base.Size() }
 
-func (p *elsewhere) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(p, b, off) }
+func (p *elsewhere) ReadAt(b []byte, off int64) (int, error) {
+	return layer.Read(p, b, off, layer.Live)
+}
 
-func (p *elsewhere) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(p.Size(), off, n); off < end; {
-			e := layer.Extent{Off: off, Len: end - off, Base: p.base, BaseOff: off}
-			switch {
-			case off < p.off:
-				e.Len = min(e.Len, p.off-off)
-			case off < p.off+p.n:
-				e.Len, e.Base = min(e.Len, p.off+p.n-off), p.other
-			}
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
+func (p *elsewhere) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: n, Base: p.base, BaseOff: off}
+	switch {
+	case off < p.off:
+		e.Len = min(n, p.off-off)
+	case off < p.off+p.n:
+		e.Len, e.Base = min(n, p.off+p.n-off), p.other
 	}
+	return e, nil
 }
 
 func TestSameIn(t *testing.T) {

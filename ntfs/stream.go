@@ -4,21 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"iter"
 	"math"
 
 	"snapmount/imagefmt/layer"
-)
-
-// UnknownPolicy says what a stream gives where the layer below says layer.Unknown: its own cluster was not kept.
-type UnknownPolicy uint8
-
-const (
-	UnknownError UnknownPolicy = iota // an error that wraps layer.ErrUnknown
-	UnknownZero                       // zeros
-	UnknownLive                       // what the Windows driver would give in its place
 )
 
 // bytesSource is a leaf Source in memory. Its pointer is what makes it comparable.
@@ -26,17 +15,11 @@ type bytesSource struct{ b []byte }
 
 func (s *bytesSource) Size() int64 { return int64(len(s.b)) }
 
-func (s *bytesSource) String() string { return "resident in the MFT record" }
+// Describe implements layer.Described.
+func (s *bytesSource) Describe() string { return "resident in the MFT record" }
 
 func (s *bytesSource) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	n := copy(p, s.b[min(off, int64(len(s.b))):])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return layer.ReadLeaf(p, off, s.Size(), func(p []byte, off int64) (int, error) { return copy(p, s.b[off:]), nil })
 }
 
 // A residentValue is the leaf that a resident stream is; each opening makes another.
@@ -115,21 +98,7 @@ func (t *Tree) sizeLimit(flags uint16) int64 {
 // Size is the data size, in bytes.
 func (s *stream) Size() int64 { return s.size }
 
-// Extents tells where the clusters are on the volume. Holes and what was never initialized are Zero.
-func (s *stream) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(s.size, off, n)
-		for i := s.runs.find(off / int64(s.t.geo.cluster)); off < end; i++ {
-			e, err := s.extent(i, off, end)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	}
-}
-
-// At implements layer.Locator.
+// At tells where the clusters are on the volume. Holes and what was never initialized are Zero.
 func (s *stream) At(off, n int64) (layer.Extent, error) {
 	return s.extent(s.runs.find(off/int64(s.t.geo.cluster)), off, off+n)
 }
@@ -157,42 +126,16 @@ func (s *stream) extent(i int, off, end int64) (layer.Extent, error) {
 
 // ReadAt reads through all layers below. Where one of them says Unknown, Options.Unknown decides.
 func (s *stream) ReadAt(p []byte, off int64) (int, error) {
-	return s.t.readAt(s, s.label, p, off)
+	return s.t.readStream(s, s.label, p, off)
 }
 
-// readAt is ReadAt of a stream m of any kind.
-func (t *Tree) readAt(m layer.Mapper, label func() string, p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
+// readStream is ReadAt of a stream m of any kind.
+func (t *Tree) readStream(m layer.Mapper, label func() string, p []byte, off int64) (int, error) {
+	n, err := layer.Read(m, p, off, t.opts.Unknown)
+	if unknown, ok := err.(*layer.UnknownError); ok { // and not one that a layer below labels
+		err = fmt.Errorf("%s: %w", label(), unknown)
 	}
-	n := layer.Clip(m.Size(), off, int64(len(p)))
-	if n > 0 && n == int64(len(p)) { // most reads are of one piece: no sequence for them
-		if e, err := layer.Leaf(m, off, n); err == nil && e.Len == n && e.Kind == layer.Data {
-			if err := layer.ReadFull(e.Base, p, e.BaseOff); err != nil {
-				return 0, err
-			}
-			return len(p), nil
-		}
-	}
-	for e, err := range layer.Resolve(m, off, n) {
-		b := p[e.Off-off:][:e.Len]
-		switch {
-		case err != nil:
-		case e.Kind == layer.Unknown && t.opts.Unknown == UnknownError:
-			err = fmt.Errorf("%s: 0x%x bytes at 0x%x: %w", label(), e.Len, e.Off, layer.ErrUnknown)
-		case e.Base == nil || (e.Kind == layer.Unknown && t.opts.Unknown == UnknownZero):
-			clear(b)
-		default:
-			err = layer.ReadFull(e.Base, b, e.BaseOff)
-		}
-		if err != nil {
-			return int(e.Off - off), err
-		}
-	}
-	if int(n) < len(p) {
-		return int(n), io.EOF
-	}
-	return int(n), nil
+	return n, err
 }
 
 // Clusters gives what lies in the clusters of the unnamed stream, as far as its size, whether it was ever initialized
@@ -210,40 +153,4 @@ func (n *Node) Clusters() (layer.Mapper, error) {
 	}
 	s.initialized = s.size
 	return s, nil
-}
-
-// packed is a leaf that unpacks what is kept elsewhere.
-type packed interface {
-	packed() (layer.Mapper, error)
-	method() int64 // how it is packed: with the same one, the same bytes unpack to the same
-}
-
-// Unkept yields the ranges of a stream whose content is not in the image: unknown to the layers below (the error wraps
-// layer.ErrUnknown), or damaged. It reads tables, no data.
-func Unkept(m layer.Mapper) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for e, err := range layer.Resolve(m, 0, m.Size()) {
-			if p, ok := e.Base.(packed); ok && err == nil {
-				err = unkept(p)
-			}
-			if err == nil && e.Kind == layer.Unknown {
-				err = layer.ErrUnknown
-			}
-			if err != nil && !yield(e, err) {
-				return
-			}
-		}
-	}
-}
-
-// unkept says why what p unpacks is not all in the image, nil when it is.
-func unkept(p packed) error {
-	m, err := p.packed()
-	if err != nil {
-		return err
-	}
-	for _, err := range Unkept(m) {
-		return err
-	}
-	return nil
 }

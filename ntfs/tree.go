@@ -41,7 +41,7 @@ var (
 
 // Options tune a Tree. The zero value works.
 type Options struct {
-	Unknown UnknownPolicy
+	Unknown layer.Policy
 	// Ciphertext gives files encrypted by EFS as the bytes on the disk, up to a whole block of 512. Else they are refused.
 	Ciphertext bool
 	Cache      *Cache      // shared with other trees; nil is one of its own

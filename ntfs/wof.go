@@ -3,8 +3,8 @@ package ntfs
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"math"
+	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs/codec"
@@ -25,6 +25,7 @@ type wof struct {
 	entry  int64 // bytes of a table entry
 	table  int64 // bytes of the table
 	format uint32
+	recent atomic.Pointer[bounds] // the piece of the table that was read last
 }
 
 // wofLZX is the one format that is no XPRESS.
@@ -33,7 +34,7 @@ const wofLZX = 1
 // wofChunkSizes gives the bytes of content of a chunk by format: XPRESS4K, LZX, XPRESS8K, XPRESS16K.
 var wofChunkSizes = [...]int64{4 << 10, 32 << 10, 8 << 10, 16 << 10}
 
-// maxBounds is how many table entries are read at once.
+// maxBounds is for how many chunks the table is read at once.
 const maxBounds = 512
 
 // openWOF presents the content of a file that has WOF reparse data. Its unnamed stream is a hole of the size of the
@@ -69,19 +70,39 @@ func (n *Node) openWOF(list []attribute, label func() string) (layer.Mapper, err
 
 func (w *wof) Size() int64 { return w.size }
 
-func (w *wof) ReadAt(p []byte, off int64) (int, error) { return w.t.readAt(w, w.label, p, off) }
+func (w *wof) ReadAt(p []byte, off int64) (int, error) { return w.t.readStream(w, w.label, p, off) }
 
-// bounds returns where chunks from i on begin, and the last one ends, in the stream they are kept in. It reads the
-// table.
-func (w *wof) bounds(i, n int64) ([]int64, error) {
-	last := (w.size - 1) / w.chunk
-	out := make([]int64, 0, n+1)
-	if i == 0 {
-		out = append(out, w.table)
+// bounds are where chunks from first on begin, and the last one ends, in the stream they are kept in. Immutable.
+type bounds struct {
+	first int64
+	at    []int64
+}
+
+// bounds returns where chunk i begins and ends. It reads the table in pieces, or where that fails the entries of i alone.
+func (w *wof) bounds(i int64) (start, end int64, err error) {
+	b := w.recent.Load()
+	if b == nil || i < b.first || i-b.first >= int64(len(b.at)-1) {
+		chunks := (w.size + w.chunk - 1) / w.chunk
+		first := i / maxBounds * maxBounds
+		if b, err = w.readBounds(first, min(maxBounds, chunks-first)); err == nil {
+			w.recent.Store(b)
+		} else if b, err = w.readBounds(i, 1); err != nil {
+			return 0, 0, fmt.Errorf("chunk table: %w", err)
+		}
 	}
-	first := max(i-1, 0)
-	b := make([]byte, (min(i+n-1, last-1)-first+1)*w.entry)
-	if err := layer.ReadFull(w.kept, b, first*w.entry); err != nil {
+	return b.at[i-b.first], b.at[i-b.first+1], nil
+}
+
+// readBounds reads the table for n chunks from first on.
+func (w *wof) readBounds(first, n int64) (*bounds, error) {
+	last := (w.size - 1) / w.chunk
+	out := &bounds{first, make([]int64, 0, n+1)}
+	if first == 0 {
+		out.at = append(out.at, w.table)
+	}
+	entry := max(first-1, 0)
+	b := make([]byte, (min(first+n-1, last-1)-entry+1)*w.entry)
+	if err := layer.ReadFull(w.kept, b, entry*w.entry); err != nil {
 		return nil, err
 	}
 	for ; len(b) > 0; b = b[w.entry:] {
@@ -89,10 +110,10 @@ func (w *wof) bounds(i, n int64) ([]int64, error) {
 		if w.entry == 8 {
 			v = binary.LittleEndian.Uint64(b)
 		}
-		out = append(out, w.table+int64(min(v, 1<<60))) // what is past the end makes no chunk of a possible size
+		out.at = append(out.at, w.table+int64(min(v, 1<<60))) // what is past the end makes no chunk of a possible size
 	}
-	if i+n > last {
-		out = append(out, w.kept.Size())
+	if first+n > last {
+		out.at = append(out.at, w.kept.Size())
 	}
 	return out, nil
 }
@@ -100,35 +121,22 @@ func (w *wof) bounds(i, n int64) ([]int64, error) {
 // content is the number of bytes that chunk i stands for.
 func (w *wof) content(i int64) int64 { return min(w.chunk, w.size-i*w.chunk) }
 
-// Extents tells where the content is: in the stream that keeps it where a chunk is as it is, else in a leaf of its own.
-func (w *wof) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(w.size, off, n); off < end; {
-			i := off / w.chunk
-			count := min((end-1)/w.chunk-i+1, maxBounds)
-			bounds, err := w.bounds(i, count)
-			if err != nil {
-				e := layer.Extent{Off: off, Len: min((i+count)*w.chunk, end) - off}
-				if off += e.Len; !yield(e, fmt.Errorf("%s: chunk table: %w", w.label(), err)) {
-					return
-				}
-				continue
-			}
-			for ; count > 0; i, count, bounds = i+1, count-1, bounds[1:] {
-				e := layer.Extent{Off: off, Len: min((i+1)*w.chunk, end) - off, Base: wofChunk{w, i}, BaseOff: off - i*w.chunk}
-				switch kept := bounds[1] - bounds[0]; {
-				case kept <= 0 || kept > w.content(i):
-					err = w.fail(i, fmt.Errorf("0x%x bytes kept of 0x%x: %w", kept, w.content(i), layer.ErrCorrupt))
-				case kept == w.content(i):
-					e.Base, e.BaseOff = w.kept, bounds[0]+e.BaseOff
-				}
-				if off += e.Len; !yield(e, err) {
-					return
-				}
-				err = nil
-			}
-		}
+// At tells where the content is: in the stream that keeps it where a chunk is as it is, else in a leaf of its own.
+func (w *wof) At(off, n int64) (layer.Extent, error) {
+	i := off / w.chunk
+	e := layer.Extent{Off: off, Len: min(n, (i+1)*w.chunk-off), BaseOff: off - i*w.chunk}
+	start, end, err := w.bounds(i)
+	switch kept := end - start; {
+	case err != nil:
+		return e, w.fail(i, err)
+	case kept <= 0 || kept > w.content(i):
+		return e, w.fail(i, fmt.Errorf("0x%x bytes kept of 0x%x: %w", kept, w.content(i), layer.ErrCorrupt))
+	case kept == w.content(i):
+		e.Base, e.BaseOff = w.kept, start+e.BaseOff
+	default:
+		e.Base = wofChunk{w, i}
 	}
+	return e, nil
 }
 
 func (w *wof) fail(i int64, err error) error {
@@ -148,19 +156,24 @@ func (u *unpacked) cost() int { return len(u.b) }
 
 func (c wofChunk) Size() int64 { return c.w.content(c.index) }
 
-func (c wofChunk) String() string { return fmt.Sprintf("unpacked from WOF chunk %d", c.index) }
+// Describe implements layer.Described.
+func (c wofChunk) Describe() string { return fmt.Sprintf("unpacked from WOF chunk %d", c.index) }
 
 func (c wofChunk) ReadAt(p []byte, off int64) (int, error) {
+	return layer.ReadLeaf(p, off, c.Size(), c.read)
+}
+
+func (c wofChunk) read(p []byte, off int64) (int, error) {
 	w := c.w
-	bounds, err := w.bounds(c.index, 1)
+	start, end, err := w.bounds(c.index)
 	var u *unpacked
 	if err == nil {
-		u, err = unitAt(w.t, keptWOF, w.kept, bounds[0], bounds[1]-bounds[0], int64(w.format)<<32|c.Size(), c.unpack)
+		u, err = unitAt(w.t, keptWOF, w.kept, start, end-start, int64(w.format)<<32|c.Size(), c.unpack)
 	}
 	if err != nil {
 		return 0, w.fail(c.index, err)
 	}
-	return (&bytesSource{u.b}).ReadAt(p, off)
+	return copy(p, u.b[off:]), nil
 }
 
 func (c wofChunk) unpack(raw []byte) (*unpacked, error) {
@@ -171,12 +184,14 @@ func (c wofChunk) unpack(raw []byte) (*unpacked, error) {
 	return u, codec.XPRESS(u.b, raw)
 }
 
-func (c wofChunk) method() int64 { return int64(c.w.format) }
+// Method is the format.
+func (c wofChunk) Method() int64 { return int64(c.w.format) }
 
-func (c wofChunk) packed() (layer.Mapper, error) {
-	bounds, err := c.w.bounds(c.index, 1)
+// Packed gives the part of the stream that keeps the chunk.
+func (c wofChunk) Packed() (layer.Mapper, error) {
+	start, end, err := c.w.bounds(c.index)
 	if err != nil {
 		return nil, err
 	}
-	return layer.Section(c.w.kept, bounds[0], bounds[1]-bounds[0])
+	return layer.Section(c.w.kept, start, end-start)
 }

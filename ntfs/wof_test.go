@@ -154,7 +154,7 @@ func checkWOF(t *testing.T, tree *ntfs.Tree, path string, content []byte) {
 	if b, err := io.ReadAll(io.NewSectionReader(s, 0, s.Size())); err != nil || !bytes.Equal(b, content) {
 		t.Errorf("%s: %d bytes, not those that were compressed, %v", path, len(b), err)
 	}
-	for e, err := range ntfs.Unkept(s) {
+	for e, err := range layer.Unkept(s) {
 		t.Errorf("%s: %+v is not kept: %v", path, e, err)
 	}
 	if n.Allocated == 0 || n.Allocated > int64(len(content))+64<<10 {

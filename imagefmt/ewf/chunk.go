@@ -177,23 +177,21 @@ type unpacked struct{ d *Disk }
 // Size is that of the disk.
 func (u *unpacked) Size() int64 { return u.d.size }
 
-func (u *unpacked) String() string { return "unpacked chunks of an EWF image" }
+// Describe implements layer.Described.
+func (u *unpacked) Describe() string { return "unpacked chunks of an EWF image" }
 
 // ReadAt implements io.ReaderAt.
 func (u *unpacked) ReadAt(p []byte, off int64) (int, error) {
+	return layer.ReadLeaf(p, off, u.d.size, u.read)
+}
+
+func (u *unpacked) read(p []byte, off int64) (n int, err error) {
 	d := u.d
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	want := int(layer.Clip(d.size, off, int64(len(p))))
-	if want > 0 {
-		d.chunks.Follow(off/d.chunkSize, (off+int64(want)-1)/d.chunkSize)
-	}
-	n := 0
-	for n < want {
+	d.chunks.Follow(off/d.chunkSize, (off+int64(len(p))-1)/d.chunkSize)
+	for n < len(p) {
 		c := (off + int64(n)) / d.chunkSize
 		in := off + int64(n) - c*d.chunkSize
-		dst := p[n:min(int64(want), int64(n)+d.chunkLen(c)-in)]
+		dst := p[n:min(int64(len(p)), int64(n)+d.chunkLen(c)-in)]
 		if err := d.read(c, dst, in); err != nil {
 			if !d.forgiven(c, err) {
 				return n, err
@@ -201,9 +199,6 @@ func (u *unpacked) ReadAt(p []byte, off int64) (int, error) {
 			clear(dst)
 		}
 		n += len(dst)
-	}
-	if n < len(p) {
-		return n, io.EOF
 	}
 	return n, nil
 }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -117,23 +116,9 @@ func (d *Disk) Info() Info { return d.info }
 func (d *Disk) Stored() Hashes { return d.stored }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
-// Extents implements layer.Mapper. To keep its promise that data was verified it reads the chunks that are stored as
-// they are, each once.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(d.size, off, n); off < end; {
-			e, err := d.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	})
-}
-
-// At implements layer.Locator.
+// At implements layer.Mapper. To keep the promise that data was verified it reads a chunk that is stored as it is, once.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	c := off / d.chunkSize
 	in := off - c*d.chunkSize

@@ -62,7 +62,7 @@ func damage(t *testing.T, files [][]byte, content []byte, off, n int, warned str
 		}
 	}
 	at := int64(0)
-	for e := range d.Extents(0, d.Size()) {
+	for e := range layer.Extents(d, 0, d.Size()) {
 		if e.Off != at || e.Len <= 0 {
 			t.Fatalf("extent %+v, want one at %d", e, at)
 		}
@@ -333,7 +333,7 @@ func TestFarMissing(t *testing.T) {
 			t.Fatalf("at %d: %v, or other bytes", off, err)
 		}
 	}
-	for e, err := range d.Extents(40*1024, d.Size()) {
+	for e, err := range layer.Extents(d, 40*1024, d.Size()) {
 		if err == nil || e.Len != d.Size()-40*1024 {
 			t.Errorf("extent %+v, %v", e, err)
 		}
@@ -396,7 +396,7 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 		at := int64(0)
-		for e := range d.Extents(0, d.Size()) {
+		for e := range layer.Extents(d, 0, d.Size()) {
 			if e.Off != at || e.Len <= 0 {
 				t.Fatalf("extent %+v, want one at %d", e, at)
 			}

@@ -99,7 +99,7 @@ func TestVersion2(t *testing.T) {
 		if fmt.Sprint(i) != fmt.Sprint(want) || i.Set.IsZero() {
 			t.Errorf("%+v, want %+v", i, want)
 		}
-		for e := range d.Extents(4096, 4096) {
+		for e := range layer.Extents(d, 4096, 4096) {
 			if e.Kind != layer.Zero {
 				t.Errorf("extent %+v, want a hole", e)
 			}

@@ -1,6 +1,33 @@
 package layer
 
-import "iter"
+import (
+	"cmp"
+	"iter"
+)
+
+// Pair is a range of two Sources which lies in one place in each.
+type Pair struct {
+	Off, Len int64
+	A, B     Extent // of leaves
+	Err      error  // of either, which then covers the range
+}
+
+// Pairs resolves two Sources side by side: consecutive Pairs cover [off, off+n), as far as both reach.
+func Pairs(a, b Source, off, n int64) iter.Seq[Pair] {
+	return func(yield func(Pair) bool) { pairs(a, b, off, n, yield) }
+}
+
+func pairs(a, b Source, off, n int64, emit func(Pair) bool) {
+	for end := off + min(Clip(a.Size(), off, n), Clip(b.Size(), off, n)); off < end; {
+		x, err := Leaf(a, off, end-off)
+		y, err2 := Leaf(b, off, x.Len)
+		x.Len = y.Len
+		if !emit(Pair{Off: off, Len: y.Len, A: x, B: y, Err: cmp.Or(err, err2)}) {
+			return
+		}
+		off += y.Len
+	}
+}
 
 // Differ yields the ranges of [off, off+n), as offset and length in bytes, of which it is not proven that a and b hold
 // the same there: all but those whose bytes lie in the same place of the same leaf, or are holes in both. It reads
@@ -9,21 +36,19 @@ import "iter"
 // same, which may be nil, says whether two leaves that are not identical have the same content at equal offsets.
 func Differ(a, b Source, off, n int64, same func(x, y Source) bool) iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
-		end := off + min(Clip(a.Size(), off, n), Clip(b.Size(), off, n))
-		from := off // of what differs and is not yielded
-		for off < end {
-			x, err := Leaf(a, off, end-off)
-			y, err2 := Leaf(b, off, max(x.Len, 1))
-			part := y.Len
-			if err == nil && err2 == nil && x.samePlace(y, same) {
-				if from < off && !yield(from, off-from) {
-					return
+		from, end := off, off // of what differs and is not yielded
+		more := true
+		pairs(a, b, off, n, func(p Pair) bool {
+			if p.Err == nil && p.A.samePlace(p.B, same) {
+				if from < end {
+					more = yield(from, end-from)
 				}
-				from = off + part
+				from = p.Off + p.Len
 			}
-			off += part
-		}
-		if from < end {
+			end = p.Off + p.Len
+			return more
+		})
+		if more && from < end {
 			yield(from, end-from)
 		}
 	}

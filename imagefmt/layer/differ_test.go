@@ -3,7 +3,6 @@ package layer
 import (
 	"bytes"
 	"errors"
-	"iter"
 	"slices"
 	"testing"
 )
@@ -16,34 +15,25 @@ type pieces struct {
 
 func (p *pieces) Size() int64 { last := p.list[len(p.list)-1]; return last.Off + last.Len }
 
-func (p *pieces) ReadAt(b []byte, off int64) (int, error) { return ReadAt(p, b, off) }
+func (p *pieces) ReadAt(b []byte, off int64) (int, error) { return Read(p, b, off, Live) }
 
-func (p *pieces) Extents(off, n int64) iter.Seq2[Extent, error] {
-	return func(yield func(Extent, error) bool) {
-		for i, e := range p.list {
-			from, to := max(e.Off, off), min(e.Off+e.Len, off+n)
-			if from >= to {
-				continue
-			}
-			if e.Base != nil {
-				e.BaseOff += from - e.Off
-			}
-			e.Off, e.Len = from, to-from
-			var err error
-			if i == p.bad {
-				e, err = Extent{Off: from, Len: to - from}, errors.New("bad")
-			}
-			if !yield(e, err) {
-				return
-			}
-		}
+func (p *pieces) At(off, n int64) (Extent, error) {
+	i := slices.IndexFunc(p.list, func(e Extent) bool { return e.Off+e.Len > off })
+	e := p.list[i]
+	if e.Base != nil {
+		e.BaseOff += off - e.Off
 	}
+	e.Off, e.Len = off, min(n, e.Off+e.Len-off)
+	if i == p.bad {
+		return e, errors.New("bad")
+	}
+	return e, nil
 }
 
 func TestDiffer(t *testing.T) {
 	one, two := bytes.NewReader(make([]byte, 100)), bytes.NewReader(make([]byte, 100))
-	a := &pieces{[]Extent{{0, 10, Data, one, 0}, {10, 10, Data, one, 50}, {20, 10, Zero, nil, 0}, {30, 10, Unknown, one, 30}, {40, 10, Data, one, 40}, {50, 5, Data, one, 0}}, -1}
-	b := &pieces{[]Extent{{0, 15, Data, one, 0}, {15, 5, Data, one, 55}, {20, 12, Zero, nil, 0}, {32, 8, Unknown, one, 32}, {40, 10, Data, two, 40}, {50, 50, Data, one, 0}}, -1}
+	a := &pieces{[]Extent{{0, 10, Data, one, 0, 0}, {10, 10, Data, one, 50, 0}, {20, 10, Zero, nil, 0, 0}, {30, 10, Unknown, one, 30, 0}, {40, 10, Data, one, 40, 0}, {50, 5, Data, one, 0, 0}}, -1}
+	b := &pieces{[]Extent{{0, 15, Data, one, 0, 0}, {15, 5, Data, one, 55, 0}, {20, 12, Zero, nil, 0, 0}, {32, 8, Unknown, one, 32, 0}, {40, 10, Data, two, 40, 0}, {50, 50, Data, one, 0, 0}}, -1}
 	same := func(x, y Source) bool { return x == two || y == two }
 	for _, test := range []struct {
 		name   string

@@ -13,8 +13,8 @@ var (
 	ErrCorrupt = errors.New("damaged")
 	// ErrUnsupported says that the input is understood well enough to know that it cannot be read here.
 	ErrUnsupported = errors.New("unsupported")
-	// ErrUnknown says that nothing in the image keeps these bytes, although they once had a value.
-	ErrUnknown = errors.New("content was not kept")
+	// ErrUnknown matches every *UnknownError: nothing in the image keeps these bytes, although they once had a value.
+	ErrUnknown = errors.New("content is unknown")
 )
 
 // CorruptError reports a structure that breaks its format.
@@ -36,3 +36,16 @@ func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
 func Corrupt(structure string, off int64, format string, args ...any) error {
 	return &CorruptError{Struct: structure, Off: off, Err: fmt.Errorf(format, args...)}
 }
+
+// UnknownError reports a range that a layer says is Unknown.
+type UnknownError struct {
+	Why      Reason
+	Off, Len int64 // bytes, in the Source that was read
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("0x%x bytes at 0x%x: %v: %v", e.Len, e.Off, ErrUnknown, e.Why)
+}
+
+// Is makes every UnknownError match ErrUnknown.
+func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }

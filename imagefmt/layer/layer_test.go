@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"iter"
 	"math"
+	"slices"
 	"testing"
 
 	"snapmount/imagefmt/layer"
@@ -20,20 +20,15 @@ type table struct {
 }
 
 func (m *table) Size() int64                             { return m.size }
-func (m *table) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(m, p, off) }
-func (m *table) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end := off + layer.Clip(m.size, off, n)
-		for i, e := range m.extents {
-			lo, hi := max(off, e.Off), min(end, e.Off+e.Len)
-			if lo >= hi {
-				continue
-			}
-			if !yield(layer.Extent{Off: lo, Len: hi - lo, Kind: e.Kind, Base: e.Base, BaseOff: e.BaseOff + lo - e.Off}, m.bad[i]) {
-				return
-			}
-		}
+func (m *table) ReadAt(p []byte, off int64) (int, error) { return layer.Read(m, p, off, layer.Live) }
+func (m *table) At(off, n int64) (layer.Extent, error) {
+	i := slices.IndexFunc(m.extents, func(e layer.Extent) bool { return e.Off+e.Len > off })
+	e := m.extents[i]
+	if e.Base != nil {
+		e.BaseOff += off - e.Off
 	}
+	e.Off, e.Len = off, min(n, e.Off+e.Len-off)
+	return e, m.bad[i]
 }
 
 func leaf(n int) (*bytes.Reader, []byte) {

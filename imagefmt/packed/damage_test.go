@@ -19,7 +19,7 @@ import (
 // readable returns what can be read of a disk as ranges, which must be what is in want.
 func readable(t *testing.T, d *packed.Disk, want []byte) (ranges [][2]int64) {
 	t.Helper()
-	for e, err := range layer.Coalesce(d.Extents(0, d.Size())) {
+	for e, err := range layer.Extents(d, 0, d.Size()) {
 		b := make([]byte, e.Len)
 		if read := layer.ReadFull(d, b, e.Off); (read != nil) != (err != nil) {
 			t.Fatalf("0x%x bytes at 0x%x: error %v, the extent's %v", e.Len, e.Off, read, err)
@@ -284,7 +284,7 @@ func TestMutations(t *testing.T) {
 			if d.Size() > 64<<20 {
 				t.Fatalf("a disk of %d bytes", d.Size())
 			}
-			for e, err := range d.Extents(0, d.Size()) {
+			for e, err := range layer.Extents(d, 0, d.Size()) {
 				got := make([]byte, e.Len)
 				if err == nil && layer.ReadFull(d, got, e.Off) == nil && (e.Off+e.Len > int64(len(want)) || !bytes.Equal(got, want[e.Off:][:e.Len])) {
 					if !cut {
@@ -326,7 +326,7 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 		covered := int64(0)
-		for e := range d.Extents(0, d.Size()) {
+		for e := range layer.Extents(d, 0, d.Size()) {
 			if e.Off != covered || e.Len <= 0 {
 				t.Fatalf("extent %+v at %d", e, covered)
 			}

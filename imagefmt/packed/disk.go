@@ -19,7 +19,6 @@ package packed
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"sort"
 
 	"snapmount/imagefmt/layer"
@@ -34,7 +33,7 @@ type Options struct {
 	Progress func(done, total int64)
 }
 
-// Disk is what a compressed file holds, a layer.Locator. Its leaves are unpacked pieces and long runs of zeros.
+// Disk is what a compressed file holds, a layer.Mapper. Its leaves are unpacked pieces and long runs of zeros.
 type Disk struct{ data *unpacked }
 
 const (
@@ -183,22 +182,9 @@ func (u *unpacked) openZstd(src layer.Source, opts Options) error {
 func (d *Disk) Size() int64 { return d.data.size }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
-// Extents implements layer.Mapper.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(d.data.size, off, n); off < end; {
-			e, err := d.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	}
-}
-
-// At implements layer.Locator.
+// At implements layer.Mapper.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	x := d.data.index
 	n = layer.Clip(x.size, off, n)

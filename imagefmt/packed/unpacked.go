@@ -1,8 +1,6 @@
 package packed
 
 import (
-	"fmt"
-	"io"
 	"sync"
 
 	"snapmount/imagefmt/layer"
@@ -34,29 +32,26 @@ type piece struct {
 	err  error
 }
 
-func (u *unpacked) String() string { return "what the " + u.name + " file unpacks to" }
+// Describe implements layer.Described.
+func (u *unpacked) Describe() string { return "what the " + u.name + " file unpacks to" }
 
 // Size is the disk's.
 func (u *unpacked) Size() int64 { return u.size }
 
 // ReadAt implements io.ReaderAt.
 func (u *unpacked) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	done := 0
-	for done < len(p) && off < u.size {
-		b, err := u.at(off)
+	return layer.ReadLeaf(p, off, u.size, u.read)
+}
+
+func (u *unpacked) read(p []byte, off int64) (n int, err error) {
+	for n < len(p) {
+		b, err := u.at(off + int64(n))
 		if err != nil {
-			return done, err
+			return n, err
 		}
-		n := copy(p[done:], b)
-		done, off = done+n, off+int64(n)
+		n += copy(p[n:], b)
 	}
-	if done < len(p) {
-		return done, io.EOF
-	}
-	return done, nil
+	return n, nil
 }
 
 // at returns some of the bytes from off on.

@@ -30,7 +30,7 @@ type Options struct {
 
 const tableCacheBytes = 32 << 20 // L2 tables kept in memory
 
-// Disk is the virtual disk, a layer.Mapper and layer.Locator: its data clusters are extents of the image file, its
+// Disk is the virtual disk, a layer.Mapper: its data clusters are extents of the image file, its
 // unallocated ones of the backing file, and compressed ones of a Source that unpacks them.
 type Disk struct {
 	src         layer.Source
@@ -162,4 +162,4 @@ func bigEndianWords(b []byte) []uint64 {
 func (d *Disk) Size() int64 { return d.size }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }

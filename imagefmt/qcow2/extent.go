@@ -3,7 +3,6 @@ package qcow2
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"math"
 	"math/bits"
 
@@ -28,20 +27,7 @@ type piece struct {
 	data  []byte
 }
 
-// Extents implements layer.Mapper.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(d.size, off, n); off < end; {
-			e, err := d.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	})
-}
-
-// At implements layer.Locator. Clusters of one piece that follow each other in the file are one extent.
+// At implements layer.Mapper. Clusters of one piece that follow each other in the file are one extent.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	span := int64(1) << (d.clusterBits + d.l2Bits)
 	i, k := off/span, min(n, span-off%span)

@@ -353,7 +353,7 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 		at := int64(0)
-		for e := range d.Extents(0, d.Size()) {
+		for e := range layer.Extents(d, 0, d.Size()) {
 			if e.Off != at || e.Len <= 0 {
 				t.Fatalf("extent %+v, want one at %d", e, at)
 			}

@@ -168,7 +168,7 @@ func TestSparseExtents(t *testing.T) {
 	qemuIO(t, path, "write -P 1 0 64k", "write -P 2 5T 64k")
 	d := open(t, path)
 	n := 0
-	for e, err := range d.Extents(0, d.Size()) {
+	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
 			t.Fatalf("%+v: %v", e, err)
 		}

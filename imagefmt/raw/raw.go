@@ -4,8 +4,6 @@ package raw
 
 import (
 	"fmt"
-	"io"
-	"iter"
 	"math"
 	"os"
 	"sort"
@@ -26,28 +24,12 @@ func NewFile(f *os.File, size int64) *File { return &File{f, size} }
 // Size is in bytes.
 func (f *File) Size() int64 { return f.size }
 
-// File returns the open file, for a front end that hands its bytes to the kernel without copying them.
+// File implements layer.FileBacked.
 func (f *File) File() *os.File { return f.file }
 
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	want := int(layer.Clip(f.size, off, int64(len(p))))
-	n, err := 0, error(nil)
-	if want > 0 {
-		n, err = f.file.ReadAt(p[:want], off)
-	}
-	switch {
-	case n < want && err == io.EOF:
-		return n, io.ErrUnexpectedEOF
-	case n < want:
-		return n, err
-	case n < len(p):
-		return n, io.EOF
-	}
-	return n, nil
+	return layer.ReadLeaf(p, off, f.size, f.file.ReadAt)
 }
 
 // Split is a disk kept in several files one after the other. Its extents are its parts: holes of sparse files are not
@@ -73,22 +55,9 @@ func Join(parts []layer.Source) (*Split, error) {
 func (s *Split) Size() int64 { return s.starts[len(s.parts)] }
 
 // ReadAt implements io.ReaderAt.
-func (s *Split) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(s, p, off) }
+func (s *Split) ReadAt(p []byte, off int64) (int, error) { return layer.Read(s, p, off, layer.Fail) }
 
-// Extents implements layer.Mapper.
-func (s *Split) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(s.Size(), off, n); off < end; {
-			e, _ := s.At(off, end-off)
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
-	}
-}
-
-// At implements layer.Locator.
+// At implements layer.Mapper.
 func (s *Split) At(off, n int64) (layer.Extent, error) {
 	// The first part that ends behind off; parts may be empty.
 	i := sort.Search(len(s.parts), func(i int) bool { return s.starts[i+1] > off })

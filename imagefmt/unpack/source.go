@@ -1,11 +1,6 @@
 package unpack
 
-import (
-	"fmt"
-	"io"
-
-	"snapmount/imagefmt/layer"
-)
+import "snapmount/imagefmt/layer"
 
 // Source presents a disk, or an extent of one, where its pieces are packed: offsets are the disk's, so that neighbours are
 // one layer.Extent. What is not packed it cannot read.
@@ -20,27 +15,23 @@ type Source struct {
 // Size is that of the disk, in bytes.
 func (s *Source) Size() int64 { return s.Bytes }
 
-func (s *Source) String() string { return s.Name }
+// Describe implements layer.Described.
+func (s *Source) Describe() string { return s.Name }
 
 // ReadAt implements io.ReaderAt.
 func (s *Source) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	want := int(layer.Clip(s.Bytes, off, int64(len(p))))
-	if want > 0 {
-		s.Cache.Follow(s.First+off/s.Piece, s.First+(off+int64(want)-1)/s.Piece)
-	}
-	for n := 0; n < want; {
+	return layer.ReadLeaf(p, off, s.Bytes, s.read)
+}
+
+func (s *Source) read(p []byte, off int64) (n int, err error) {
+	s.Cache.Follow(s.First+off/s.Piece, s.First+(off+int64(len(p))-1)/s.Piece)
+	for n < len(p) {
 		at := off + int64(n)
 		b, err := s.Cache.Piece(s.First + at/s.Piece)
 		if err != nil {
 			return n, err
 		}
-		n += copy(p[n:want], b[at%s.Piece:])
+		n += copy(p[n:], b[at%s.Piece:])
 	}
-	if want < len(p) {
-		return want, io.EOF
-	}
-	return want, nil
+	return n, nil
 }

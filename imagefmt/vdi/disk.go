@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
@@ -37,7 +36,7 @@ func ReadIDs(src layer.Source) (IDs, error) {
 	return IDs{h.image, h.modified}, err
 }
 
-// Disk is the virtual disk, a layer.Mapper and layer.Locator: its blocks are extents of the file, those that are not
+// Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, those that are not
 // there of the parent, or zeros.
 type Disk struct {
 	src    layer.Source
@@ -127,22 +126,9 @@ func (d *Disk) scan(warn func(error)) {
 func (d *Disk) Size() int64 { return d.size }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
-// Extents implements layer.Mapper.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(d.size, off, n); off < end; {
-			e, err := d.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	})
-}
-
-// At implements layer.Locator.
+// At implements layer.Mapper.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	size := int64(d.header.blockSize)
 	in := off % size

@@ -106,7 +106,7 @@ func TestLarge(t *testing.T) {
 	d, want := open(t, layertest.Open(t, path)), layertest.Open(t, raw)
 	sameReads(t, d, want, 1, 2000)
 	n := 0
-	for e, err := range d.Extents(0, d.Size()) {
+	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
 			t.Fatal(e, err)
 		}

@@ -11,7 +11,7 @@ import (
 // bitmapCacheBytes bounds the partly set bitmaps that are kept in memory.
 const bitmapCacheBytes = 16 << 20
 
-// At implements layer.Locator. Blocks that are not there are joined.
+// At implements layer.Mapper. Blocks that are not there are joined.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	if d.kind == typeFixed {
 		return layer.Extent{Off: off, Len: n, Base: d.src, BaseOff: off}, nil

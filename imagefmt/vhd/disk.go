@@ -6,7 +6,6 @@ package vhd
 import (
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"math"
 	"sync"
 	"time"
@@ -25,7 +24,7 @@ type Options struct {
 	OpenParent func(path string) (*Disk, error)
 }
 
-// Disk is the virtual disk, a layer.Mapper and layer.Locator: its blocks are extents of the file, the sectors that it does not have are
+// Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, the sectors that it does not have are
 // extents of its parent, or zeros.
 type Disk struct {
 	src       layer.Source // up to where the footer begins
@@ -134,17 +133,4 @@ func (d *Disk) Created() time.Time {
 }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
-
-// Extents implements layer.Mapper.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(d.size, off, n); off < end; {
-			e, err := d.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	})
-}
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }

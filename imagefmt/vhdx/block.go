@@ -94,7 +94,7 @@ func words(b []byte) []uint64 {
 	return w
 }
 
-// At implements layer.Locator.
+// At implements layer.Mapper.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	block, in := off>>d.blockBits, off&(1<<d.blockBits-1)
 	rest := min(n, 1<<d.blockBits-in)

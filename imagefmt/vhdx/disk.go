@@ -5,7 +5,6 @@ package vhdx
 
 import (
 	"fmt"
-	"iter"
 	"math/bits"
 	"sync/atomic"
 
@@ -27,7 +26,7 @@ type Options struct {
 	FindParent func(match func(layer.Source) bool) (layer.Source, Options, error)
 }
 
-// Disk is the virtual disk, a layer.Locator: its blocks are extents of the file, or of the file as replayed; what it
+// Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, or of the file as replayed; what it
 // does not have is its parent's, or zeros.
 type Disk struct {
 	src        layer.Source
@@ -99,20 +98,6 @@ func (d *Disk) Parent() *Disk { return d.parent }
 func (d *Disk) ID() wintype.GUID { return d.id }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
 // Extents implements layer.Mapper.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] { return extents(d, off, n) }
-
-// extents is the Extents of every Locator.
-func extents(l layer.Locator, off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(l.Size(), off, n); off < end; {
-			e, err := l.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	})
-}

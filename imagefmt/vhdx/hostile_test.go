@@ -184,7 +184,7 @@ func TestShortTable(t *testing.T) {
 	}
 	begin := time.Now()
 	var bad int64
-	for e, err := range d.Extents(0, d.Size()) {
+	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
 			bad += e.Len
 		} else if e.Off > 131072<<20 {

@@ -2,8 +2,6 @@ package vhdx
 
 import (
 	"fmt"
-	"io"
-	"iter"
 	"math"
 	"slices"
 	"sort"
@@ -51,7 +49,7 @@ type patch struct {
 	data   int64 // where its bytes are in the sectors of the log; -1 for zeros
 }
 
-// replayed is a file with the changes of its log, a layer.Locator.
+// replayed is a file with the changes of its log, a layer.Mapper.
 type replayed struct {
 	src     layer.Source
 	size    int64
@@ -124,12 +122,10 @@ func (r *replayed) add(off, n int64, c change) {
 func (r *replayed) Size() int64 { return r.size }
 
 // ReadAt implements io.ReaderAt.
-func (r *replayed) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(r, p, off) }
+func (r *replayed) ReadAt(p []byte, off int64) (int, error) { return layer.Read(r, p, off, layer.Fail) }
 
 // Extents implements layer.Mapper.
-func (r *replayed) Extents(off, n int64) iter.Seq2[layer.Extent, error] { return extents(r, off, n) }
-
-// At implements layer.Locator.
+// At implements layer.Mapper.
 func (r *replayed) At(off, n int64) (layer.Extent, error) {
 	i := sort.Search(len(r.patches), func(i int) bool { return r.patches[i].off+r.patches[i].n > off })
 	if i < len(r.patches) {
@@ -161,19 +157,17 @@ type sectors struct {
 // Size is in bytes.
 func (s *sectors) Size() int64 { return int64(len(s.list)) * logSector }
 
-// String says what this leaf is.
-func (s *sectors) String() string { return "log" }
+// Describe implements layer.Described.
+func (s *sectors) Describe() string { return "log" }
 
 // ReadAt implements io.ReaderAt.
-func (s *sectors) ReadAt(p []byte, off int64) (n int, err error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
+func (s *sectors) ReadAt(p []byte, off int64) (int, error) {
+	return layer.ReadLeaf(p, off, s.Size(), s.read)
+}
+
+func (s *sectors) read(p []byte, off int64) (n int, err error) {
 	for n < len(p) {
 		at := off + int64(n)
-		if at >= s.Size() {
-			return n, io.EOF
-		}
 		c, in := s.list[at/logSector], int(at%logSector)
 		b := p[n:min(len(p), n+logSector-in)]
 		if err := layer.ReadFull(s.src, b, c.data+int64(in)); err != nil {

@@ -89,7 +89,7 @@ func TestChunks(t *testing.T) {
 		t.Fatalf("size %d", d.Size())
 	}
 	var data int64
-	for e, err := range d.Extents(0, d.Size()) {
+	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
 			t.Fatalf("%+v: %v", e, err)
 		}
@@ -134,7 +134,7 @@ func TestLargest(t *testing.T) {
 		}
 	}
 	n := 0
-	for e, err := range d.Extents(0, d.Size()) {
+	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
 			t.Fatalf("%+v: %v", e, err)
 		}

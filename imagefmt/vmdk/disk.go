@@ -36,7 +36,7 @@ type Options struct {
 	OpenParent func(path string) (*Disk, error)
 }
 
-// Disk is the virtual disk, a layer.Mapper and layer.Locator: flat extents and grains are extents of the files, grains
+// Disk is the virtual disk, a layer.Mapper: flat extents and grains are extents of the files, grains
 // that are not there of the parent, or zeros, and compressed grains of a Source that unpacks them.
 type Disk struct {
 	size    int64

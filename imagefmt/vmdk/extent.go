@@ -1,7 +1,6 @@
 package vmdk
 
 import (
-	"iter"
 	"sort"
 
 	"snapmount/imagefmt/layer"
@@ -26,22 +25,9 @@ func (d *Disk) Size() int64 { return d.size }
 func (d *Disk) CID() uint32 { return d.cid }
 
 // ReadAt implements io.ReaderAt.
-func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
-// Extents implements layer.Mapper.
-func (d *Disk) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(d.size, off, n); off < end; {
-			e, err := d.At(off, end-off)
-			if !yield(e, err) {
-				return
-			}
-			off += e.Len
-		}
-	})
-}
-
-// At implements layer.Locator. Grains that follow each other in the file are one extent.
+// At implements layer.Mapper. Grains that follow each other in the file are one extent.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	x := &d.extents[sort.Search(len(d.extents), func(i int) bool { return d.extents[i].end > off })]
 	e := layer.Extent{Off: off, Len: min(n, x.end-off)}

@@ -316,7 +316,7 @@ func walk(t *testing.T, d *vmdk.Disk) {
 		}
 	}
 	at := int64(0)
-	for e := range d.Extents(0, d.Size()) {
+	for e := range layer.Extents(d, 0, d.Size()) {
 		if e.Off != at || e.Len <= 0 {
 			t.Fatalf("extent %+v, want one at %d", e, at)
 		}

@@ -199,7 +199,7 @@ func TestLarge(t *testing.T) {
 				}
 			}
 			n := 0
-			for e, err := range d.Extents(0, d.Size()) {
+			for e, err := range layer.Extents(d, 0, d.Size()) {
 				if err != nil {
 					t.Fatal(e, err)
 				}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 
 	"snapmount/diffstore"
 	"snapmount/imagefmt/layer"
@@ -12,12 +11,13 @@ import (
 
 // Piece says where a range of a file's content lies, all the way down, and why it lies there.
 type Piece struct {
-	Off, Len int64  // bytes, in the file
-	Volume   int64  // byte offset on the volume at the point in time; -1 when it has none
-	Why      string // "unchanged since, on the live volume", "kept by store 3", "hole", ...
-	Image    string // the image file that holds the bytes; empty when none does
-	ImageOff int64  // bytes, in that file; -1 when they are packed there
-	Err      error  // why it cannot be read, or nil
+	Off, Len int64        // bytes, in the file
+	Volume   int64        // byte offset on the volume at the point in time; -1 when it has none
+	Why      string       // "unchanged since, on the live volume", "kept by store 3", "hole", ...
+	Image    string       // the image file that holds the bytes; empty when none does
+	ImageOff int64        // bytes, in that file; -1 when they are packed there
+	Reason   layer.Reason // why its content is unknown; 0 when it is not
+	Err      error        // why it cannot be read, or nil
 }
 
 // Explain yields the pieces of a stream of p in order, without reading it. Neighbours that continue each other down to
@@ -26,6 +26,9 @@ func (p *Point) Explain(m layer.Mapper) iter.Seq[Piece] {
 	return func(yield func(Piece) bool) {
 		var held Piece
 		more := p.explain(m, func(next Piece) bool {
+			if next.Err == nil && next.Reason > 0 {
+				next.Err = &layer.UnknownError{Why: next.Reason, Off: next.Off, Len: next.Len}
+			}
 			if held.Len > 0 && next.continues(held) {
 				held.Len += next.Len
 				return true
@@ -53,7 +56,7 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 	if err != nil {
 		return emit(Piece{Len: m.Size(), Volume: -1, Err: err})
 	}
-	for e, err := range m.Extents(0, m.Size()) {
+	for e, err := range layer.Extents(m, 0, m.Size()) {
 		piece := Piece{Off: e.Off, Len: e.Len, Volume: -1, Err: err}
 		switch {
 		case err != nil:
@@ -61,6 +64,9 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 			piece.Why = "hole, or never written: reads as zeros"
 		case e.Base != layer.Source(blocks):
 			piece.Why = describe(e.Base)
+			if packed, ok := e.Base.(layer.Packed); ok {
+				piece.packed(packed)
+			}
 		default:
 			if !p.onVolume(blocks, e, emit) {
 				return false
@@ -74,6 +80,16 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 	return true
 }
 
+// packed tells what a piece lacks of what it is unpacked from.
+func (p *Piece) packed(leaf layer.Packed) {
+	err := layer.CheckPacked(leaf)
+	if unknown, ok := err.(*layer.UnknownError); ok {
+		p.Reason = unknown.Why
+	} else {
+		p.Err = err
+	}
+}
+
 // onVolume explains an extent of clusters.
 func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) bool) bool {
 	view, isView := blocks.(*diffstore.View)
@@ -81,10 +97,7 @@ func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) b
 		return onDisk(blocks, e.BaseOff, Piece{Off: e.Off, Len: e.Len, Volume: e.BaseOff, Why: "on the volume as imaged"}, emit)
 	}
 	for x := range view.Explain(e.BaseOff, e.Len) {
-		piece := Piece{Off: e.Off + x.Off - e.BaseOff, Len: x.Len, Volume: x.Off, Why: x.Origin.String(), Err: x.Err}
-		if x.Err == nil && x.Kind == layer.Unknown {
-			piece.Err = layer.ErrUnknown
-		}
+		piece := Piece{Off: e.Off + x.Off - e.BaseOff, Len: x.Len, Volume: x.Off, Why: x.Origin(), Reason: x.Extent.Why, Err: x.Err}
 		more := false
 		if x.Err != nil || x.Base == nil {
 			more = emit(piece)
@@ -104,8 +117,8 @@ func onDisk(s layer.Source, off int64, piece Piece, emit func(Piece) bool) bool 
 		part := piece
 		d := e.Off - off
 		part.Off, part.Volume, part.Len = piece.Off+d, piece.Volume+d, e.Len
-		part.Err = errors.Join(piece.Err, err)
-		if leaf, ok := e.Base.(interface{ File() *os.File }); ok {
+		part.Reason, part.Err = max(piece.Reason, e.Why), errors.Join(piece.Err, err)
+		if leaf, ok := e.Base.(layer.FileBacked); ok {
 			part.Image, part.ImageOff = leaf.File().Name(), e.BaseOff
 		} else if e.Base != nil {
 			part.Image, part.ImageOff = describe(e.Base), -1
@@ -122,8 +135,8 @@ func describe(s layer.Source) string {
 	for e := range layer.Resolve(s, 0, 1) {
 		s = e.Base
 	}
-	if text, ok := s.(fmt.Stringer); ok {
-		return text.String()
+	if leaf, ok := s.(layer.Described); ok {
+		return leaf.Describe()
 	}
 	return fmt.Sprintf("%T", s)
 }

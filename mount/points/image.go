@@ -2,11 +2,9 @@ package points
 
 import (
 	"fmt"
-	"iter"
 
 	"snapmount/diffstore"
 	"snapmount/imagefmt/layer"
-	"snapmount/ntfs"
 )
 
 // Image is the block image of a point: what the Windows driver would give, ranges that a snapshot does not define
@@ -15,7 +13,7 @@ import (
 func (p *Point) Image() (layer.Mapper, error) {
 	blocks, err := p.Blocks()
 	view, ok := blocks.(*diffstore.View)
-	if err != nil || !ok || view.Damage() == nil || p.unknown != ntfs.UnknownError {
+	if err != nil || !ok || view.Damage() == nil || p.unknown != layer.Fail {
 		return blocks, err
 	}
 	return damagedImage{view}, nil
@@ -26,23 +24,16 @@ type damagedImage struct{ view *diffstore.View }
 
 func (d damagedImage) Size() int64 { return d.view.Size() }
 
-func (d damagedImage) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(d, p, off) }
+func (d damagedImage) ReadAt(p []byte, off int64) (int, error) {
+	return layer.Read(d, p, off, layer.Live)
+}
 
-func (d damagedImage) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return layer.Coalesce(func(yield func(layer.Extent, error) bool) {
-		for x := range d.view.Explain(off, n) {
-			err := x.Err
-			if err == nil && x.Reason == diffstore.Incomplete {
-				err = fmt.Errorf("0x%x bytes at 0x%x: %v: %w", x.Len, x.Off, x.Origin, layer.ErrUnknown)
-			}
-			if err != nil {
-				x.Extent = layer.Extent{Off: x.Off, Len: x.Len}
-			}
-			if !yield(x.Extent, err) {
-				return
-			}
-		}
-	})
+func (d damagedImage) At(off, n int64) (layer.Extent, error) {
+	e, err := d.view.At(off, n)
+	if err == nil && e.Why > layer.Unprotected {
+		err = &layer.UnknownError{Why: e.Why, Off: e.Off, Len: e.Len}
+	}
+	return e, err
 }
 
 // DamagedError says that an error has its cause in the damage of a snapshot.

@@ -82,6 +82,11 @@ func (d folder) Open(name string) (imagefmt.File, error) {
 	if err != nil {
 		return nil, d.point.Because(err)
 	}
+	if d.point.unknown != layer.Fail { // then it is a leaf: what stands for the unknown is to count for all above it
+		if m, err = layer.Section(struct{ layer.Source }{m}, 0, m.Size()); err != nil {
+			return nil, err
+		}
+	}
 	return file{m, n}, nil
 }
 

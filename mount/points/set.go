@@ -31,8 +31,8 @@ func (noNTFS) Is(target error) bool { return target == layer.ErrFormat }
 
 // Options of Open; the zero value works.
 type Options struct {
-	Unknown    ntfs.UnknownPolicy // what file streams do where their content was not kept
-	Ciphertext bool               // give files encrypted by EFS as they are on the disk
+	Unknown    layer.Policy // what file streams do where their content was not kept
+	Ciphertext bool         // give files encrypted by EFS as they are on the disk
 	// DiffArea names files of VSS copied out of System Volume Information, or directories of them. They are used for
 	// snapshots whose catalog or store the images lack.
 	DiffArea []string

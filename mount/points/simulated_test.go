@@ -10,7 +10,6 @@ import (
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
-	"snapmount/ntfs"
 )
 
 // simulated writes the demo's disk with its second volume handed to a simulator of VSS, and returns the new image.
@@ -89,7 +88,7 @@ func TestScopedSnapshot(t *testing.T) {
 	}
 	inFile := map[uint32]bool{}
 	var first int64
-	for e := range clusters.Extents(0, clusters.Size()) {
+	for e := range layer.Extents(clusters, 0, clusters.Size()) {
 		for b := (e.BaseOff + vsstest.BlockSize - 1) / vsstest.BlockSize; (b+1)*vsstest.BlockSize <= e.BaseOff+e.Len; b++ {
 			inFile[uint32(b)] = true
 			first = b * vsstest.BlockSize
@@ -101,7 +100,7 @@ func TestScopedSnapshot(t *testing.T) {
 	for _, flags := range []uint64{0, 0x400} {
 		opts := vsstest.Options{Flags: flags, Free: func(b uint32) bool { return inFile[b] }}
 		image := simulated(t, opts, func(sim *vsstest.Volume, _ int64) error { return sim.Write(first, []byte("FORGED")) })
-		for policy, works := range map[ntfs.UnknownPolicy]bool{ntfs.UnknownError: false, ntfs.UnknownZero: true, ntfs.UnknownLive: true} {
+		for policy, works := range map[layer.Policy]bool{layer.Fail: false, layer.Zeros: true, layer.Live: true} {
 			scoped, err := points.Open([]string{image}, points.Options{Unknown: policy})
 			if err != nil {
 				t.Fatal(err)
@@ -119,7 +118,7 @@ func TestScopedSnapshot(t *testing.T) {
 			if works != (err == nil) || !works && !errors.Is(err, layer.ErrUnknown) {
 				t.Errorf("flags 0x%x, policy %d: %v", flags, policy, err)
 			}
-			if v := points.Verdict(n, ""); !strings.Contains(v, "unknown") {
+			if v := points.Judge(n, "").String(); !strings.Contains(v, "unknown, not kept by the snapshot") {
 				t.Errorf("flags 0x%x: verdict %q", flags, v)
 			}
 			unknown := int64(0)
@@ -133,7 +132,7 @@ func TestScopedSnapshot(t *testing.T) {
 			if unknown != int64(len(inFile))*vsstest.BlockSize {
 				t.Errorf("flags 0x%x: %d bytes explained as not kept, want %d", flags, unknown, len(inFile)*vsstest.BlockSize)
 			}
-			if other, _, err := p.Lookup("2024/ledger.txt", false); err != nil || points.Verdict(other, "") != "intact" {
+			if other, _, err := p.Lookup("2024/ledger.txt", false); err != nil || !points.Judge(other, "").Intact() {
 				t.Errorf("the other file: %v", err)
 			}
 			scoped.Close()

@@ -37,7 +37,7 @@ type Point struct {
 	Number   int                 // counts the points of the whole Set
 	Volume   *Volume             //
 	Snapshot *diffstore.Snapshot // nil for the current state
-	unknown  ntfs.UnknownPolicy
+	unknown  layer.Policy
 
 	// Blocks gives the volume's bytes at this time, as the Windows driver would. It reads the block lists at its first call.
 	Blocks func() (layer.Mapper, error)

@@ -3,7 +3,6 @@ package compare_test
 import (
 	"bytes"
 	"encoding/binary"
-	"iter"
 	"path/filepath"
 	"testing"
 	"time"
@@ -27,24 +26,17 @@ func patch8(base layer.Source, off int64, v uint64) patched {
 }
 
 func (p patched) Size() int64                             { return p.base.Size() }
-func (p patched) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(p, b, off) }
+func (p patched) ReadAt(b []byte, off int64) (int, error) { return layer.Read(p, b, off, layer.Live) }
 
-func (p patched) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(p.Size(), off, n); off < end; {
-			e := layer.Extent{Off: off, Len: end - off, Base: p.base, BaseOff: off}
-			switch {
-			case off < p.off:
-				e.Len = min(e.Len, p.off-off)
-			case off < p.off+8:
-				e.Len, e.Base, e.BaseOff = min(e.Len, p.off+8-off), p.word, off-p.off
-			}
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
+func (p patched) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: n, Base: p.base, BaseOff: off}
+	switch {
+	case off < p.off:
+		e.Len = min(n, p.off-off)
+	case off < p.off+8:
+		e.Len, e.Base, e.BaseOff = min(n, p.off+8-off), p.word, off-p.off
 	}
+	return e, nil
 }
 
 // FuzzTrees compares a volume with itself after two words of its first file records, or anywhere else, were changed.
@@ -76,7 +68,7 @@ func FuzzTrees(f *testing.F) {
 		}{{off, word}, {off2, word2}} {
 			at := int64(p.off) % (src.Size() - 8)
 			if p.off&(1<<31) == 0 {
-				for e := range now.MFT().Extents(at%records, 8) {
+				for e := range layer.Extents(now.MFT(), at%records, 8) {
 					at = min(e.BaseOff, src.Size()-8)
 				}
 			}

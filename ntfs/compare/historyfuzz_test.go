@@ -43,7 +43,7 @@ func FuzzHistory(f *testing.F) {
 			t.Fatal(err)
 		}
 		var off int64 // in the volume
-		for e := range tr.MFT().Extents(int64(at)%tr.MFT().Size(), 1) {
+		for e := range layer.Extents(tr.MFT(), int64(at)%tr.MFT().Size(), 1) {
 			off = e.BaseOff
 		}
 		bad := int(which) % len(v.Points)

@@ -141,17 +141,17 @@ func (c *clusters) compare(out []ntfs.Range, off, n int64) []ntfs.Range {
 	if c.p == nil {
 		c.p, c.q = make([]byte, c.size), make([]byte, c.size)
 	}
-	for end := off + n; off < end; {
-		x, err := layer.Leaf(c.a, off, end-off)
-		y, err2 := layer.Leaf(c.b, off, max(x.Len, 1))
-		n := min(y.Len, c.size)
-		p, q := c.p[:n], c.q[:n]
-		known := err == nil && err2 == nil && x.Kind != layer.Unknown && y.Kind != layer.Unknown &&
-			layer.ReadFull(c.a, p, off) == nil && layer.ReadFull(c.b, q, off) == nil
-		if !known || !bytes.Equal(p, q) {
-			out = join(out, ntfs.Range{Off: off, Len: n})
+	for pair := range layer.Pairs(c.a, c.b, off, n) {
+		for off, end := pair.Off, pair.Off+pair.Len; off < end; {
+			n := min(end-off, c.size)
+			p, q := c.p[:n], c.q[:n]
+			known := pair.Err == nil && pair.A.Kind != layer.Unknown && pair.B.Kind != layer.Unknown &&
+				layer.ReadFull(c.a, p, off) == nil && layer.ReadFull(c.b, q, off) == nil
+			if !known || !bytes.Equal(p, q) {
+				out = join(out, ntfs.Range{Off: off, Len: n})
+			}
+			off += n
 		}
-		off += n
 	}
 	return out
 }

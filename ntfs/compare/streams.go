@@ -78,14 +78,11 @@ func (p *pair) sameStream(name string) (bool, By, error) {
 // written yields the ranges of two streams that are not holes in both.
 func written(a, b layer.Source) iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
-		for off, end := int64(0), min(a.Size(), b.Size()); off < end; {
-			x, err := layer.Leaf(a, off, end-off)
-			y, err2 := layer.Leaf(b, off, max(x.Len, 1))
-			hole := err == nil && err2 == nil && x.Kind == layer.Zero && y.Kind == layer.Zero
-			if !hole && !yield(off, y.Len) {
+		for p := range layer.Pairs(a, b, 0, a.Size()) {
+			hole := p.Err == nil && p.A.Kind == layer.Zero && p.B.Kind == layer.Zero
+			if !hole && !yield(p.Off, p.Len) {
 				return
 			}
-			off += y.Len
 		}
 	}
 }

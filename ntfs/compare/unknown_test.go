@@ -3,7 +3,6 @@ package compare_test
 import (
 	"encoding/binary"
 	"errors"
-	"iter"
 	"path/filepath"
 	"testing"
 
@@ -21,24 +20,17 @@ type unkept struct {
 }
 
 func (u unkept) Size() int64                             { return u.base.Size() }
-func (u unkept) ReadAt(b []byte, off int64) (int, error) { return layer.ReadAt(u, b, off) }
+func (u unkept) ReadAt(b []byte, off int64) (int, error) { return layer.Read(u, b, off, layer.Live) }
 
-func (u unkept) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		for end := off + layer.Clip(u.Size(), off, n); off < end; {
-			e := layer.Extent{Off: off, Len: end - off, Base: u.base, BaseOff: off}
-			switch {
-			case off < u.off:
-				e.Len = min(e.Len, u.off-off)
-			case off < u.off+u.n:
-				e.Len, e.Kind = min(e.Len, u.off+u.n-off), layer.Unknown
-			}
-			if !yield(e, nil) {
-				return
-			}
-			off += e.Len
-		}
+func (u unkept) At(off, n int64) (layer.Extent, error) {
+	e := layer.Extent{Off: off, Len: n, Base: u.base, BaseOff: off}
+	switch {
+	case off < u.off:
+		e.Len = min(n, u.off-off)
+	case off < u.off+u.n:
+		e.Len, e.Kind, e.Why = min(n, u.off+u.n-off), layer.Unknown, layer.Unprotected
 	}
+	return e, nil
 }
 
 // TestUnknown compares a volume with itself, of which a part was not kept: what that is of is not told as the same, nor
@@ -72,7 +64,7 @@ func TestUnknown(t *testing.T) {
 		}
 	}
 	var record ntfs.Range
-	for e := range whole.MFT().Extents(int64(plan.Record)*1024, 1024) {
+	for e := range layer.Extents(whole.MFT(), int64(plan.Record)*1024, 1024) {
 		record = ntfs.Range{Off: e.BaseOff, Len: e.Len}
 	}
 	free.Len = 4096
@@ -129,7 +121,7 @@ func TestOutOfReach(t *testing.T) {
 	pairs := at + int64(le.Uint16(b[at+32:])) // one run of one byte of length
 	b[pairs+1] = kept / 4
 	word := le.Uint64(b[pairs:])
-	for e := range whole.MFT().Extents(0, 1024) {
+	for e := range layer.Extents(whole.MFT(), 0, 1024) {
 		at, pairs = at+e.BaseOff, pairs+e.BaseOff
 	}
 	short, err := ntfs.Open(patch8(patch8(s.Volumes[0].Block, at+24, kept/4-1), pairs, word), ntfs.Options{})

@@ -290,29 +290,20 @@ type zeroRanges struct {
 
 func (z zeroRanges) Size() int64 { return z.size }
 
-func (z zeroRanges) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(z, p, off) }
+func (z zeroRanges) ReadAt(p []byte, off int64) (int, error) {
+	return layer.Read(z, p, off, layer.Live)
+}
 
-func (z zeroRanges) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		base := bytes.NewReader(make([]byte, z.size))
-		for at := off; at < off+n; {
-			e := layer.Extent{Off: at, Len: off + n - at, Base: base, BaseOff: at}
-			for _, h := range z.holes {
-				if at >= h.off && at < h.off+h.len {
-					e = layer.Extent{Off: at, Len: min(h.off+h.len, off+n) - at, Kind: layer.Zero}
-					break
-				}
-				if h.off > at {
-					e.Len = min(e.Len, h.off-at)
-					break
-				}
-			}
-			if !yield(e, nil) {
-				return
-			}
-			at += e.Len
+func (z zeroRanges) At(off, n int64) (layer.Extent, error) {
+	for _, h := range z.holes {
+		switch {
+		case off < h.off:
+			n = min(n, h.off-off)
+		case off < h.off+h.len:
+			return layer.Extent{Off: off, Len: min(n, h.off+h.len-off), Kind: layer.Zero}, nil
 		}
 	}
+	return layer.Extent{Off: off, Len: n, Base: bytes.NewReader(make([]byte, z.size)), BaseOff: off}, nil
 }
 
 // FuzzPax lets the standard library read headers of any names and values.

@@ -12,7 +12,6 @@ import (
 	"io"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/ntfs"
 )
 
 // A body is the content of a member of an archive: in spans of it, the rest are zeros.
@@ -128,7 +127,7 @@ func (a *archiver) look(content layer.Mapper) (body, []Gap, error) {
 func (a *archiver) told(content layer.Mapper) ([]Gap, error) {
 	var gaps []Gap
 	var probe [1]byte
-	for e, err := range ntfs.Unkept(content) {
+	for e, err := range layer.Unkept(content) {
 		if layer.ReadFull(content, probe[:], e.Off) == nil {
 			continue // something is shown in its place, as was asked for
 		}

@@ -5,7 +5,6 @@ import (
 	"iter"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/ntfs"
 )
 
 // A Plan is what sources come to. Holes, and further names of a file, take no space.
@@ -85,7 +84,7 @@ func (one *Planned) measure(it *item, partial bool, links map[fileKey]bool) {
 			one.Data += e.Len
 		}
 	}
-	for e, err := range ntfs.Unkept(m) {
+	for e, err := range layer.Unkept(m) {
 		if !partial && layer.ReadFull(m, probe[:], e.Off) != nil {
 			one.Err = err
 			return

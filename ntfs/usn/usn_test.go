@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"reflect"
 	"slices"
 	"testing"
@@ -205,24 +204,20 @@ type sparse struct {
 }
 
 func (s *sparse) Size() int64                             { return s.head + int64(len(s.b)) }
-func (s *sparse) ReadAt(p []byte, off int64) (int, error) { return layer.ReadAt(s, p, off) }
-func (s *sparse) Extents(off, n int64) iter.Seq2[layer.Extent, error] {
-	return func(yield func(layer.Extent, error) bool) {
-		end, src := off+layer.Clip(s.Size(), off, n), bytes.NewReader(s.b)
-		for _, e := range []layer.Extent{{Len: s.head, Kind: layer.Zero}, {Off: s.head, Len: s.lost, Base: src}, {Off: s.head + s.lost, Len: pageSize},
-			{Off: s.head + s.lost + pageSize, Len: int64(len(s.b)) - s.lost - pageSize, Base: src, BaseOff: s.lost + pageSize}} {
-			lo, hi := max(off, e.Off), min(end, e.Off+e.Len)
-			var err error
-			if e.Base == nil && e.Kind == layer.Data && s.hole {
-				e.Kind = layer.Zero
-			} else if e.Base == nil && e.Kind == layer.Data {
-				err = io.ErrUnexpectedEOF
-			}
-			if lo < hi && !yield(layer.Extent{Off: lo, Len: hi - lo, Kind: e.Kind, Base: e.Base, BaseOff: e.BaseOff + lo - e.Off}, err) {
-				return
-			}
-		}
+func (s *sparse) ReadAt(p []byte, off int64) (int, error) { return layer.Read(s, p, off, layer.Live) }
+func (s *sparse) At(off, n int64) (layer.Extent, error) {
+	src, gone := bytes.NewReader(s.b), s.head+s.lost
+	switch {
+	case off < s.head:
+		return layer.Extent{Off: off, Len: min(n, s.head-off), Kind: layer.Zero}, nil
+	case off < gone:
+		return layer.Extent{Off: off, Len: min(n, gone-off), Base: src, BaseOff: off - s.head}, nil
+	case off >= gone+pageSize:
+		return layer.Extent{Off: off, Len: n, Base: src, BaseOff: off - s.head}, nil
+	case s.hole:
+		return layer.Extent{Off: off, Len: min(n, gone+pageSize-off), Kind: layer.Zero}, nil
 	}
+	return layer.Extent{Off: off, Len: min(n, gone+pageSize-off)}, io.ErrUnexpectedEOF
 }
 
 // TestSparseHead has a hole of 2^55 bytes before the records, and a page that cannot be read between them.

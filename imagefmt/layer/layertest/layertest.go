@@ -15,7 +15,8 @@ import (
 )
 
 // Contract checks s against want, its whole content: io.ReaderAt's rules, random and edge reads, eight readers at once,
-// and, for a Mapper, that its extents and its resolved extents cover every range and tell the truth.
+// and, for a Mapper, that At makes progress and agrees with itself, and that extents and resolved extents cover every range
+// and tell the truth.
 func Contract(t *testing.T, s layer.Source, want []byte) {
 	t.Helper()
 	if s.Size() != int64(len(want)) {
@@ -34,15 +35,36 @@ func Contract(t *testing.T, s layer.Source, want []byte) {
 	wg.Wait()
 	if m, ok := s.(layer.Mapper); ok {
 		size := int64(len(want))
-		covers(t, "Extents", m.Extents(0, size+100), 0, size, want)
+		covers(t, "Extents", layer.Extents(m, 0, size+100), 0, size, want)
 		r := rand.New(rand.NewPCG(7, 7))
 		for range 50 {
 			off := r.Int64N(size + 1)
 			n := length(r, size-off)
-			covers(t, "Extents", m.Extents(off, n), off, n, want)
+			covers(t, "Extents", layer.Extents(m, off, n), off, n, want)
 			covers(t, "Resolve", layer.Resolve(m, off, n), off, n, want)
 			covers(t, "Leaf", leaves(m, off, n), off, n, want)
+			if n > 0 {
+				at(t, m, off, n)
+			}
 		}
+	}
+}
+
+// at checks that one extent is within what was asked for, and that what is asked for about a part of it is that part.
+func at(t *testing.T, m layer.Mapper, off, n int64) {
+	t.Helper()
+	e, err := m.At(off, n)
+	if err != nil || e.Off != off || e.Len <= 0 || e.Len > n {
+		t.Errorf("At(%d, %d) = %+v, %v", off, n, e, err)
+		return
+	}
+	part, in := e, e.Len/2
+	part.Off, part.Len = off+in, e.Len-in
+	if e.Base != nil {
+		part.BaseOff += in
+	}
+	if got, err := m.At(part.Off, part.Len); err != nil || got != part {
+		t.Errorf("At(%d, %d) = %+v, %v, want %+v, a part of %+v", part.Off, part.Len, got, err, part, e)
 	}
 }
 
