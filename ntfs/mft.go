@@ -31,7 +31,9 @@ func (t *Tree) openMFT() error {
 	if at >= 0 {
 		damage = errors.Join(damage, x.follow(&list[at]))
 	}
-	t.trimMFT(at < 0)
+	if at < 0 {
+		t.trimMFT(&extents[0])
+	}
 	if damage != nil {
 		t.warn(fmt.Errorf("$MFT: some file records are out of reach: %w", damage))
 	}
@@ -41,18 +43,18 @@ func (t *Tree) openMFT() error {
 // isContent reports whether an attribute is of the unnamed stream.
 func isContent(a *attribute) bool { return len(a.name) == 0 }
 
-// trimMFT takes the size of $MFT for wrong that is more than its clusters hold: all of them when whole, when there is
-// no attribute list that might name more.
-func (t *Tree) trimMFT(whole bool) {
-	held := t.mft.runs.end() * int64(t.geo.cluster)
-	if last := len(t.mft.runs.runs) - 1; last >= 0 && t.mft.runs.err(t.mft.runs.runs[last]) != nil {
-		held = t.mft.runs.runs[last].vcn * int64(t.geo.cluster) // what seal added
+// trimMFT takes the size of $MFT for wrong that is more than its clusters hold, where first, the only extent there is,
+// says that they are all: else what is past them is out of reach.
+func (t *Tree) trimMFT(first *attribute) {
+	unit := int64(t.geo.cluster)
+	held := int64(first.high+1) * unit
+	if sure := int64(first.allocated) == held || first.size > uint64(t.geo.size); !sure || t.mft.size <= held || t.mft.initialized > held || held == 0 {
+		return
 	}
-	if whole && t.mft.size > held && held > 0 {
-		t.warn(layer.Corrupt("file record", 0, "$MFT of 0x%x bytes in clusters for 0x%x, which is taken", t.mft.size, held))
-		t.mft.size, t.mft.initialized = held, min(t.mft.initialized, held)
-		t.mft.runs.cut(held / int64(t.geo.cluster))
-	}
+	t.warn(layer.Corrupt("file record", 0, "$MFT of 0x%x bytes in clusters for 0x%x, which is taken", first.size, held))
+	t.mft.size, t.mft.short = held, nil
+	t.mft.runs.cut(int64(first.high + 1))
+	t.mft.seal(nil)
 	t.countRecords()
 }
 
