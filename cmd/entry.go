@@ -53,15 +53,7 @@ type streamJSON struct {
 	Size int64 `json:"size"`
 }
 
-func kindName(k ntfs.Kind) string {
-	switch k {
-	case ntfs.KindDir:
-		return "dir"
-	case ntfs.KindSymlink:
-		return "symlink"
-	}
-	return "file"
-}
+func kindName(k ntfs.Kind) string { return k.String() }
 
 // describe turns a node into its JSON form. What cannot be read of it is told in Error.
 func describe(path string, n *ntfs.Node) entryJSON {

@@ -54,7 +54,7 @@ func (f *fileSystem) attr(n node) (attr, error) {
 			a.size = uint64(len(target))
 		}
 	default:
-		a.mode = syscall.S_IFREG | 0o444
+		a.mode = kindMode(x.Kind) | 0o444
 		if x.Resident { // tools take a file without blocks for one big hole
 			a.blocks = blocks(x.Size)
 		}

@@ -152,14 +152,7 @@ func (l *listing) dirEntry(i int) fuse.DirEntry {
 		return fuse.DirEntry{Name: n.name, Ino: n.id, Mode: n.mode() & syscall.S_IFMT, Off: off}
 	}
 	e := l.entries[i-len(l.named)]
-	mode := uint32(syscall.S_IFREG)
-	switch e.kind {
-	case ntfs.KindDir:
-		mode = syscall.S_IFDIR
-	case ntfs.KindSymlink:
-		mode = syscall.S_IFLNK
-	}
-	return fuse.DirEntry{Name: points.ShownName(l.dir, e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: mode, Off: off}
+	return fuse.DirEntry{Name: points.ShownName(l.dir, e.name), Ino: nodeID(kindFile, l.point.Number, e.ref.Record), Mode: kindMode(e.kind), Off: off}
 }
 
 // dots are the two entries before all others.

@@ -56,5 +56,25 @@ func (n node) mode() uint32 {
 	case n.file.Kind == ntfs.KindDir:
 		return syscall.S_IFDIR | 0o555
 	}
-	return syscall.S_IFREG | 0o444
+	return kindMode(n.file.Kind) | 0o444
+}
+
+// kindMode is the file type of what has no entries of its own. Of a device it is all that is shown: the numbers stay 0, and
+// the mount is nodev.
+func kindMode(k ntfs.Kind) uint32 {
+	switch k {
+	case ntfs.KindDir:
+		return syscall.S_IFDIR
+	case ntfs.KindSymlink:
+		return syscall.S_IFLNK
+	case ntfs.KindCharDevice:
+		return syscall.S_IFCHR
+	case ntfs.KindBlockDevice:
+		return syscall.S_IFBLK
+	case ntfs.KindFIFO:
+		return syscall.S_IFIFO
+	case ntfs.KindSocket:
+		return syscall.S_IFSOCK
+	}
+	return syscall.S_IFREG
 }

@@ -125,13 +125,27 @@ func (l *listing) give(ref Ref, b []byte, name string) {
 		out.Kind = KindDir
 		out.Attr |= AttrDirectory
 	}
-	if out.Attr&AttrReparse != 0 && isLink(le.Uint32(b[60:])) {
-		out.Kind = KindSymlink
-	}
+	out.Kind = l.special(out.Kind, out, le.Uint32(b[60:]))
 	if ref.Record >= l.d.t.records {
 		out.Err = fmt.Errorf("record %d of %d: %w", ref.Record, l.d.t.records, ErrStale)
 	}
 	l.done = !l.yield(out, nil)
+}
+
+// special tells the kind of an entry where the index does so by a reparse tag; of system files and of what the NFS server
+// made, which are few, the records do.
+func (l *listing) special(kind Kind, e *Entry, tag uint32) Kind {
+	switch reparse := e.Attr&AttrReparse != 0; {
+	case reparse && tag != tagNFS:
+		if k := reparseKind(tag, nil); k == KindSymlink || k != KindFile && kind == KindFile {
+			return k
+		}
+	case kind == KindFile && !e.meta && (reparse || e.Attr&(AttrSystem|AttrHidden) == AttrSystem):
+		if n, err := l.d.t.Node(e.Ref); err == nil {
+			return n.Kind
+		}
+	}
+	return kind
 }
 
 // descend lists the node at vcn, to which a node of that depth leads. x is it if it was fetched.

@@ -35,7 +35,18 @@ const (
 	KindFile Kind = iota
 	KindDir
 	KindSymlink // a symbolic link or a mount point (junction), to a file or a directory
+
+	// What programs of Unix keep on NTFS. The unnamed stream of such a node is what stands for it.
+	KindCharDevice
+	KindBlockDevice
+	KindFIFO
+	KindSocket
 )
+
+// String names a kind, in one word.
+func (k Kind) String() string {
+	return [...]string{"file", "dir", "symlink", "chardev", "blockdev", "fifo", "socket"}[k]
+}
 
 // FileAttr are the DOS attributes, with AttrDirectory on every directory.
 type FileAttr uint32
@@ -125,6 +136,7 @@ type Node struct {
 
 	tree       *Tree
 	dir        bool
+	special    Kind        // what reparse point or content make of it; KindFile for nothing
 	packed     int64       // bytes of the stream that WOF keeps the content in
 	parent     uint64      // record of the first name's directory
 	list       []attribute // all attributes, where there is an attribute list
@@ -181,18 +193,16 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
 	}
-	switch {
-	case isLink(n.ReparseTag):
-		n.Kind = KindSymlink
-	case n.ReparseTag == TagWOF: // its unnamed stream is a hole
+	if n.special != KindFile && (!n.dir || n.special == KindSymlink) {
+		n.Kind = n.special
+	}
+	if n.ReparseTag == TagWOF { // its unnamed stream is a hole
 		n.Allocated = n.packed
 	}
 	if n.Damage != nil {
 		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
 	}
 }
-
-func isLink(tag uint32) bool { return tag == TagSymlink || tag == TagMountPoint || tag == TagLXSymlink }
 
 // absorb takes what one attribute says of the node.
 func (n *Node) absorb(a *attribute) {
@@ -228,6 +238,9 @@ func (n *Node) absorb(a *attribute) {
 	case a.typ == typeData && len(a.name) == 0 && a.low == 0:
 		info := n.tree.streamInfo(a)
 		n.Size, n.Allocated, n.HasData, n.Resident = info.Size, info.Allocated, true, info.Resident
+		if n.Attr&AttrSystem != 0 {
+			n.special = n.interixKind(a)
+		}
 	case a.typ == typeReparsePoint:
 		b, err := n.tree.read(n.Ref, a, maxReparse)
 		if err == nil && len(b) < 8 {
@@ -238,6 +251,7 @@ func (n *Node) absorb(a *attribute) {
 			return
 		}
 		n.ReparseTag = le.Uint32(b)
+		n.special = reparseKind(n.ReparseTag, b)
 	}
 }
 

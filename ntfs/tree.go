@@ -44,8 +44,11 @@ type Options struct {
 	Unknown layer.Policy
 	// Ciphertext gives files encrypted by EFS as the bytes on the disk, up to a whole block of 512. Else they are refused.
 	Ciphertext bool
-	Cache      *Cache      // shared with other trees; nil is one of its own
-	Warn       func(error) // is told what was wrong and could be helped; called concurrently
+	// ForeignReparse gives files that have a reparse point of another program, and all of whose data is there, as they are
+	// on the volume. Else they are refused.
+	ForeignReparse bool
+	Cache          *Cache      // shared with other trees; nil is one of its own
+	Warn           func(error) // is told what was wrong and could be helped; called concurrently
 }
 
 // Tree is an NTFS volume.

@@ -190,7 +190,7 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Ciphertext: s.opts.Ciphertext, Cache: s.cache, Warn: func(err error) {
+		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Ciphertext: s.opts.Ciphertext, ForeignReparse: s.opts.ForeignReparse, Cache: s.cache, Warn: func(err error) {
 			s.warn(fmt.Errorf("%s@%s: %w", v.Name, name, err))
 		}})
 		if err != nil {

@@ -47,7 +47,7 @@ func (d Virtual) Join(name string) Virtual { return Virtual{d.Item, path.Join(d.
 // leaf gives n as an entry. A link of a point would lead elsewhere from here, and a directory can be in one directory only:
 // they become links to themselves.
 func (l *Layout) leaf(item *Item, dir, name string, p *points.Point, n *ntfs.Node) (Found, error) {
-	if n.Kind == ntfs.KindFile {
+	if n.Kind != ntfs.KindDir && n.Kind != ntfs.KindSymlink {
 		return Found{Name: name, Point: p, File: n}, nil
 	}
 	at, err := points.DirPath(n)
