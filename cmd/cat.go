@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) e
 	var src layer.Source
 	var point *points.Point // whose block image it is
 	if raw {
-		s, t, err := o.locate(location)
+		s, t, err := o.locate(c.Context(), location)
 		if err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) e
 			point = t.Point
 		}
 	} else {
-		s, _, n, stream, err := o.locateFile(location, true)
+		s, _, n, stream, err := o.locateFile(c.Context(), location, true)
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) e
 			fmt.Fprintf(c.ErrOrStderr(), "%s: encrypted (EFS): what follows is ciphertext\n", location)
 		}
 	}
-	err := copyOut(c.OutOrStdout(), src, sparse)
+	err := copyOut(c.Context(), c.OutOrStdout(), src, sparse)
 	if point != nil {
 		err = cmp.Or(point.Because(err), point.Truncated())
 	}
@@ -87,23 +88,46 @@ func catOne(c *cobra.Command, o *openFlags, location string, raw, sparse bool) e
 	return nil
 }
 
-func copyOut(w io.Writer, src layer.Source, sparse bool) error {
+func copyOut(ctx context.Context, w io.Writer, src layer.Source, sparse bool) error {
 	if !sparse {
-		_, err := io.CopyBuffer(struct{ io.Writer }{w}, io.NewSectionReader(src, 0, src.Size()), make([]byte, copyChunk))
-		return err
+		return copyAll(ctx, w, src)
 	}
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	if !ok {
 		return usageError{errors.New("--sparse: the output is no file")}
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != 0 {
 		return usageError{errors.New("--sparse: the output is not an empty file")}
 	}
-	return copySparse(f, src)
+	return copySparse(ctx, f, src)
+}
+
+// copyAll writes all of src.
+func copyAll(ctx context.Context, w io.Writer, src layer.Source) error {
+	buf := make([]byte, min(copyChunk, src.Size()))
+	for off := int64(0); off < src.Size(); off += copyChunk {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b := buf[:layer.Clip(src.Size(), off, copyChunk)]
+		n, err := src.ReadAt(b, off)
+		if n == len(b) {
+			err = nil
+		} else if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if _, err2 := w.Write(b[:n]); err2 != nil {
+			return err2
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copySparse writes what is not known to be zero, by seeking over the rest.
-func copySparse(f *os.File, src layer.Source) error {
+func copySparse(ctx context.Context, f *os.File, src layer.Source) error {
 	buf := make([]byte, copyChunk)
 	for e, err := range layer.Resolve(src, 0, src.Size()) {
 		if err != nil {
@@ -116,6 +140,9 @@ func copySparse(f *os.File, src layer.Source) error {
 			return err
 		}
 		for done := int64(0); done < e.Len; {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			b := buf[:min(e.Len-done, copyChunk)]
 			if err := layer.ReadFull(src, b, e.Off+done); err != nil {
 				return err

@@ -13,10 +13,10 @@ import (
 	"sync"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
-func demo(t testing.TB) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") }
+func demo(t testing.TB) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") }
 
 // run runs the program in this process.
 func run(args ...string) (code int, stdout, stderr string) {
@@ -87,7 +87,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"cat", d + ":p1:/Letters"}, exitError, "directory"},
 		{[]string{"cat", "--raw", d + ":p1:/Letters"}, exitUsage, "--raw"},
 		{[]string{d, d + "/mnt"}, exitRefused, "demo.qcow2/mnt"},
-		{[]string{d, filepath.Join(layertest.Root(t), "testdata")}, exitRefused, "not empty"},
+		{[]string{d, filepath.Join(testenv.Root(t), "testdata")}, exitRefused, "not empty"},
 	} {
 		code, out, errs := run(c.args...)
 		if code != c.code || !strings.Contains(errs, c.text) || strings.Count(errs, "\n") != 1 {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -28,7 +29,7 @@ const (
 // writeContentDiff writes how b differs from a: as a unified diff where both are text (UTF-8, or UTF-16 with a mark), else
 // as lines of hex, of which there are only so many. It takes the same memory for streams of any size, and does not read
 // what is equal by proof.
-func writeContentDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error {
+func writeContentDiff(ctx context.Context, w io.Writer, oldName, newName string, a, b layer.Mapper) error {
 	before, ok, err := readText(a)
 	if err != nil {
 		return fmt.Errorf("%s: %w", oldName, err)
@@ -38,7 +39,7 @@ func writeContentDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) e
 		return fmt.Errorf("%s: %w", newName, err)
 	}
 	if !ok || !ok2 {
-		return writeHexDiff(w, oldName, newName, a, b)
+		return writeHexDiff(ctx, w, oldName, newName, a, b)
 	}
 	text, err := udiff.ToUnified(oldName, newName, before, udiff.Lines(before, after), udiff.DefaultContextLines)
 	if err != nil {
@@ -96,6 +97,7 @@ func byteOrder(b []byte) binary.ByteOrder {
 
 // A hexDiff writes lines of hex that differ.
 type hexDiff struct {
+	ctx   context.Context
 	w     io.Writer
 	a, b  layer.Source
 	p, q  [hexWindow]byte
@@ -105,14 +107,14 @@ type hexDiff struct {
 }
 
 // writeHexDiff compares what is at equal offsets.
-func writeHexDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error {
+func writeHexDiff(ctx context.Context, w io.Writer, oldName, newName string, a, b layer.Mapper) error {
 	if isTerminal(w) {
 		oldName, newName = printable(oldName), printable(newName)
 	}
 	if _, err := fmt.Fprintf(w, "--- %s (%d bytes)\n+++ %s (%d bytes)\n", oldName, a.Size(), newName, b.Size()); err != nil {
 		return err
 	}
-	d := &hexDiff{w: w, a: a, b: b}
+	d := &hexDiff{ctx: ctx, w: w, a: a, b: b}
 	for off, n := range ntfs.Differ(a, b) {
 		if err := d.span(off-off%hexLine, off+n); err != nil {
 			return err
@@ -133,6 +135,9 @@ func writeHexDiff(w io.Writer, oldName, newName string, a, b layer.Mapper) error
 // span shows the lines that differ from off, which a line begins at, to end.
 func (d *hexDiff) span(off, end int64) error {
 	for off = max(off, d.next); off < end && !d.more; off += hexWindow {
+		if d.ctx.Err() != nil {
+			return context.Cause(d.ctx)
+		}
 		n := min((end-off+hexLine-1)/hexLine*hexLine, hexWindow)
 		p, q := d.p[:layer.Clip(d.a.Size(), off, n)], d.q[:layer.Clip(d.b.Size(), off, n)]
 		if err := layer.ReadFull(d.a, p, off); err != nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 )
 
@@ -22,7 +23,7 @@ import (
 // once how it ended.
 type readyMessage struct {
 	What        string `json:",omitempty"` // under way, Done of Total; empty in the last message
-	Done, Total int
+	Done, Total int64
 
 	Out, Err string // for standard output; why it failed
 	Said     string // lines for standard error
@@ -32,7 +33,7 @@ type readyMessage struct {
 }
 
 // startDaemon runs this program again in a session of its own and returns when it serves, or has failed.
-func startDaemon(stdout, stderr io.Writer, progress func(string, int, int)) error {
+func startDaemon(stdout, stderr io.Writer, progress layer.Progress) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -56,6 +57,7 @@ func startDaemon(stdout, stderr io.Writer, progress func(string, int, int)) erro
 	}
 	go func() {
 		<-stop
+		signal.Stop(stop)                       // a second one ends this process
 		_ = cmd.Process.Signal(syscall.SIGTERM) // one that ended meanwhile has told why
 	}()
 	m := readyMessage{What: "start"}
@@ -86,13 +88,13 @@ func (m *mountFlags) serveChild(args []string) error {
 	defer helpers.Close()
 	os.Stderr = stderr
 	signal.Ignore(syscall.SIGHUP) // a lost terminal is not ours
-	m.open.progress = func(what string, done, total int) {
+	m.open.progress = func(what string, done, total int64) {
 		if done < total {
 			_ = tell.Encode(readyMessage{What: what, Done: done, Total: total}) // a parent that is gone does not end the mount
 		}
 	}
 	var said, out strings.Builder
-	v := &service{mountFlags: m, stderr: &said, signals: []os.Signal{os.Interrupt, syscall.SIGTERM}}
+	v := &service{mountFlags: m, stderr: &said, end: []os.Signal{os.Interrupt, syscall.SIGTERM}}
 	told := false
 	if err = v.openLog(args, true); err == nil {
 		v.crashesToLog()

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"io"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount"
 )
 
-func startDaemon(_, _ io.Writer, _ func(string, int, int)) error {
+func startDaemon(_, _ io.Writer, _ layer.Progress) error {
 	return fmt.Errorf("%w: there is no FUSE on Windows", mount.ErrRefused)
 }
 

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func newDiff(o *openFlags) *cobra.Command {
 				o.cache = 48 << 20
 			}
 			d.raw, d.errs, d.tty = c.OutOrStdout(), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
-			return d.run(args)
+			return d.run(c.Context(), args)
 		},
 	}
 	f := c.Flags()
@@ -64,12 +65,12 @@ func newDiff(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (d *differ) run(args []string) error {
+func (d *differ) run(ctx context.Context, args []string) error {
 	kinds, err := d.kinds()
 	if err != nil {
 		return err
 	}
-	sets, paths, err := d.locate(args[0], args[1])
+	sets, paths, err := d.locate(ctx, args[0], args[1])
 	defer func() {
 		for _, s := range sets {
 			s.Close()
@@ -90,7 +91,7 @@ func (d *differ) run(args []string) error {
 		fmt.Fprintf(d.errs, "snapmount: the volumes have different serial numbers, %016X and %016X: they may be two volumes\n", a.Serial(), b.Serial())
 	}
 	d.out = bufio.NewWriter(d.raw)
-	err = d.print(a, b, kinds, compare.Options{Paths: append(paths, args[2:]...), System: d.system, Paranoid: d.paranoid})
+	err = d.print(ctx, a, b, kinds, compare.Options{Paths: append(paths, args[2:]...), System: d.system, Paranoid: d.paranoid})
 	if err := errors.Join(err, d.out.Flush()); err != nil {
 		return err
 	}
@@ -121,8 +122,8 @@ func (d *differ) kinds() ([]compare.Kind, error) {
 
 // locate finds the two points, and the paths that the locations have. One image is opened once. It returns what is to be
 // closed, with an error too.
-func (d *differ) locate(first, second string) (sets []*points.Set, paths []string, err error) {
-	s, t, err := d.open.locate(first)
+func (d *differ) locate(ctx context.Context, first, second string) (sets []*points.Set, paths []string, err error) {
+	s, t, err := d.open.locate(ctx, first)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +138,7 @@ func (d *differ) locate(first, second string) (sets []*points.Set, paths []strin
 	case err == nil && s.Images[0].Path == loc.WithLayer().Image:
 		u, again = s.Resolve(s.Images[0], loc.WithLayer().Rest)
 	default:
-		s, u, again = d.open.locate(second)
+		s, u, again = d.open.locate(ctx, second)
 		if again == nil {
 			sets = append(sets, s)
 		}
@@ -169,13 +170,16 @@ func (d *differ) locate(first, second string) (sets []*points.Set, paths []strin
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // print prints the changes of those kinds, and tells what cannot be compared.
-func (d *differ) print(a, b *ntfs.Tree, kinds []compare.Kind, opts compare.Options) error {
-	changes, err := compare.Trees(a, b, opts)
+func (d *differ) print(ctx context.Context, a, b *ntfs.Tree, kinds []compare.Kind, opts compare.Options) error {
+	changes, err := compare.Trees(ctx, a, b, opts)
 	if err != nil {
 		return err
 	}
 	counts := make([]countJSON, len(compare.Kinds()))
 	for c, err := range changes {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		n := &counts[c.Kind]
 		switch {
 		case err != nil:
@@ -189,7 +193,7 @@ func (d *differ) print(a, b *ntfs.Tree, kinds []compare.Kind, opts compare.Optio
 		default:
 			fmt.Fprintln(d.out, lineOf(c, d.clean))
 			if d.content {
-				d.contents(a, b, c)
+				d.contents(ctx, a, b, c)
 			}
 		}
 	}
@@ -207,7 +211,7 @@ func (d *differ) print(a, b *ntfs.Tree, kinds []compare.Kind, opts compare.Optio
 }
 
 // contents shows how the streams that a change is of differ.
-func (d *differ) contents(a, b *ntfs.Tree, c compare.Change) {
+func (d *differ) contents(ctx context.Context, a, b *ntfs.Tree, c compare.Change) {
 	streams := c.Fields
 	switch c.Kind {
 	case compare.Content:
@@ -230,7 +234,7 @@ func (d *differ) contents(a, b *ntfs.Tree, c compare.Change) {
 		if d.out.Flush() != nil { // it keeps the error
 			return
 		}
-		if err := writeContentDiff(d.raw, d.a.Name+":"+path, d.b.Name+":"+path, x, y); err != nil {
+		if err := writeContentDiff(ctx, d.raw, d.a.Name+":"+path, d.b.Name+":"+path, x, y); err != nil {
 			d.fail(path, err)
 		}
 	}

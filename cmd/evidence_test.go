@@ -10,18 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestInfoEvidence shows what an acquisition noted, and damage that info itself meets.
 func TestInfoEvidence(t *testing.T) {
-	acquire, dir := layertest.Peer(t, "ewfacquire"), t.TempDir()
+	acquire, dir := testenv.Peer(t, "ewfacquire"), t.TempDir()
 	_, raw, _ := run("cat", "--raw", demo(t))
 	disk := filepath.Join(dir, "disk.raw")
 	if err := os.WriteFile(disk, []byte(raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, acquire, "-u", "-q", "-t", filepath.Join(dir, "disk"), "-f", "encase6", "-c", "none", "-S", "20MiB", "-d", "sha1",
+	testenv.Run(t, acquire, "-u", "-q", "-t", filepath.Join(dir, "disk"), "-f", "encase6", "-c", "none", "-S", "20MiB", "-d", "sha1",
 		"-C", "Case 7", "-E", "Item 3", "-e", "E. Noether", "-D", "the disk", "-N", "wet paint", disk)
 	image := filepath.Join(dir, "disk.E01")
 	code, out, stderr := run("info", image)
@@ -66,11 +66,11 @@ func TestInfoEvidence(t *testing.T) {
 
 // TestLayerDates tells of layers whose format keeps no dates when their files were modified.
 func TestLayerDates(t *testing.T) {
-	qemuImg, dir := layertest.Peer(t, "qemu-img"), t.TempDir()
+	qemuImg, dir := testenv.Peer(t, "qemu-img"), t.TempDir()
 	base, top := filepath.Join(dir, "base.vhdx"), filepath.Join(dir, "top.qcow2")
-	layertest.Run(t, qemuImg, "convert", "-O", "vhdx", demo(t), base)
-	layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "base.vhdx", "-F", "vhdx", top)
-	layertest.Run(t, qemuImg, "snapshot", "-q", "-c", "before", top)
+	testenv.Run(t, qemuImg, "convert", "-O", "vhdx", demo(t), base)
+	testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "base.vhdx", "-F", "vhdx", top)
+	testenv.Run(t, qemuImg, "snapshot", "-q", "-c", "before", top)
 	at := time.Date(2024, 2, 29, 13, 14, 15, 0, time.UTC)
 	if err := os.Chtimes(base, at, at); err != nil {
 		t.Fatal(err)

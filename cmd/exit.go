@@ -19,6 +19,7 @@ const (
 	exitNoPoint     = 6 // no such point in time
 	exitPartial     = 7 // some items failed, the rest is done
 	exitRefused     = 8 // nothing was mounted
+	exitInterrupted = 130
 )
 
 // usageError is a mistake in how the program was called.
@@ -44,6 +45,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
 	case errors.As(err, &coded):
 		return coded.code
 	case errors.As(err, &usage):

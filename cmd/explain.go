@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ func newExplain(o *openFlags) *cobra.Command {
 		Args:  args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, a := range args {
-				if err := explainOne(c.OutOrStdout(), o, a, asJSON); err != nil {
+				if err := explainOne(c.Context(), c.OutOrStdout(), o, a, asJSON); err != nil {
 					return err
 				}
 			}
@@ -42,8 +43,8 @@ func newExplain(o *openFlags) *cobra.Command {
 	return c
 }
 
-func explainOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
-	s, t, n, stream, err := o.locateFile(location, true)
+func explainOne(ctx context.Context, w io.Writer, o *openFlags, location string, asJSON bool) error {
+	s, t, n, stream, err := o.locateFile(ctx, location, true)
 	if err != nil {
 		return err
 	}
@@ -56,6 +57,9 @@ func explainOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
 		fmt.Fprintf(w, "%s@%s:%s: %d bytes, %s\n", t.Volume.Name, t.Point.Name, printable(t.Path), m.Size(), points.Judge(n, stream))
 	}
 	for p := range t.Point.Explain(m) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := printPiece(w, p, asJSON); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (f *findFlags) run(c *cobra.Command, o *openFlags, args []string) error {
 		return usageError{err}
 	}
 	o.size = 0 // --size is another one here
-	s, list, err := o.scopes(args[:len(args)-1])
+	s, list, err := o.scopes(c.Context(), args[:len(args)-1])
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (f *findFlags) run(c *cobra.Command, o *openFlags, args []string) error {
 	for i := range list {
 		sc := &list[i]
 		v := sc.timeline("", fails.tell)
-		if err := f.search(sc, v, pattern, o, out, fails); err != nil {
+		if err := f.search(c.Context(), sc, v, pattern, o, out, fails); err != nil {
 			return err
 		}
 	}
@@ -82,7 +83,7 @@ func (f *findFlags) run(c *cobra.Command, o *openFlags, args []string) error {
 // maxSorted is how many hits are sorted; more are given in the order of their records.
 const maxSorted = 300_000
 
-func (f *findFlags) search(sc *scope, v *timeline.Volume, pattern string, o *openFlags, out *hitWriter, fails *failures) error {
+func (f *findFlags) search(ctx context.Context, sc *scope, v *timeline.Volume, pattern string, o *openFlags, out *hitWriter, fails *failures) error {
 	var fold func(string) string
 	for _, p := range v.Points {
 		if p.Tree != nil {
@@ -98,9 +99,14 @@ func (f *findFlags) search(sc *scope, v *timeline.Volume, pattern string, o *ope
 	}
 	q.Below = sc.below
 	all := trees(v)
-	dirs := timeline.ReadDirs(all, timeLeft(o.progress, sc.volume.Name+": reading directories"))
+	progress := o.progress.Of(sc.volume.Name)
+	defer o.progress("", 0, 0)
+	dirs := timeline.ReadDirs(ctx, all, progress)
 	var hits []timeline.Hit
-	for h, err := range timeline.Find(all, dirs, q, timeLeft(o.progress, sc.volume.Name+": searching")) {
+	for h, err := range timeline.Find(ctx, all, dirs, q, progress) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			fails.tell(sc.at(h.First, h.Last, err))
 			continue
@@ -113,7 +119,6 @@ func (f *findFlags) search(sc *scope, v *timeline.Volume, pattern string, o *ope
 			hits = hits[:0]
 		}
 	}
-	o.progress("", 0, 0)
 	out.write(sc, hits)
 	return nil
 }

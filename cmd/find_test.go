@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -37,7 +37,7 @@ func finds(t *testing.T, wantCode int, args ...string) (hits []hitJSON) {
 
 // TestFindAll compares the intervals of all files with what was written to each state of the demo.
 func TestFindAll(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	var volumes map[string]map[string]map[string]string // label, point, path
 	if err = errors.Join(err, json.Unmarshal(b, &volumes)); err != nil {
 		t.Fatal(err)

@@ -15,15 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount"
 )
 
 // TestMountProgram lets mount(8) and mount.fuse do it, from the command line and from an fstab.
 func TestMountProgram(t *testing.T) {
 	needFUSE(t)
-	program := layertest.Peer(t, "mount")
-	layertest.Peer(t, "mount.fuse3")
+	program := testenv.Peer(t, "mount")
+	testenv.Peer(t, "mount.fuse3")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: mount(8) works for root only")
 	}
@@ -186,8 +186,8 @@ func TestTellsSystemd(t *testing.T) {
 }
 
 func TestSystemdUnit(t *testing.T) {
-	verify := layertest.Peer(t, "systemd-analyze")
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "cmd", "snapmount", "snapmount@.service"))
+	verify := testenv.Peer(t, "systemd-analyze")
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "cmd", "snapmount", "snapmount@.service"))
 	if err != nil {
 		t.Fatal(err)
 	}

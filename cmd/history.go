@@ -70,7 +70,7 @@ func newHistory(o *openFlags) *cobra.Command {
 }
 
 func (h *historian) run(ctx context.Context, o *openFlags, location string) error {
-	s, t, err := o.locate(location)
+	s, t, err := o.locate(ctx, location)
 	if err != nil {
 		return err
 	}
@@ -84,15 +84,18 @@ func (h *historian) run(ctx context.Context, o *openFlags, location string) erro
 	for _, p := range h.points {
 		moments = append(moments, compare.Moment{Tree: p.Files, Find: func() (*ntfs.Node, string, error) { return p.Lookup(t.Path, false) }})
 	}
-	versions, err := compare.History(moments, compare.HistoryOptions{Path: t.Path, First: slices.Index(h.points, t.Point), Every: h.all, Hide: func(e ntfs.Entry) bool { return compare.IsStore(e.Name) }, System: h.system})
+	versions, err := compare.History(ctx, moments, compare.HistoryOptions{Path: t.Path, First: slices.Index(h.points, t.Point), Every: h.all, Hide: func(e ntfs.Entry) bool { return compare.IsStore(e.Name) }, System: h.system})
 	if err != nil {
 		return err
 	}
 	if h.extract != "" {
 		return h.extractAll(ctx, versions)
 	}
-	for v := range versions {
-		if err := h.version(v); err != nil {
+	for v, err := range versions {
+		if err == nil {
+			err = h.version(ctx, v)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -100,7 +103,7 @@ func (h *historian) run(ctx context.Context, o *openFlags, location string) erro
 }
 
 // version prints one, and does what else is asked for.
-func (h *historian) version(v compare.Version) error {
+func (h *historian) version(ctx context.Context, v compare.Version) error {
 	point := h.points[v.First]
 	if v.Err != nil {
 		if told := (*points.DamagedError)(nil); !errors.As(v.Err, &told) {
@@ -110,7 +113,10 @@ func (h *historian) version(v compare.Version) error {
 	}
 	row := h.describe(v)
 	if h.hash && row.Kind == "file" {
-		sum, err := hashOf(v)
+		sum, err := hashOf(ctx, v)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			h.fail(v, point.Because(err))
 		}
@@ -126,7 +132,7 @@ func (h *historian) version(v compare.Version) error {
 		return err
 	}
 	if h.diff {
-		err = h.showDiff(v)
+		err = h.showDiff(ctx, v)
 		h.shown[v.Ref] = v
 	}
 	return err
@@ -151,20 +157,20 @@ func (h *historian) name(v compare.Version) string {
 	return name
 }
 
-func hashOf(v compare.Version) (string, error) {
+func hashOf(ctx context.Context, v compare.Version) (string, error) {
 	m, err := v.Node.Stream(v.Stream)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.New()
-	if _, err := io.CopyBuffer(sum, io.NewSectionReader(m, 0, m.Size()), make([]byte, copyChunk)); err != nil {
+	if err := copyAll(ctx, sum, m); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil)), nil
 }
 
 // showDiff writes what differs from the version before; where a path came to lead to another file, from that one's.
-func (h *historian) showDiff(v compare.Version) error {
+func (h *historian) showDiff(ctx context.Context, v compare.Version) error {
 	before, ok := h.shown[v.Ref]
 	if old, replaced := h.shown[v.Replaces]; replaced {
 		before, ok = old, true
@@ -180,9 +186,12 @@ func (h *historian) showDiff(v compare.Version) error {
 	b, err := v.Node.Stream(v.Stream)
 	if err == nil {
 		var same bool
-		if same, _, err = compare.SameContent(a, b); err == nil && !same {
-			return writeContentDiff(h.out, printable(h.name(before)), printable(h.name(v)), a, b)
+		if same, _, err = compare.SameContent(ctx, a, b); err == nil && !same {
+			return writeContentDiff(ctx, h.out, printable(h.name(before)), printable(h.name(v)), a, b)
 		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if err != nil {
 		h.fail(v, h.points[v.First].Because(err))

@@ -17,7 +17,7 @@ import (
 
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -42,11 +42,11 @@ func buildEdited(t *testing.T, edits []func(dir string) error, damage func(state
 	t.Helper()
 	work := t.TempDir()
 	v := editedVolume{image: filepath.Join(work, "edited.img")}
-	layertest.Peer(t, "mkntfs")
+	testenv.Peer(t, "mkntfs")
 	if err := errors.Join(os.WriteFile(v.image, nil, 0o600), os.Truncate(v.image, editedArea)); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", "-L", "edited", v.image, fmt.Sprint(editedSize/512))
+	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", "-L", "edited", v.image, fmt.Sprint(editedSize/512))
 	var states []io.ReaderAt
 	for i, edit := range edits {
 		dir, unmount := ntfstest.MountNTFS3G(t, v.image, "streams_interface=windows")
@@ -321,7 +321,7 @@ func TestHistoryOfDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		tr, err := ntfs.Open(layertest.Open(t, image), ntfs.Options{})
+		tr, err := ntfs.Open(testenv.Open(t, image), ntfs.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // extractAll tells all versions, and writes those of files below the directory asked for.
-func (h *historian) extractAll(ctx context.Context, versions iter.Seq[compare.Version]) error {
+func (h *historian) extractAll(ctx context.Context, versions iter.Seq2[compare.Version, error]) error {
 	root, err := os.OpenRoot(h.extract)
 	if err != nil {
 		return fmt.Errorf("--extract: %w", err)
@@ -22,8 +22,10 @@ func (h *historian) extractAll(ctx context.Context, versions iter.Seq[compare.Ve
 	at := map[string]int{} // the point of each file, by its location
 	written := map[versionKey]bool{}
 	sources := func(yield func(restore.Source, error) bool) {
-		for v := range versions {
-			err := h.version(v)
+		for v, err := range versions {
+			if err == nil {
+				err = h.version(ctx, v)
+			}
 			key := versionKey{v.Ref, v.Number}
 			isFile := v.Node != nil && (v.Node.Kind == ntfs.KindFile || v.Stream != "")
 			if err == nil && (!isFile || written[key]) {

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestFormats reads one file of the demo image in every format that qemu-img writes.
 func TestFormats(t *testing.T) {
-	qemuImg, dir := layertest.Peer(t, "qemu-img"), t.TempDir()
+	qemuImg, dir := testenv.Peer(t, "qemu-img"), t.TempDir()
 	_, want, _ := run("cat", demo(t)+":p1@vss1:/Letters/offer.txt")
 	if want == "" {
 		t.Fatal("no such file")
@@ -28,7 +28,7 @@ func TestFormats(t *testing.T) {
 		if f.options != "" {
 			args = append(args, "-o", f.options)
 		}
-		layertest.Run(t, qemuImg, append(args, demo(t), image)...)
+		testenv.Run(t, qemuImg, append(args, demo(t), image)...)
 		if code, got, stderr := run("cat", image+":p1@vss1:/Letters/offer.txt"); code != 0 || got != want {
 			t.Errorf("%s: exit code %d, %q, %s", image, code, got, stderr)
 		}
@@ -40,13 +40,13 @@ func TestFormats(t *testing.T) {
 
 // TestVerify makes an E01 image, verifies it, and damages it.
 func TestVerify(t *testing.T) {
-	acquire, dir := layertest.Peer(t, "ewfacquire"), t.TempDir()
+	acquire, dir := testenv.Peer(t, "ewfacquire"), t.TempDir()
 	_, raw, _ := run("cat", "--raw", demo(t))
 	disk := filepath.Join(dir, "disk.raw")
 	if err := os.WriteFile(disk, []byte(raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, acquire, "-u", "-q", "-t", filepath.Join(dir, "disk"), "-f", "encase6", "-c", "none", disk)
+	testenv.Run(t, acquire, "-u", "-q", "-t", filepath.Join(dir, "disk"), "-f", "encase6", "-c", "none", disk)
 	image := filepath.Join(dir, "disk.E01")
 	code, stdout, stderr := run("verify", "--json", image)
 	var r verifyReport
@@ -80,8 +80,8 @@ func TestVerify(t *testing.T) {
 
 // TestLayers names an earlier state of an image in all ways.
 func TestLayers(t *testing.T) {
-	qemuImg, image := layertest.Peer(t, "qemu-img"), filepath.Join(t.TempDir(), "top.qcow2")
-	layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", demo(t), "-F", "qcow2", image)
+	qemuImg, image := testenv.Peer(t, "qemu-img"), filepath.Join(t.TempDir(), "top.qcow2")
+	testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", demo(t), "-F", "qcow2", image)
 	if code, _, stderr := run("info", image); code == 0 || !strings.Contains(stderr, "demo.qcow2 is not beside") {
 		t.Errorf("a backing file elsewhere: exit code %d, %s", code, stderr)
 	}
@@ -92,7 +92,7 @@ func TestLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, qemuImg, "snapshot", "-q", "-c", "before", image)
+	testenv.Run(t, qemuImg, "snapshot", "-q", "-c", "before", image)
 	for _, args := range [][]string{{image}, {"--layer", "1", image}, {"--image-snapshot", "before", image}, {image + "@layer:demo.qcow2"}, {image + "@layer:before"}} {
 		location := args[len(args)-1] + ":p1@vss1:/Letters/offer.txt"
 		code, got, stderr := run(slices.Concat([]string{"cat"}, args[:len(args)-1], []string{location})...)

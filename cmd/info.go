@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,12 +33,15 @@ func newInfo(o *openFlags) *cobra.Command {
 func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next bool) (err error) {
 	w := bufio.NewWriter(c.OutOrStdout()) // it keeps the first error for the end
 	defer func() { err = errors.Join(w.Flush(), err) }()
-	s, err := o.open(images)
+	s, err := o.open(c.Context(), images)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	r := makeReport(s)
+	if ctx := c.Context(); ctx.Err() != nil { // what it says of block lists is not so
+		return context.Cause(ctx)
+	}
 	if sets {
 		r.Sets = reportSets(s)
 	}

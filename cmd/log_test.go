@@ -127,7 +127,7 @@ func TestProgress(t *testing.T) {
 			var out bytes.Buffer
 			c.p.out = &out
 			for i := range 5 {
-				c.p.report("lists", i, 4)
+				c.p.report("lists", int64(i), 4)
 				time.Sleep(c.step - time.Millisecond)
 				synctest.Wait()
 			}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 )
 
 type lister struct {
+	ctx                           context.Context
 	out                           *bufio.Writer
 	errs                          io.Writer
 	long, recursive, json, system bool
@@ -31,7 +33,7 @@ func newLs(o *openFlags) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			l.out, l.errs, l.tty = bufio.NewWriter(c.OutOrStdout()), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
 			for _, a := range args {
-				if err := l.location(o, a); err != nil {
+				if err := l.location(c.Context(), o, a); err != nil {
 					return err
 				}
 			}
@@ -52,8 +54,8 @@ func newLs(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (l *lister) location(o *openFlags, location string) error {
-	s, t, n, _, err := o.locateFile(location, !l.long && !l.json)
+func (l *lister) location(ctx context.Context, o *openFlags, location string) error {
+	s, t, n, _, err := o.locateFile(ctx, location, !l.long && !l.json)
 	if err != nil {
 		return err
 	}
@@ -62,9 +64,9 @@ func (l *lister) location(o *openFlags, location string) error {
 	if n.Kind != ntfs.KindDir {
 		return l.one(path, strings.TrimPrefix(path, "/"), n)
 	}
-	l.seen = map[uint64]bool{}
+	l.ctx, l.seen = ctx, map[uint64]bool{}
 	l.dir(n, strings.TrimSuffix(path, "/"), "")
-	return nil
+	return context.Cause(ctx)
 }
 
 // dir lists n; path is its own, prefix what plain listings put before the names. Errors are told and counted.
@@ -77,6 +79,9 @@ func (l *lister) dir(n *ntfs.Node, path, prefix string) {
 	defer delete(l.seen, n.Ref.Record)
 	entries, err := n.Children()
 	for _, e := range entries {
+		if l.ctx.Err() != nil {
+			return
+		}
 		if e.Ref.Record == n.Ref.Record || (e.Metafile() && !l.system) {
 			continue
 		}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 type mountFlags struct {
 	open    *openFlags
+	signals *signals
 	daemon  bool
 	options []string
 	owner   string
@@ -44,8 +46,8 @@ func (m *mountFlags) add(c *cobra.Command) {
 // childVariable tells the process that --daemon starts what it is.
 const childVariable = "SNAPMOUNT_DAEMON_CHILD"
 
-func newMount(o *openFlags) *cobra.Command {
-	m := &mountFlags{open: o}
+func newMount(o *openFlags, s *signals) *cobra.Command {
+	m := &mountFlags{open: o, signals: s}
 	c := &cobra.Command{
 		Use:   "mount IMAGE... MOUNTPOINT",
 		Short: "Mount all points in time of all NTFS volumes, read-only",
@@ -75,9 +77,10 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 		if helped {
 			out = io.Discard
 		}
+		m.signals.leave() // the daemon tells how it ended
 		return startDaemon(out, c.ErrOrStderr(), m.open.progress)
 	}
-	v := service{mountFlags: m, stderr: c.ErrOrStderr(), signals: []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}}
+	v := service{mountFlags: m, stderr: c.ErrOrStderr(), end: []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}}
 	if err := v.openLog(args, false); err != nil {
 		return err
 	}
@@ -90,10 +93,10 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 // service is a mount that is served in this process.
 type service struct {
 	*mountFlags
-	log     *eventLog
-	stderr  io.Writer
-	signals []os.Signal // that end it
-	ready   atomic.Bool // what happened before, the caller was told
+	log    *eventLog
+	stderr io.Writer
+	end    []os.Signal // that end it
+	ready  atomic.Bool // what happened before, the caller was told
 }
 
 // openLog opens the log, and says why there is none.
@@ -114,13 +117,13 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // most of the heap is caches, which would cost their size once more
 	}
-	v.open.warn = func(line string) {
+	v.open.warn = func(err error) {
 		if v.ready.Load() || v.log.place != "" {
-			v.log.Warn(line)
+			v.log.Warn(oneLine(err))
 		}
 	}
 	v.mount.Warn = v.warn
-	s, err := v.open.open(images)
+	s, err := v.open.open(v.signals.ctx, images)
 	if err != nil {
 		return err
 	}
@@ -131,7 +134,10 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	// From now on points are opened when they are entered.
 	v.open.progress = (&progress{out: v.log.queue, first: time.Second, every: 10 * time.Second}).report
 	stop := make(chan os.Signal, 2)
-	signal.Notify(stop, v.signals...)
+	signal.Notify(stop, v.end...)
+	if v.signals.leave(); v.signals.ctx.Err() != nil {
+		return context.Cause(v.signals.ctx)
+	}
 	v.mount.Gone = func() { s.Close() } // "umount" returns after that: nothing keeps the images any more
 	srv, err := mount.Mount(dir, s, v.mount)
 	if err != nil {
@@ -214,8 +220,15 @@ func newUmount() *cobra.Command {
 		Aliases: []string{"unmount"},
 		Short:   "End a mount",
 		Args:    args(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return mount.Unmount(args[0], lazy)
+		RunE: func(c *cobra.Command, args []string) error {
+			ended := make(chan error, 1)
+			go func() { ended <- mount.Unmount(args[0], lazy) }()
+			select {
+			case err := <-ended:
+				return err
+			case <-c.Context().Done(): // what was asked for is done without us
+				return context.Cause(c.Context())
+			}
 		},
 	}
 	c.Flags().BoolVarP(&lazy, "lazy", "l", false, "detach at once, even if it is in use")

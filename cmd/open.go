@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -30,8 +31,8 @@ type openFlags struct {
 	snapshot  string
 	badChunks string
 	anywhere  bool
-	warn      func(string) // told warnings as they come, or nil
-	progress  func(what string, done, total int)
+	warn      func(error) // told warnings as they come, or nil
+	progress  layer.Progress
 }
 
 func (o *openFlags) add(c *cobra.Command) {
@@ -52,7 +53,7 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 }
 
-func (o *openFlags) open(images []string) (*points.Set, error) {
+func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, error) {
 	opts := points.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw", ForeignReparse: o.reparse == "raw",
 		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot, Anywhere: o.anywhere}
 	switch o.unknown {
@@ -75,20 +76,20 @@ func (o *openFlags) open(images []string) (*points.Set, error) {
 	}
 	opts.ZeroBad = o.badChunks == "zero"
 	opts.Warn = o.warn
-	opts.Progress = func(what string, done, total int) { o.progress(what, done, total) } // it changes when a mount answers
-	s, err := points.Open(append(images, o.with...), opts)
+	opts.Progress = func(what string, done, total int64) { o.progress(what, done, total) } // it changes when a mount answers
+	s, err := points.Open(ctx, append(images, o.with...), opts)
 	o.progress("", 0, 0) // an error comes in the midst of something
 	return s, err
 }
 
 // locate opens the image of a location and resolves the rest. The caller closes the set.
-func (o *openFlags) locate(location string) (*points.Set, points.Target, error) {
+func (o *openFlags) locate(ctx context.Context, location string) (*points.Set, points.Target, error) {
 	loc, err := points.SplitLocation(location, func(p string) bool { _, err := os.Stat(p); return err == nil })
 	if err != nil {
 		return nil, points.Target{}, err
 	}
 	loc = loc.WithLayer()
-	s, err := o.open([]string{loc.Image})
+	s, err := o.open(ctx, []string{loc.Image})
 	if err != nil {
 		return nil, points.Target{}, err
 	}
@@ -104,8 +105,8 @@ func (o *openFlags) locate(location string) (*points.Set, points.Target, error) 
 }
 
 // locateFile is locate for commands on files: it fails without a volume. It returns the node and the stream named.
-func (o *openFlags) locateFile(location string, follow bool) (*points.Set, points.Target, *ntfs.Node, string, error) {
-	s, t, err := o.locate(location)
+func (o *openFlags) locateFile(ctx context.Context, location string, follow bool) (*points.Set, points.Target, *ntfs.Node, string, error) {
+	s, t, err := o.locate(ctx, location)
 	if err != nil {
 		return nil, t, nil, "", err
 	}

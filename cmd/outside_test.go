@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestNothingOutsideIsOpened watches the system calls: what an image names outside its folder, by a path or through a
 // link, is not opened without the flag.
 func TestNothingOutsideIsOpened(t *testing.T) {
-	strace, qemuImg, binary, root := layertest.Peer(t, "strace"), layertest.Peer(t, "qemu-img"), build(t), t.TempDir()
+	strace, qemuImg, binary, root := testenv.Peer(t, "strace"), testenv.Peer(t, "qemu-img"), build(t), t.TempDir()
 	if dir, err := filepath.EvalSymlinks(root); err == nil {
 		root = dir
 	}
@@ -26,9 +26,9 @@ func TestNothingOutsideIsOpened(t *testing.T) {
 		}
 	}
 	secret := filepath.Join(out, "base.qcow2")
-	layertest.Run(t, qemuImg, "convert", "-O", "qcow2", demo(t), secret)
+	testenv.Run(t, qemuImg, "convert", "-O", "qcow2", demo(t), secret)
 	for name, backing := range map[string]string{"absolute": secret, "above": "../out/base.qcow2", "file": "file.qcow2", "folder": "folder/base.qcow2"} {
-		layertest.Run(t, qemuImg, "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", "qcow2", filepath.Join(in, name+".img"), "60817408")
+		testenv.Run(t, qemuImg, "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", "qcow2", filepath.Join(in, name+".img"), "60817408")
 	}
 	if err := os.Symlink(secret, filepath.Join(in, "file.qcow2")); err != nil {
 		t.Fatal(err)

@@ -7,17 +7,24 @@ import (
 	"time"
 )
 
-// progress tells what takes long: on a terminal one line that changes and goes again, elsewhere now and then a line.
-// What is done quickly is not told.
+// A progress shows how far a command is: on a terminal in one line that changes and goes again, elsewhere in a line now and
+// then. What is done quickly is not shown.
 type progress struct {
 	out          io.Writer
 	tty          bool
+	bare         bool // lines are for a program
 	first, every time.Duration
 
 	mu    sync.Mutex
-	text  string
-	timer *time.Timer // runs while something is under way
-	shown bool
+	line  func() string // what to show; nil when nothing is under way
+	timer *time.Timer
+	what  string // is counted, as report was told last, since begun
+	begun time.Time
+	done  int64
+	total int64
+
+	screen sync.Mutex // held while anything is written
+	shown  bool       // a line is on the terminal
 }
 
 func newProgress(w io.Writer) *progress {
@@ -27,46 +34,91 @@ func newProgress(w io.Writer) *progress {
 	return &progress{out: w, first: 5 * time.Second, every: 10 * time.Second}
 }
 
-// report takes note that done of total are done; all of them ends the telling.
-func (p *progress) report(what string, done, total int) {
-	if done >= total {
+// report is a layer.Progress. Without words, too, all is done.
+func (p *progress) report(what string, done, total int64) {
+	if what == "" || total > 0 && done >= total {
 		p.end()
 		return
 	}
 	p.mu.Lock()
+	if what != p.what {
+		p.what, p.begun = what, time.Now()
+	}
+	p.done, p.total = done, total
+	p.mu.Unlock()
+	p.start(p.count)
+}
+
+// count is the line of report, with the time left once that can be told.
+func (p *progress) count() string {
+	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text = fmt.Sprintf("%s: %d of %d", printable(what), done, total)
-	if p.timer == nil {
-		p.timer = time.AfterFunc(p.first, p.show)
+	text := fmt.Sprintf("%s: %d", printable(p.what), p.done)
+	if p.total <= 0 {
+		return text
+	}
+	text += fmt.Sprintf(" of %d", p.total)
+	if took := time.Since(p.begun); p.done > 0 && took > 2*time.Second {
+		left := time.Duration(float64(took) / float64(p.done) * float64(p.total-p.done))
+		text += fmt.Sprintf(", %v left", left.Round(time.Second))
+	}
+	return text
+}
+
+// start shows what line gives, from the first moment on.
+func (p *progress) start(line func() string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.line = line; p.timer == nil {
+		p.timer = time.AfterFunc(p.first, p.next)
 	}
 }
 
-func (p *progress) show() {
+func (p *progress) next() {
+	p.screen.Lock()
+	defer p.screen.Unlock()
 	p.mu.Lock()
-	text, busy := p.text, p.timer != nil
-	p.shown = p.shown || busy
-	if busy {
+	line := p.line
+	if line != nil {
 		p.timer.Reset(p.every)
 	}
 	p.mu.Unlock()
+	if line != nil {
+		p.show(line())
+	}
+}
+
+// show writes a line; the screen is held.
+func (p *progress) show(text string) {
 	switch {
-	case !busy:
+	case p.bare:
+		fmt.Fprintln(p.out, text)
 	case p.tty:
 		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
+		p.shown = true
 	default:
 		fmt.Fprintf(p.out, "snapmount: %s\n", text)
 	}
 }
 
+// end takes the line away.
 func (p *progress) end() {
 	p.mu.Lock()
-	shown := p.shown
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	p.timer, p.shown = nil, false
+	p.timer, p.line, p.what = nil, nil, ""
 	p.mu.Unlock()
-	if shown && p.tty {
+	p.pause(func() {})
+}
+
+// pause runs what writes lines, with this one out of the way.
+func (p *progress) pause(write func()) {
+	p.screen.Lock()
+	defer p.screen.Unlock()
+	if p.shown {
 		fmt.Fprint(p.out, "\r\x1b[K")
+		p.shown = false
 	}
+	write()
 }

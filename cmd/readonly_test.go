@@ -20,7 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount"
 )
 
@@ -56,7 +56,7 @@ func checkDemo(t *testing.T, dir string) {
 // folder is opened or named but for reading.
 func TestNoWriteOpen(t *testing.T) {
 	needFUSE(t)
-	strace := layertest.Peer(t, "strace")
+	strace := testenv.Peer(t, "strace")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: mounting a folder read-only needs root")
 	}

@@ -12,11 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -29,7 +27,7 @@ func acquired(t *testing.T) (image string, disk []byte) {
 	if err := os.WriteFile(base, []byte(raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "ewfacquire"), "-q", "-u", "-t", base, "-f", "encase6", "-c", "none", "-d", "sha1", base)
+	testenv.Run(t, testenv.Peer(t, "ewfacquire"), "-q", "-u", "-t", base, "-f", "encase6", "-c", "none", "-d", "sha1", base)
 	return base + ".E01", []byte(raw)
 }
 
@@ -192,54 +190,5 @@ func TestReceiptKilled(t *testing.T) {
 	}
 	if claims < 100 {
 		t.Errorf("%d files are in the manifest", claims)
-	}
-}
-
-// TestRestoreSignals blocks a restore in writing to a pipe that nobody reads: the first signal is told, the second ends it
-// at once.
-func TestRestoreSignals(t *testing.T) {
-	image, binary := ntfstest.Feat512.Build(t), build(t)
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		told, err := os.Create(filepath.Join(t.TempDir(), "told"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := exec.Command(binary, "restore", "--to", "tar", image, "-")
-		c.Stdout, c.Stderr = w, told
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		w.Close()
-		if _, err := r.Read(make([]byte, 1)); err != nil { // it is under way
-			t.Fatal(err)
-		}
-		time.Sleep(200 * time.Millisecond) // the pipe is full
-		if err := c.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the first signal is told", func() bool {
-			b, err := os.ReadFile(told.Name())
-			return err == nil && strings.Contains(string(b), "once more ends at once")
-		})
-		if err := c.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
-		select {
-		case <-ended:
-			if s, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != sig {
-				t.Errorf("%v: %v", sig, c.ProcessState)
-			}
-		case <-time.After(10 * time.Second):
-			t.Errorf("%v: it goes on", sig)
-			_ = c.Process.Kill()
-		}
-		r.Close()
-		told.Close()
 	}
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -178,7 +175,7 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 		}
 	}()
 	r.points, r.origins, r.gone, r.notes = map[*ntfs.Tree]*points.Point{}, map[string]*points.Point{}, map[goneID]*goneSet{}, map[string]bool{}
-	if err := r.choose(locations); err != nil {
+	if err := r.choose(ctx, locations); err != nil {
 		return err
 	}
 	if err := r.protect(dest); err != nil {
@@ -190,13 +187,11 @@ func (r *restorer) run(ctx context.Context, locations []string, dest string) err
 	if r.dryRun {
 		return r.plan(ctx, dest)
 	}
-	interrupted := errors.New("interrupted")
-	if r.to == "dir" {
-		interrupted = errors.New("interrupted; --resume goes on with it")
+	err := r.restore(ctx, locations, dest)
+	if r.to == "dir" && errors.Is(err, errInterrupted) {
+		err = fmt.Errorf("%w; --resume goes on with it", err)
 	}
-	ctx, stop := untilInterrupted(ctx, r.stderr, interrupted)
-	defer stop()
-	return r.restore(ctx, locations, dest)
+	return err
 }
 
 // note tells what the user should know and is no failure, once, and not without end.
@@ -219,23 +214,6 @@ func (r *restorer) note(format string, args ...any) {
 	default:
 		fmt.Fprintln(r.stderr, "snapmount: "+text)
 	}
-}
-
-// untilInterrupted ends the context at the first signal, with a word of it. The second one ends the program.
-func untilInterrupted(ctx context.Context, out io.Writer, cause error) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		select {
-		case <-signals:
-			signal.Stop(signals)
-			fmt.Fprintln(out, "snapmount: ending, without what is not complete; once more ends at once")
-			cancel(cause)
-		case <-done:
-		}
-	}()
-	return ctx, func() { signal.Stop(signals); close(done); cancel(nil) }
 }
 
 // protect makes sure that nothing replaces a file of the images.

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -53,7 +53,7 @@ func TestRestoreArchives(t *testing.T) {
 	} {
 		t.Run(c.tool+" "+c.kind, func(t *testing.T) {
 			to := t.TempDir()
-			cmd := exec.Command(layertest.Peer(t, c.tool), append(c.args, archives[c.kind])...)
+			cmd := exec.Command(testenv.Peer(t, c.tool), append(c.args, archives[c.kind])...)
 			cmd.Dir = to
 			if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 				t.Errorf("%v, %s", err, out)
@@ -135,7 +135,7 @@ func TestRestoreInterrupted(t *testing.T) {
 			t.Log("it was done before the signal")
 			continue
 		}
-		if exitOf(err) != exitError || !strings.Contains(said.String(), "interrupted") {
+		if exitOf(err) != exitInterrupted || !strings.Contains(said.String(), "interrupted") {
 			t.Errorf("%v: %s", err, said.String())
 		}
 	}

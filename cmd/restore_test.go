@@ -16,13 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // demoFiles is the SHA-256 of every file of the demo image, by label, point and path; links are "link".
 func demoFiles(t *testing.T) map[string]map[string]map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	var truth map[string]map[string]map[string]string
 	if err = errors.Join(err, json.Unmarshal(b, &truth)); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ func applyMeta(c *cobra.Command, dir string) error {
 	}
 	defer root.Close()
 	done, failed := 0, 0
-	err = restore.Apply(root, func(path string, lost []string, err error) {
+	err = restore.Apply(c.Context(), root, func(path string, lost []string, err error) {
 		switch {
 		case err != nil:
 			failed++

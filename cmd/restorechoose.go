@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +36,7 @@ type chosen struct {
 }
 
 // choose opens the images of all locations and finds what they name. An image is opened once.
-func (r *restorer) choose(locations []string) error {
+func (r *restorer) choose(ctx context.Context, locations []string) error {
 	var images, rest []string
 	at := make([]int, len(locations))
 	for i, a := range locations {
@@ -49,13 +50,13 @@ func (r *restorer) choose(locations []string) error {
 		}
 		rest = append(rest, loc.Rest)
 	}
-	s, err := r.open.open(images)
+	s, err := r.open.open(ctx, images)
 	if err != nil {
 		return err
 	}
 	r.sets = append(r.sets, s)
 	for i, text := range rest {
-		if err := r.chooseAll(s, s.Images[at[i]], text, locations[i]); err != nil {
+		if err := r.chooseAll(ctx, s, s.Images[at[i]], text, locations[i]); err != nil {
 			return err
 		}
 	}
@@ -86,7 +87,7 @@ func (r *restorer) settle() error {
 }
 
 // chooseAll finds what one location names on its volume, or its volumes.
-func (r *restorer) chooseAll(s *points.Set, img *points.Image, rest, location string) error {
+func (r *restorer) chooseAll(ctx context.Context, s *points.Set, img *points.Image, rest, location string) error {
 	targets, err := s.ResolveAll(img, rest)
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (r *restorer) chooseAll(s *points.Set, img *points.Image, rest, location st
 		if len(targets) > 1 {
 			under = t.Volume.Name
 		}
-		err = r.chooseIn(t, under, location)
+		err = r.chooseIn(ctx, t, under, location)
 		switch {
 		case err == nil:
 			found++
@@ -128,10 +129,10 @@ func (r *restorer) chooseAll(s *points.Set, img *points.Image, rest, location st
 }
 
 // chooseIn finds what a location names on one volume.
-func (r *restorer) chooseIn(t points.Target, under, location string) error {
+func (r *restorer) chooseIn(ctx context.Context, t points.Target, under, location string) error {
 	switch {
 	case r.deleted:
-		return r.chooseGone(t, under, location)
+		return r.chooseGone(ctx, t, under, location)
 	case r.asOf != "" && !t.HasPoint:
 		return r.chooseAsOf(t, under, location)
 	}
@@ -251,10 +252,10 @@ func ownName(n *ntfs.Node, stream, given string) string {
 
 // sources gives what was chosen. It can be gone through more than once, at the same time. A source has to be done with
 // before the next one is asked for.
-func (r *restorer) sources() iter.Seq2[restore.Source, error] {
+func (r *restorer) sources(ctx context.Context) iter.Seq2[restore.Source, error] {
 	return func(yield func(restore.Source, error) bool) {
 		for _, c := range r.chosen {
-			f := &filter{r: r, c: c, met: map[goneKey]bool{}}
+			f := &filter{ctx: ctx, r: r, c: c, met: map[goneKey]bool{}}
 			if !yield(restore.Source{Node: c.node, Stream: c.stream, Name: c.name, Origin: c.origin, Choose: f.choose}, nil) {
 				return
 			}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"path"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ const informationName = "System Volume Information"
 
 // A filter says what of one source to restore.
 type filter struct {
+	ctx context.Context
 	r   *restorer
 	c   *chosen
 	met map[goneKey]bool // of what is gone
@@ -85,11 +87,11 @@ func (f *filter) differs(full string, n *ntfs.Node) bool {
 	switch {
 	case err != nil:
 	case f.c.stream != "":
-		same, err = compare.SameStream(was, n, f.c.stream)
+		same, err = compare.SameStream(f.ctx, was, n, f.c.stream)
 	default:
-		same, err = compare.SameFile(was, n)
+		same, err = compare.SameFile(f.ctx, was, n)
 	}
-	if err != nil && !points.Absent(err) {
+	if err != nil && !points.Absent(err) && f.ctx.Err() == nil {
 		f.r.note("%s: taken, as it is not known whether it differs: %s", printable(full), printable(oneLine(err)))
 	}
 	return !same || err != nil

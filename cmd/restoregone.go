@@ -1,12 +1,14 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"path"
 	"slices"
 	"strings"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/restore"
@@ -27,15 +29,15 @@ type goneKey struct {
 }
 
 // findGone looks for what the last of some points lacks. What cannot be looked at is an item that failed.
-func (r *restorer) findGone(shown []*points.Point) *goneSet {
+func (r *restorer) findGone(ctx context.Context, shown []*points.Point) *goneSet {
 	last := shown[len(shown)-1]
 	s := &goneSet{has: map[goneKey]bool{}, above: map[goneKey]bool{}}
-	var progress func(done, total int64)
+	var progress layer.Progress
 	if r.shown == "" || r.shown == "plain" {
-		progress = timeLeft(r.open.progress, last.Volume.Name+": looking for what is deleted")
+		progress = r.open.progress.As(last.Volume.Name + ": looking for what is deleted")
 		defer r.open.progress("", 0, 0)
 	}
-	s.list = points.FindGone(shown, progress, func(err error) {
+	s.list = points.FindGone(ctx, shown, progress, func(err error) {
 		r.lost = append(r.lost, restore.Result{Path: last.Volume.Name, Origin: originOf(last), Err: fmt.Errorf("what is deleted is not known in full: %w", err)})
 	})
 	for _, g := range s.list {
@@ -49,7 +51,7 @@ func (r *restorer) findGone(shown []*points.Point) *goneSet {
 }
 
 // chooseGone finds what a location names at all points, or its own, that may keep files which the current state lacks.
-func (r *restorer) chooseGone(t points.Target, under, location string) error {
+func (r *restorer) chooseGone(ctx context.Context, t points.Target, under, location string) error {
 	shown := t.Volume.Snapshots()
 	if t.HasPoint {
 		shown = []*points.Point{t.Point}
@@ -59,7 +61,10 @@ func (r *restorer) chooseGone(t points.Target, under, location string) error {
 	}
 	id := goneID{t.Volume, shown[0], len(shown)}
 	if r.gone[id] == nil {
-		r.gone[id] = r.findGone(append(slices.Clone(shown), t.Volume.Current()))
+		r.gone[id] = r.findGone(ctx, append(slices.Clone(shown), t.Volume.Current()))
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	known := false
 	var err error

@@ -12,22 +12,19 @@ import (
 	"snapmount/ntfs/restore"
 )
 
-// A restoreProgress tells how far a restore is: on a terminal one line that changes, elsewhere now and then a line, or
-// objects in JSON. What there is to do is counted beside the work, once that is seen to be long.
+// A restoreProgress tells how far a restore is, in words or as objects in JSON. What there is to do is counted beside the
+// work, once that is seen to be long.
 type restoreProgress struct {
-	out         io.Writer
-	json, tty   bool
-	first, next time.Duration
-	count       func(context.Context) (restore.Plan, error)
+	*progress
+	none  bool
+	count func(context.Context) (restore.Plan, error)
 
 	files, bytes atomic.Int64
-	total        atomic.Pointer[restore.Plan]
-	begun        time.Time
+	plan         atomic.Pointer[restore.Plan]
+	counting     sync.Once
+	started      time.Time
 	work         sync.WaitGroup
 	cancel       func()
-
-	mu    sync.Mutex // of the line that is shown
-	shown bool
 }
 
 // progressJSON is one line of "restore --progress json".
@@ -43,95 +40,71 @@ type progressJSON struct {
 }
 
 func newRestoreProgress(kind string, out io.Writer, count func(context.Context) (restore.Plan, error)) *restoreProgress {
-	p := &restoreProgress{out: out, count: count, first: 5 * time.Second, next: 10 * time.Second}
-	switch {
-	case kind == "none":
-		p.first = 0
-	case kind == "json":
-		p.json, p.first, p.next = true, time.Second, time.Second
-	case kind == "" && isTerminal(out):
-		p.tty, p.first, p.next = true, time.Second, 200*time.Millisecond
+	p := &restoreProgress{progress: newProgress(out), none: kind == "none", count: count}
+	switch kind {
+	case "plain":
+		p.progress = &progress{out: out, first: 5 * time.Second, every: 10 * time.Second}
+	case "json":
+		p.progress = &progress{out: out, bare: true, first: time.Second, every: time.Second}
 	}
 	return p
 }
 
-// add is restore.Options.Progress.
-func (p *restoreProgress) add(files, bytes int64) {
-	p.files.Add(files)
-	p.bytes.Add(bytes)
+// told is restore.Options.Progress.
+func (p *restoreProgress) told(what string, done, _ int64) {
+	switch what {
+	case restore.ProgressFiles:
+		p.files.Store(done)
+	case restore.ProgressBytes:
+		p.bytes.Store(done)
+	}
 }
 
 func (p *restoreProgress) start(ctx context.Context) {
-	p.begun = time.Now()
+	p.started = time.Now()
 	ctx, p.cancel = context.WithCancel(ctx)
-	if p.first == 0 {
+	if p.none {
 		return
 	}
-	p.work.Go(func() {
-		at := time.NewTimer(p.first)
-		defer at.Stop()
-		counting := false
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-at.C:
-			}
-			if !counting {
-				counting = true
-				p.work.Go(func() {
-					if plan, err := p.count(ctx); err == nil { // without, there are no totals
-						p.total.Store(&plan)
-					}
-				})
-			}
-			p.show(false)
-			at.Reset(p.next)
-		}
+	p.progress.start(func() string {
+		p.counting.Do(func() {
+			p.work.Go(func() {
+				if plan, err := p.count(ctx); err == nil { // without, there are no totals
+					p.plan.Store(&plan)
+				}
+			})
+		})
+		return p.text(false)
 	})
 }
 
 // end stops the telling.
 func (p *restoreProgress) end() {
+	p.progress.end()
 	p.cancel()
 	p.work.Wait()
-	if p.json {
-		p.show(true)
+	if p.bare {
+		p.pause(func() { p.show(p.text(true)) })
 	}
-	p.pause(func() {})
 }
 
-// pause runs what writes lines.
-func (p *restoreProgress) pause(write func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.shown {
-		fmt.Fprint(p.out, "\r\x1b[K")
-		p.shown = false
-	}
-	write()
-}
-
-func (p *restoreProgress) show(done bool) {
+func (p *restoreProgress) text(done bool) string {
 	s := p.state(done)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.json:
-		_ = json.NewEncoder(p.out).Encode(s) // nobody reads it: no reason to end
-	case p.tty:
-		fmt.Fprintf(p.out, "\r%s\x1b[K", s.text())
-		p.shown = true
-	default:
-		fmt.Fprintf(p.out, "snapmount: %s\n", s.text())
+	if !p.bare {
+		return s.text()
 	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return oneLine(err)
+	}
+	return string(b)
 }
 
 // state is how far it is. What is left is told by bytes or files, whichever is behind.
 func (p *restoreProgress) state(done bool) progressJSON {
-	s := progressJSON{Files: p.files.Load(), Bytes: p.bytes.Load(), Seconds: time.Since(p.begun).Seconds(), Done: done}
+	s := progressJSON{Files: p.files.Load(), Bytes: p.bytes.Load(), Seconds: time.Since(p.started).Seconds(), Done: done}
 	s.Rate = float64(s.Bytes) / max(s.Seconds, 1e-3)
-	if t := p.total.Load(); t != nil {
+	if t := p.plan.Load(); t != nil {
 		files := t.Files + t.Dirs + t.Links + t.Failed
 		bytes := max(t.Bytes, s.Bytes) // a zip has some twice
 		s.TotalFiles, s.TotalBytes = &files, &bytes

@@ -26,7 +26,7 @@ func (r *restorer) restore(ctx context.Context, locations []string, dest string)
 	}
 	r.report = &restoreReport{r: r, out: out, start: time.Now()}
 	progress := newRestoreProgress(r.shown, r.stderr, func(ctx context.Context) (restore.Plan, error) {
-		return restore.Count(ctx, r.sources(), r.opts, nil)
+		return restore.Count(ctx, r.sources(ctx), r.opts, nil)
 	})
 	r.report.pause = progress.pause
 	var err error
@@ -35,7 +35,7 @@ func (r *restorer) restore(ctx context.Context, locations []string, dest string)
 			return err
 		}
 	}
-	r.opts.Done, r.opts.Progress = r.report.done, progress.add
+	r.opts.Done, r.opts.Progress = r.report.done, progress.told
 	progress.start(ctx)
 	for _, res := range r.lost {
 		r.report.done(res)
@@ -77,7 +77,7 @@ func (r *restorer) toDir(ctx context.Context, dest string) error {
 	defer root.Close()
 	opts := r.opts
 	opts.NoHash = r.receipt == "" // to hash takes longer than to copy, and nothing else shows it
-	return restore.Run(ctx, root, r.sources(), opts)
+	return restore.Run(ctx, root, r.sources(ctx), opts)
 }
 
 // makeDir makes a directory if there is none.
@@ -108,7 +108,7 @@ func (r *restorer) archive(ctx context.Context, out io.Writer) error {
 		format = restore.Zip
 	}
 	b := bufio.NewWriterSize(out, 1<<20)
-	if err := restore.Archive(ctx, b, format, r.sources(), r.opts); err != nil {
+	if err := restore.Archive(ctx, b, format, r.sources(ctx), r.opts); err != nil {
 		return err
 	}
 	return b.Flush()
@@ -127,7 +127,7 @@ func (r *restorer) plan(ctx context.Context, dest string) error {
 		defer root.Close()
 	}
 	out := bufio.NewWriter(r.stdout)
-	p, err := restore.Count(ctx, r.sources(), r.opts, func(one restore.Planned) {
+	p, err := restore.Count(ctx, r.sources(ctx), r.opts, func(one restore.Planned) {
 		line := fmt.Sprintf("%-4s %14d  %s", one.Type, one.Size, printable(one.Path))
 		if one.Err != nil {
 			line += "  NOT: " + printable(oneLine(one.Err))

@@ -2,7 +2,6 @@
 package cmd
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,17 +14,27 @@ import (
 	"snapmount/mount/points"
 )
 
-// Main runs the program and returns its exit code.
+// Main runs the program and returns its exit code. The first SIGINT or SIGTERM ends it, even where nobody reads its output.
 func Main(args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
+	s := listen()
+	defer s.leave()
+	stdout, closeOut := s.output(stdout)
+	defer closeOut()
+	stderr, closeErr := s.output(stderr)
+	defer closeErr()
+	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(context.Background())
+	err := root.ExecuteContext(s.ctx)
+	if s.ctx.Err() != nil && !errors.Is(err, errInterrupted) { // whatever came of it
+		err = errInterrupted
+	}
 	if err != nil && !errors.Is(err, errTold) {
 		hint := ""
 		var damaged *points.DamagedError
-		if errors.Is(err, layer.ErrUnknown) && !errors.As(err, &damaged) {
+		var unknown *layer.UnknownError
+		if errors.As(err, &unknown) && unknown.Why < layer.NotAcquired && !errors.As(err, &damaged) {
 			hint = " (--unknown live shows the current content there, --unknown zero shows zeros)"
 		}
 		fmt.Fprintf(stderr, "snapmount: %s%s\n", oneLine(err), hint)
@@ -36,9 +45,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 // oneLine keeps an error of several causes on one line.
 func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
 
-func newRoot() *cobra.Command {
+func newRoot(s *signals) *cobra.Command {
 	o := &openFlags{}
-	m := &mountFlags{open: o}
+	m := &mountFlags{open: o, signals: s}
 	root := &cobra.Command{
 		Use:   "snapmount IMAGE... MOUNTPOINT",
 		Short: "Browse a Windows disk image at every point in time that it keeps",
@@ -69,7 +78,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	o.add(root)
 	m.add(root)
-	root.AddCommand(newMount(o), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
+	root.AddCommand(newMount(o, s), newUmount(), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
 		newTimeline(o), newRestore(o), newVerify(o), newVersion())
 	return root
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,7 @@ type scope struct {
 
 // scopes opens the images of all locations and resolves the rest. A location without a volume means all NTFS volumes,
 // one without a point all points. The caller closes the set.
-func (o *openFlags) scopes(locations []string) (*points.Set, []scope, error) {
+func (o *openFlags) scopes(ctx context.Context, locations []string) (*points.Set, []scope, error) {
 	var images, rest []string
 	for _, a := range locations {
 		loc, err := points.SplitLocation(a, func(p string) bool { _, err := os.Stat(p); return err == nil })
@@ -29,7 +30,7 @@ func (o *openFlags) scopes(locations []string) (*points.Set, []scope, error) {
 		loc = loc.WithLayer()
 		images, rest = append(images, loc.Image), append(rest, loc.Rest)
 	}
-	s, err := o.open(images)
+	s, err := o.open(ctx, images)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func newStat(o *openFlags) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			failed := false
 			for _, a := range args {
-				err := statOne(c.OutOrStdout(), o, a, asJSON)
+				err := statOne(c.Context(), c.OutOrStdout(), o, a, asJSON)
 				if failed = failed || err == errPartial; err != nil && err != errPartial {
 					return err
 				}
@@ -213,8 +214,8 @@ func (s *statJSON) reparse(n *ntfs.Node) {
 	s.Reparse = j
 }
 
-func statOne(w io.Writer, o *openFlags, location string, asJSON bool) error {
-	opened, t, n, stream, err := o.locateFile(location, false)
+func statOne(ctx context.Context, w io.Writer, o *openFlags, location string, asJSON bool) error {
+	opened, t, n, stream, err := o.locateFile(ctx, location, false)
 	if err != nil {
 		return err
 	}

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 func TestStatMetadata(t *testing.T) {
-	image := layertest.Shared(t, "data", "vsstest.qcow2")
+	image := testenv.Shared(t, "data", "vsstest.qcow2")
 	code, out, errs := run("stat", image+":/password.txt")
 	const sddl = "O:S-1-5-21-4060289323-199701022-3924801681-1000G:S-1-5-21-4060289323-199701022-3924801681-513" +
 		"D:P(A;;0x1f019f;;;S-1-5-21-4060289323-199701022-3924801681-1000)(A;;FR;;;S-1-5-21-4060289323-199701022-3924801681-513)(A;;FR;;;WD)(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1301bf;;;AU)(A;;0x1200a9;;;BU)"
@@ -36,7 +36,7 @@ func TestStatMetadata(t *testing.T) {
 
 // TestStatDamage says what cannot be read, and shows the rest.
 func TestStatDamage(t *testing.T) {
-	image := layertest.Gunzip(t, layertest.Shared(t, "data", "ntfs-ramslack.raw.gz"))
+	image := testenv.Gunzip(t, testenv.Shared(t, "data", "ntfs-ramslack.raw.gz"))
 	f, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +53,7 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	case f.points && f.distinct:
 		return usageError{errors.New("--points and --distinct: want one of them")}
 	}
-	s, list, err := o.scopes(args)
+	s, list, err := o.scopes(c.Context(), args)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	err = writeWhole(f.out, c.OutOrStdout(), func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
 		for i := range list {
-			if err := f.rows(&list[i], len(list) > 1, o, t, fails); err != nil {
+			if err := f.rows(c.Context(), &list[i], len(list) > 1, o, t, fails); err != nil {
 				return err
 			}
 		}
@@ -81,7 +82,7 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 }
 
 // rows writes the rows of a volume.
-func (f *timelineFlags) rows(sc *scope, several bool, o *openFlags, t timeline.Writer, fails *failures) error {
+func (f *timelineFlags) rows(ctx context.Context, sc *scope, several bool, o *openFlags, t timeline.Writer, fails *failures) error {
 	if sc.below != "" {
 		return usageError{fmt.Errorf("%s: a timeline is of a whole volume: leave the path out", sc.below)}
 	}
@@ -91,9 +92,11 @@ func (f *timelineFlags) rows(sc *scope, several bool, o *openFlags, t timeline.W
 	}
 	v := sc.timeline(label, fails.tell)
 	defer o.progress("", 0, 0)
-	for r, err := range v.Rows(timeline.RowOptions{Points: f.points, System: f.system, USN: f.usn, Progress: timeLeft(o.progress, sc.volume.Name+": file records")}) {
+	for r, err := range v.Rows(ctx, timeline.RowOptions{Points: f.points, System: f.system, USN: f.usn, Progress: o.progress.Of(sc.volume.Name)}) {
 		var gap *timeline.Gap
 		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case errors.As(err, &gap):
 			fails.tell(sc.at(gap.First, gap.Last, err))
 		case err != nil:

@@ -45,7 +45,7 @@ func newVerify(o *openFlags) *cobra.Command {
 }
 
 func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error {
-	s, err := o.open([]string{image})
+	s, err := o.open(c.Context(), []string{image})
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,7 @@ func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error 
 	if disk == nil {
 		return fmt.Errorf("%s: a %s image keeps no hashes: %w", image, s.Images[0].Disk.Format(), layer.ErrUnsupported)
 	}
-	const mib = 1 << 20
-	result, err := disk.Verify(c.Context(), func(done int64) { o.progress("verifying, MiB", int(done/mib), int(disk.Size()/mib)+1) })
+	result, err := disk.Verify(c.Context(), o.progress)
 	o.progress("", 0, 0)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ const (
 
 // readBits returns the bitmap that starts at first, bit i for block i, of which n matter; known is how many bits it
 // has. An error leaves what was read before.
-func readBits(a area, first uint64, n int64, warn func(error)) (set *roaring.Bitmap, known int64, err error) {
+func readBits(ctx context.Context, a area, first uint64, n int64, warn func(error)) (set *roaring.Bitmap, known int64, err error) {
 	if first == 0 {
 		return roaring.New(), 0, errors.New("no bitmap")
 	}
@@ -37,7 +38,7 @@ func readBits(a area, first uint64, n int64, warn func(error)) (set *roaring.Bit
 		}
 		words = words[:0]
 	}
-	err = ch.each(first, int(want), func(_ uint64, payload []byte) bool {
+	err = ch.each(ctx, first, int(want), func(_ uint64, payload []byte) bool {
 		for i := 0; i < len(payload); i += 8 {
 			words = append(words, binary.LittleEndian.Uint64(payload[i:]))
 		}
@@ -55,7 +56,7 @@ func readBits(a area, first uint64, n int64, warn func(error)) (set *roaring.Bit
 // readBits takes the first area that has all of a bitmap, else what reaches farthest.
 func (s *Snapshot) readBits(first uint64, n int64) (set *roaring.Bitmap, known int64, err error) {
 	for i, a := range s.areas {
-		bits, k, e := readBits(a, first, n, s.warn)
+		bits, k, e := readBits(s.vol.ctx, a, first, n, s.warn)
 		if e == nil {
 			return bits, k, nil
 		}

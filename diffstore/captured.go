@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"cmp"
 	"errors"
 	"fmt"
@@ -29,16 +30,16 @@ type badFile struct {
 	err   error
 }
 
-func openFiles(files []File, warn func(error)) *captured {
+func openFiles(ctx context.Context, files []File, warn func(error)) *captured {
 	c := &captured{}
 	for _, f := range files {
-		s, err := newStoreFile(f)
+		s, err := newStoreFile(ctx, f)
 		switch {
 		case err != nil:
 			warn(err)
 			c.bad = append(c.bad, badFile{s.store, err})
 		case s.first.kind == typeCatalog:
-			entries, damage := readCatalog(area{f.Data, s}, s.first.current, warn)
+			entries, damage := readCatalog(ctx, area{f.Data, s}, s.first.current, warn)
 			if damage != nil {
 				damage = fmt.Errorf("file %q: %w", f.Name, damage)
 				warn(damage)
@@ -179,14 +180,14 @@ func (f *storeFile) fits(v *Volume) error {
 	in, e := area{f.Data, f}, f.entry()
 	n, want := int64(0), (blocks(v.base.Size())+bitsPerBlock-1)/bitsPerBlock
 	ch := chain{area: in, name: "bitmap", kind: typeBitmap, warn: func(error) {}}
-	err := ch.each(e.current, int(blocks(f.Data.Size())), func(uint64, []byte) bool { n++; return true })
+	err := ch.each(v.ctx, e.current, int(blocks(f.Data.Size())), func(uint64, []byte) bool { n++; return true })
 	if err != nil || n == 0 {
 		return nil // told as damage
 	}
 	if n != want {
 		return fmt.Errorf("store has a bitmap of %d blocks, want %d: it is of another volume, or of another size of it", n, want)
 	}
-	set, _, err := readBits(in, e.current, blocks(v.base.Size()), v.warn)
+	set, _, err := readBits(v.ctx, in, e.current, blocks(v.base.Size()), v.warn)
 	for _, off := range []uint64{e.header, e.list, e.current} {
 		if err == nil && v.header.Local() && off != 0 && !set.Contains(uint32(off>>blockBits)) {
 			return fmt.Errorf("store protects itself at 0x%x: it is of another volume", off)

@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"encoding/binary"
 
 	"snapmount/imagefmt/layer"
@@ -79,11 +80,11 @@ type catalog struct {
 }
 
 // readCatalog returns what it can read; an error says that there may have been more.
-func readCatalog(a area, first uint64, warn func(error)) (catalog, error) {
+func readCatalog(ctx context.Context, a area, first uint64, warn func(error)) (catalog, error) {
 	var c catalog
 	ch := chain{area: a, name: "catalog block", kind: typeCatalog, warn: warn}
 	n := 0
-	err := ch.each(first, maxCatalog+1, func(off uint64, payload []byte) bool {
+	err := ch.each(ctx, first, maxCatalog+1, func(off uint64, payload []byte) bool {
 		if n++; n > maxCatalog {
 			return false
 		}

@@ -2,6 +2,7 @@ package diffstore
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -51,6 +52,7 @@ func (a area) valid(e storeEntry) bool {
 // storeFile is a File that holds records.
 type storeFile struct {
 	File
+	ctx   context.Context // that ends scan
 	store wintype.GUID // by its name; zero when renamed
 	first record       // header of its first record
 	scan  func() fileRecords
@@ -63,8 +65,8 @@ type fileRecords struct {
 }
 
 // newStoreFile tells by its first two blocks what f is.
-func newStoreFile(f File) (*storeFile, error) {
-	s := &storeFile{File: f, store: storeName(f.Name)}
+func newStoreFile(ctx context.Context, f File) (*storeFile, error) {
+	s := &storeFile{File: f, ctx: ctx, store: storeName(f.Name)}
 	s.scan = sync.OnceValue(s.readRecords)
 	var head [2 * BlockSize]byte
 	b := head[:min(int64(len(head)), f.Data.Size())]
@@ -105,7 +107,7 @@ func storeName(name string) wintype.GUID {
 }
 
 // readRecords looks at the start of every block that is not known to be zeros: a file may claim any size. A block of data
-// may by chance be a record of some other file.
+// may by chance be a record of some other file. Where the context ends, who asks for the records finds that too.
 func (f *storeFile) readRecords() fileRecords {
 	r := fileRecords{at: map[uint64]int64{}}
 	next := int64(0) // block not looked at yet
@@ -114,7 +116,7 @@ func (f *storeFile) readRecords() fileRecords {
 			continue // what cannot be read is missed by the chain that needs it
 		}
 		next = max(next, (e.Off+BlockSize-1)/BlockSize)
-		for ; next*BlockSize < e.Off+e.Len && (next+1)*BlockSize <= f.Data.Size(); next++ {
+		for ; next*BlockSize < e.Off+e.Len && (next+1)*BlockSize <= f.Data.Size() && f.ctx.Err() == nil; next++ {
 			f.readRecord(&r, next*BlockSize)
 		}
 	}

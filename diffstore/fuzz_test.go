@@ -59,7 +59,7 @@ func FuzzCatalog(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeCatalog, vsstest.Place{Offset: 0x4000}, 0x8000, e), "\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img := blocksOf(b)
-		c, _ := readCatalog(area{src: bytes.NewReader(img)}, BlockSize, func(error) {})
+		c, _ := readCatalog(t.Context(), area{src: bytes.NewReader(img)}, BlockSize, func(error) {})
 		if n := len(c.snapshots) + len(c.stores); n > len(img)/entrySize {
 			t.Errorf("%d entries of %d bytes", n, len(img))
 		}
@@ -75,7 +75,7 @@ func FuzzBlockList(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeList, vsstest.Place{Offset: 0x4000}, 0x4000, rows), "\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		img := blocksOf(b)
-		s := &Snapshot{vol: &Volume{span: 64, warn: func(error) {}}, areas: []area{{src: bytes.NewReader(img)}}, entry: storeEntry{list: BlockSize}}
+		s := &Snapshot{vol: &Volume{ctx: t.Context(), span: 64, warn: func(error) {}}, areas: []area{{src: bytes.NewReader(img)}}, entry: storeEntry{list: BlockSize}}
 		l := s.load()
 		l.targets()
 		n := len(l.rows)
@@ -96,7 +96,7 @@ func FuzzBitmap(f *testing.F) {
 	f.Add(bytes.TrimRight(vsstest.Block(typeBitmap, vsstest.Place{Offset: 0x4000}, 0x4000, []byte{1, 2, 3}), "\x00"), uint32(1<<18))
 	f.Add(vsstest.Block(typeBitmap, vsstest.Place{Offset: 0x4000}, 0, bytes.Repeat([]byte{0xff}, payloadSize)), uint32(77))
 	f.Fuzz(func(t *testing.T, b []byte, n uint32) {
-		set, known, err := readBits(area{src: bytes.NewReader(blocksOf(b))}, BlockSize, int64(n), func(error) {})
+		set, known, err := readBits(t.Context(), area{src: bytes.NewReader(blocksOf(b))}, BlockSize, int64(n), func(error) {})
 		if known > int64(n) || err == nil && known == 0 && n > 0 || !set.IsEmpty() && int64(set.Maximum()) >= known {
 			t.Errorf("%d of %d bits, %v", known, n, err)
 		}

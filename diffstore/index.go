@@ -48,11 +48,7 @@ func (v *Volume) build() *index {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, min(runtime.GOMAXPROCS(0), 8))
 	var done atomic.Int64
-	told := func(n int64) {
-		if v.progress != nil {
-			v.progress(int(n), len(loads))
-		}
-	}
+	told := func(n int64) { v.progress.Tell("reading block lists", n, int64(len(loads))) }
 	told(0)
 	for i, s := range v.snapshots {
 		slots <- struct{}{}

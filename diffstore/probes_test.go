@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestProbes reads ten small volumes whose every sector names itself.
@@ -21,7 +21,7 @@ func TestProbes(t *testing.T) {
 		Block       int64
 		Result      map[string]result
 	}
-	b, err := os.ReadFile(layertest.Shared(t, "vectors", "probe_results.json"))
+	b, err := os.ReadFile(testenv.Shared(t, "vectors", "probe_results.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &probes)
 	}
@@ -33,7 +33,7 @@ func TestProbes(t *testing.T) {
 	for _, p := range probes {
 		vol := volumes[p.Image]
 		if vol == nil {
-			img := openImage(t, layertest.Gunzip(t, layertest.Shared(t, "vectors", "probe", p.Image+".img.gz")))
+			img := openImage(t, testenv.Gunzip(t, testenv.Shared(t, "vectors", "probe", p.Image+".img.gz")))
 			if vol, err = Open(img, Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestSmallFiles(t *testing.T) {
 		Blocks []struct{ Offset uint64 }
 		Items  []item
 	}
-	b, err := os.ReadFile(layertest.Shared(t, "vectors", "small_files.json"))
+	b, err := os.ReadFile(testenv.Shared(t, "vectors", "small_files.json"))
 	if err == nil {
 		err = json.Unmarshal(b, &files)
 	}
@@ -123,7 +123,7 @@ func TestSmallFiles(t *testing.T) {
 	}
 	headers, items := 0, 0
 	for name, want := range files {
-		data, err := os.ReadFile(layertest.Shared(t, "data", "vss-small", name))
+		data, err := os.ReadFile(testenv.Shared(t, "data", "vss-small", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func TestSmallFiles(t *testing.T) {
 			headers++
 			continue
 		}
-		c, err := readCatalog(area{src: shifted{data, int64(want.Blocks[0].Offset)}}, want.Blocks[0].Offset, func(err error) { t.Error(err) })
+		c, err := readCatalog(t.Context(), area{src: shifted{data, int64(want.Blocks[0].Offset)}}, want.Blocks[0].Offset, func(err error) { t.Error(err) })
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

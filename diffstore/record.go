@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"encoding/binary"
 	"math"
 
@@ -96,12 +97,15 @@ func (c *chain) read(off uint64) (record, []byte, error) {
 	return r, c.buf[recordSize:], nil
 }
 
-// each calls f with the payload of every block from first on, until f gives false or limit blocks are read.
-func (c *chain) each(first uint64, limit int, f func(off uint64, payload []byte) bool) error {
+// each calls f with the payload of every block from first on, until f gives false, limit blocks are read or ctx ends.
+func (c *chain) each(ctx context.Context, first uint64, limit int, f func(off uint64, payload []byte) bool) error {
 	seen := map[uint64]bool{}
 	for off := first; off != 0 && len(seen) < limit; {
 		if seen[off] {
 			return layer.Corrupt(c.name, int64(off), "chain returns to a block already read")
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		seen[off] = true
 		r, payload, err := c.read(off)

@@ -110,7 +110,7 @@ func (v *Volume) sortRecovered(found []point) (how string, known bool) {
 		return "it is the only one", true
 	}
 	size := v.base.Size()
-	alone := &Volume{base: v.base, span: blocks(size), warn: func(error) {}}
+	alone := &Volume{base: v.base, ctx: v.ctx, span: blocks(size), warn: func(error) {}}
 	links := make([]link, len(found))
 	whole := true
 	for i, p := range found {

@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -91,9 +92,13 @@ func (e *TaintError) Unwrap() error { return e.Err }
 
 // Check reads the block lists of all stores and the bitmaps that Open needs, and returns what makes s doubtful: own is
 // damage of its own store, through joins a *TaintError for each newer store that s is read through. No data is read.
+// Where Options.Context has ended, own is its cause, and nothing is known.
 func (s *Snapshot) Check() (own, through error) {
 	x := s.vol.index()
 	own = errors.Join(s.Damage, s.marks().damage)
+	if ctx := s.vol.ctx; ctx.Err() != nil {
+		return context.Cause(ctx), nil
+	}
 	if d := x.damage[s.at]; d != nil && s.lost == nil {
 		own = errors.Join(own, d)
 	}

@@ -72,7 +72,7 @@ func (s *Snapshot) loadFrom(a area) *loader {
 	l := &loader{s: s, area: a, pending: map[block]block{}, overlays: map[overlayKey]uint64{}}
 	ch := chain{area: a, name: "block list", kind: typeList, warn: s.warn}
 	var bad error
-	err := ch.each(s.entry.list, int(blocks(a.src.Size())), func(off uint64, payload []byte) bool {
+	err := ch.each(s.vol.ctx, s.entry.list, int(blocks(a.src.Size())), func(off uint64, payload []byte) bool {
 		l.lists = append(l.lists, listBlock{blockOf(int64(off)), len(l.rows)})
 		for i := 0; i+descriptorSize <= len(payload) && bad == nil; i += descriptorSize {
 			bad = l.add(decodeDescriptor(payload[i:]), int64(off)+recordSize+int64(i))

@@ -14,7 +14,7 @@ import (
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -86,7 +86,7 @@ type vectorBits struct {
 
 func readVector(t *testing.T, name string) (v vector) {
 	t.Helper()
-	b, err := os.ReadFile(layertest.Shared(t, "vectors", name))
+	b, err := os.ReadFile(testenv.Shared(t, "vectors", name))
 	if err == nil {
 		err = json.Unmarshal(b, &v)
 	}
@@ -109,13 +109,13 @@ func openImage(t *testing.T, path string) *imagefmt.Image {
 func TestVectors(t *testing.T) {
 	t.Run("vsstest", func(t *testing.T) {
 		t.Parallel()
-		img := openImage(t, layertest.Shared(t, "data", "vsstest.qcow2"))
+		img := openImage(t, testenv.Shared(t, "data", "vsstest.qcow2"))
 		checkVector(t, readVector(t, "vsstest.json"), img)
 	})
 	t.Run("vss_3_volstor", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		layertest.Run(t, "tar", "-xSzf", layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+		testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
 		files, _ := filepath.Glob(filepath.Join(dir, "*.raw"))
 		if len(files) != 1 {
 			t.Fatalf("unpacked %v, want one image", files)
@@ -205,7 +205,7 @@ func checkSnapshot(t *testing.T, s *Snapshot, want vectorSnap) {
 
 func checkBits(t *testing.T, s *Snapshot, at uint64, want vectorBits) {
 	t.Helper()
-	set, known, err := readBits(s.areas[0], at, blocks(s.Size), s.warn)
+	set, known, err := readBits(t.Context(), s.areas[0], at, blocks(s.Size), s.warn)
 	if err != nil || known != blocks(s.Size) || set.GetCardinality() != want.Set {
 		t.Errorf("bitmap at 0x%x: %d of %d bits, %v, want %d", at, set.GetCardinality(), known, err, want.Set)
 	}
@@ -222,7 +222,7 @@ func checkDescriptors(t *testing.T, s *Snapshot, want [][6]uint64) {
 	t.Helper()
 	var got [][6]uint64
 	ch := chain{area: s.areas[0], name: "block list", kind: typeList, warn: s.warn}
-	err := ch.each(s.entry.list, 1000, func(_ uint64, b []byte) bool {
+	err := ch.each(t.Context(), s.entry.list, 1000, func(_ uint64, b []byte) bool {
 		for ; len(b) >= descriptorSize; b = b[descriptorSize:] {
 			if d := decodeDescriptor(b); !d.unused() {
 				got = append(got, [6]uint64{uint64(len(got)), d.original, d.relative, d.kept, uint64(d.flags), uint64(d.sectors)})

@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"context"
 	"errors"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -26,7 +27,8 @@ type View struct {
 var _ layer.Mapper = (*View)(nil)
 
 // Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; each reads
-// the bitmaps of its own and the newer stores. It succeeds on a damaged store too: see View.Damage.
+// the bitmaps of its own and the newer stores. It succeeds on a damaged store too: see View.Damage. An error
+// is the cause of the end of Options.Context.
 func (s *Snapshot) Open() (*View, error) {
 	x := s.vol.index()
 	n := len(s.vol.snapshots)
@@ -46,6 +48,9 @@ func (s *Snapshot) Open() (*View, error) {
 	v.unsure, v.zero = newSpans(v.marks.unsure, blocks(s.Size)), newSpans(zeros, blocks(s.Size))
 	own, through := s.Check()
 	v.damage = errors.Join(own, through)
+	if ctx := s.vol.ctx; ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	return v, nil
 }
 

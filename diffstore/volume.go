@@ -2,6 +2,7 @@ package diffstore
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,8 +25,10 @@ type Options struct {
 	Files []File
 	// Warn is told repair choices and oddities, from any goroutine; nil drops them.
 	Warn func(error)
-	// Progress is told how many block lists of how many are read, from any goroutine; nil drops it.
-	Progress func(done, total int)
+	// Progress is told how many of the block lists are read; nil drops it.
+	Progress layer.Progress
+	// Context ends the reading of lists and bitmaps, by Open and at any time later, with its cause. nil never does.
+	Context context.Context
 }
 
 // Volume is a volume with its stack of snapshots.
@@ -39,7 +42,8 @@ type Volume struct {
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
 	warn      func(error)
-	progress  func(done, total int) // or nil
+	progress  layer.Progress
+	ctx       context.Context
 	index     func() *index
 }
 
@@ -50,7 +54,10 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if warn == nil {
 		warn = func(error) {}
 	}
-	files := openFiles(opts.Files, warn)
+	if opts.Context == nil {
+		opts.Context = context.Background()
+	}
+	files := openFiles(opts.Context, opts.Files, warn)
 	h, err := ReadHeader(base)
 	if err == nil && h.Catalog == 0 {
 		err = ErrNoSnapshots
@@ -67,15 +74,18 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if err := h.oddities(); err != nil && h != (Header{}) {
 		warn(err)
 	}
-	v := &Volume{base: base, header: h, warn: warn, progress: opts.Progress}
+	v := &Volume{base: base, header: h, warn: warn, progress: opts.Progress, ctx: opts.Context}
 	var own catalog
 	if h.Catalog != 0 {
-		own, v.damage = readCatalog(area{src: base}, h.Catalog, warn)
+		own, v.damage = readCatalog(opts.Context, area{src: base}, h.Catalog, warn)
 	}
 	if v.damage != nil {
 		warn(v.damage)
 	}
 	v.join(own, files, opts)
+	if opts.Context.Err() != nil {
+		return nil, context.Cause(opts.Context)
+	}
 	if len(v.snapshots) == 0 {
 		return nil, withFiles(cmp.Or(v.damage, ErrNoSnapshots), files)
 	}
@@ -107,7 +117,7 @@ func (v *Volume) Damage() error { return v.damage }
 
 // beside returns a new stack of the same volume.
 func (v *Volume) beside() *Volume {
-	o := &Volume{base: v.base, header: v.header, warn: v.warn, progress: v.progress, first: len(v.Snapshots())}
+	o := &Volume{base: v.base, header: v.header, warn: v.warn, progress: v.progress, ctx: v.ctx, first: len(v.Snapshots())}
 	v.others = append(v.others, o)
 	return o
 }
@@ -220,7 +230,7 @@ func (v *Volume) openStorage(opts Options) (storage, error) {
 	if src.Size() > maxVolume {
 		return storage{}, fmt.Errorf("storage volume of 0x%x bytes, more than 64 TiB: %w", src.Size(), layer.ErrUnsupported)
 	}
-	c, damage := readCatalog(area{src: src}, h.Catalog, v.warn)
+	c, damage := readCatalog(v.ctx, area{src: src}, h.Catalog, v.warn)
 	return storage{src, c.index(area{src: src}, v.warn), damage}, nil
 }
 

@@ -1,11 +1,11 @@
-// Package imagefmt recognises the format of a disk image and opens it with the files that belong to it: the parts of a
-// split image, backing files and parents.
 package imagefmt
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -14,9 +14,11 @@ type Options struct {
 	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. The
 	// error names a file only when that is not the image itself.
 	Warn func(error)
-	// Progress is told, from time to time, how many bytes of a file Open has gone through, and how many there are, when
-	// it must read all of one, as of a compressed image; nil drops it.
-	Progress func(done, total int64)
+	// Progress is told, from time to time, how much of a file Open has gone through, when it must read all of one, as of a
+	// compressed image; nil drops it.
+	Progress layer.Progress
+	// Context ends Open, which may take long, with its cause. nil never does.
+	Context context.Context
 	// Offset and Size cut the disk that is shown out of the one in the image, in bytes; a Size of 0 goes to its end.
 	Offset, Size int64
 	// Force reads block devices that are mounted for writing, whose content changes meanwhile.
@@ -32,10 +34,11 @@ type Options struct {
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
 // methods but Close may be called concurrently.
 type Image struct {
-	disk   layer.Source
-	format string
-	layers []Layer
-	files  opener
+	disk     layer.Source
+	format   string
+	layers   []Layer
+	evidence format.Acquisition
+	files    opener
 }
 
 // Open opens the image at path for reading, an ordinary file or a block device. The first part of a split image opens
@@ -49,12 +52,16 @@ func Open(path string, opts Options) (*Image, error) {
 
 // OpenIn is Open for the file of that name in folder.
 func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
-	img := &Image{files: opener{folder: folder, warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad}}
-	var err error
+	if opts.Context == nil {
+		opts.Context = context.Background()
+	}
+	img := &Image{files: opener{
+		ctx: opts.Context, folder: folder, formats: formats(), warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad, beside: make(map[folderOf][]identified),
+	}}
 	at := place{folder: &listed{folder, make(map[string]*listing)}, name: name}
-	img.disk, img.format, err = img.files.disk(at)
-	img.layers = img.files.list()
+	disk, err := img.files.disk(at)
 	if err == nil {
+		img.disk, img.format, img.layers, img.evidence = disk.Source, disk.Format, list(disk), disk.Acquisition
 		err = img.show(opts, at)
 	}
 	if err == nil {
@@ -85,6 +92,10 @@ func (i *Image) cut(off, n int64) (err error) {
 // Format is the name of the image's format: "raw", "qcow2", "vhd"; with "gzip " or "zstd " before it when it is compressed
 // as a whole, and "split " when it has several parts.
 func (i *Image) Format() string { return i.format }
+
+// Evidence returns the disk in the image's own file if that was made as evidence: it can be verified and tells about its
+// acquisition. It is nil for others.
+func (i *Image) Evidence() format.Acquisition { return i.evidence }
 
 // Files names every file that is open, from the top: parts in their order, then backing files or parents.
 func (i *Image) Files() []string {

@@ -13,8 +13,10 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/raw"
 )
 
@@ -42,15 +44,6 @@ func open(t testing.TB, path string) *imagefmt.Image {
 	}
 	t.Cleanup(func() { img.Close() })
 	return img
-}
-
-func content(t testing.TB, s layer.Source) []byte {
-	t.Helper()
-	b := make([]byte, s.Size())
-	if err := layer.ReadFull(s, b, 0); err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // names are the base names of an image's files.
@@ -84,8 +77,8 @@ func qcow(backing, format string) []byte {
 }
 
 func TestSameDiskInContainers(t *testing.T) {
-	first := layertest.Shared(t, "data", "formats", "ext2.splitraw.000")
-	second := layertest.Shared(t, "data", "formats", "ext2.splitraw.001")
+	first := testenv.Shared(t, "data", "formats", "ext2.splitraw.000")
+	second := testenv.Shared(t, "data", "formats", "ext2.splitraw.001")
 	var want []byte
 	for _, path := range []string{first, second} {
 		b, err := os.ReadFile(path)
@@ -98,7 +91,7 @@ func TestSameDiskInContainers(t *testing.T) {
 	if split.Format() != "split raw" || !slices.Equal(split.Files(), []string{first, second}) {
 		t.Errorf("format %q of %q", split.Format(), split.Files())
 	}
-	q := open(t, layertest.Shared(t, "data", "formats", "ext2.qcow2"))
+	q := open(t, testenv.Shared(t, "data", "formats", "ext2.qcow2"))
 	if q.Format() != "qcow2" {
 		t.Errorf("format %q", q.Format())
 	}
@@ -147,7 +140,7 @@ func TestRefused(t *testing.T) {
 		"broken.qcow2": pad("QFI\xfb", 4096), "broken.vhd": append(make([]byte, 4096), pad("conectix", 512)...), "head.vhd": pad("conectix", 4096),
 		"old.vhd": append(make([]byte, 4096), pad("conectix", 511)...),
 	})
-	layertest.Run(t, layertest.Peer(t, "mkfifo"), filepath.Join(dir, "fifo"))
+	testenv.Run(t, testenv.Peer(t, "mkfifo"), filepath.Join(dir, "fifo"))
 	for _, c := range []struct {
 		name string
 		kind error
@@ -231,7 +224,7 @@ func TestSplit(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer img.Close()
-			if got := string(content(t, img)); got != c.want || img.Format() != c.format {
+			if got := string(imagetest.Content(t, img)); got != c.want || img.Format() != c.format {
 				t.Errorf("%s %q, want %s %q", img.Format(), got, c.format, c.want)
 			}
 			if all := strings.Join(warned, "; "); !strings.Contains(all, c.warn) || (all == "") != (c.warn == "") {
@@ -240,7 +233,7 @@ func TestSplit(t *testing.T) {
 		})
 	}
 	img := open(t, filepath.Join(dir, "many.000"))
-	if b := content(t, img); len(b) != 2004 || b[2002] != 1001&0xff || b[2003] != 1001>>8 {
+	if b := imagetest.Content(t, img); len(b) != 2004 || b[2002] != 1001&0xff || b[2003] != 1001>>8 {
 		t.Errorf("%d bytes of 1002 parts, the last %x", len(b), b[len(b)-2:])
 	}
 }

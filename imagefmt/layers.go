@@ -3,14 +3,13 @@ package imagefmt
 import (
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/qcow2"
 )
 
 // Layer is a state of the disk that an image keeps: the one in the file itself, those in the files that it stands on,
@@ -25,37 +24,20 @@ type Layer struct {
 	// zero when it is not known, and of an internal snapshot.
 	Modified time.Time
 
-	disk  layer.Source // of a file
-	files int          // that were open when it was
-	depth int
+	disk layer.Source // of a file
 }
 
 // Layers returns all states, the image's own first, then files downwards, then internal snapshots.
 func (i *Image) Layers() []Layer { return i.layers }
 
-// keep remembers the disk in a file, which others may stand on.
-func (o *opener) keep(at place, format string, disk layer.Source) {
-	l := Layer{Name: path.Base(at.name), Format: format, Size: disk.Size(), disk: disk, files: len(o.opened), depth: at.depth}
-	if d, ok := disk.(interface{ Created() time.Time }); ok {
-		l.Time = d.Created()
+// list describes a disk, what it stands on, and its internal snapshots.
+func list(disk *format.Disk) []Layer {
+	var list []Layer
+	for d := disk; d != nil; d = d.Parent {
+		list = append(list, Layer{Name: d.Name, Format: d.Format, Time: d.Created, Size: d.Size(), Modified: d.Modified, disk: d.Source})
 	}
-	if i := slices.IndexFunc(o.opened, func(f openedFile) bool { return f.name == at.name }); i >= 0 {
-		l.Modified = o.opened[i].Modified()
-	}
-	o.layers = append(o.layers, l)
-}
-
-// list sorts what was kept from the top down, and adds the internal snapshots of the image itself.
-func (o *opener) list() []Layer {
-	list := slices.Clone(o.layers)
-	slices.SortStableFunc(list, func(a, b Layer) int { return a.depth - b.depth })
-	if len(list) == 0 {
-		return nil
-	}
-	if top, ok := list[0].disk.(*qcow2.Disk); ok {
-		for _, s := range top.Snapshots() {
-			list = append(list, Layer{Name: s.Name, ID: s.ID, Format: list[0].Format, Time: s.Time, Size: s.Size})
-		}
+	for _, s := range disk.Snapshots {
+		list = append(list, Layer{Name: s.Name, ID: s.ID, Format: disk.Format, Time: s.Time, Size: s.Size})
 	}
 	return list
 }
@@ -112,6 +94,9 @@ func (i *Image) show(opts Options, at place) error {
 	}
 	i.files.rewind(0)
 	i.files.snapshot = l.ID
-	i.disk, _, err = i.files.disk(at)
+	disk, err := i.files.disk(at)
+	if err == nil {
+		i.disk = disk.Source
+	}
 	return err
 }

@@ -11,25 +11,26 @@ import (
 
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestLayers opens each state of a chain: two files with internal snapshots in the upper one.
 func TestLayers(t *testing.T) {
-	qemuImg, qemuIO := layertest.Peer(t, "qemu-img"), layertest.Peer(t, "qemu-io")
+	qemuImg, qemuIO := testenv.Peer(t, "qemu-img"), testenv.Peer(t, "qemu-io")
 	dir := t.TempDir()
 	base, top := filepath.Join(dir, "base.vhd"), filepath.Join(dir, "top.qcow2")
 	began := time.Now().Truncate(time.Second)
-	layertest.Run(t, qemuImg, "create", "-q", "-f", "vpc", "-o", "force_size=on", base, "2M")
-	layertest.Run(t, qemuIO, "-f", "vpc", "-c", "write -P 1 0 1M", base)
-	layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "base.vhd", "-F", "vpc", top)
+	testenv.Run(t, qemuImg, "create", "-q", "-f", "vpc", "-o", "force_size=on", base, "2M")
+	testenv.Run(t, qemuIO, "-f", "vpc", "-c", "write -P 1 0 1M", base)
+	testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "base.vhd", "-F", "vpc", top)
 	for i := range 2 {
-		layertest.Run(t, qemuIO, "-c", fmt.Sprintf("write -P %d %dk 100k", 2+i, 300*i), top)
-		layertest.Run(t, qemuImg, "snapshot", "-q", "-c", fmt.Sprintf("state %d", i), top)
+		testenv.Run(t, qemuIO, "-c", fmt.Sprintf("write -P %d %dk 100k", 2+i, 300*i), top)
+		testenv.Run(t, qemuImg, "snapshot", "-q", "-c", fmt.Sprintf("state %d", i), top)
 	}
-	layertest.Run(t, qemuIO, "-c", "write -P 9 0 2M", top)
+	testenv.Run(t, qemuIO, "-c", "write -P 9 0 2M", top)
 	truth := func(args ...string) []byte {
 		raw := filepath.Join(t.TempDir(), "raw")
-		layertest.Run(t, qemuImg, append(append([]string{"convert", "-O", "raw"}, args...), raw)...)
+		testenv.Run(t, qemuImg, append(append([]string{"convert", "-O", "raw"}, args...), raw)...)
 		b, err := os.ReadFile(raw)
 		if err != nil {
 			t.Fatal(err)

@@ -7,12 +7,12 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestMountedDevice has a loop device in use, by a partition and as a whole.
 func TestMountedDevice(t *testing.T) {
-	losetup, mkfs, mount := layertest.Peer(t, "losetup"), layertest.Peer(t, "mkfs.ext4"), layertest.Peer(t, "mount")
+	losetup, mkfs, mount := testenv.Peer(t, "losetup"), testenv.Peer(t, "mkfs.ext4"), testenv.Peer(t, "mount")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: loop devices need root")
 	}
@@ -21,10 +21,10 @@ func TestMountedDevice(t *testing.T) {
 	if err := os.Mkdir(point, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "truncate"), "-s", "16M", disk)
-	layertest.Run(t, mkfs, "-q", disk)
-	device := strings.TrimSpace(string(layertest.Run(t, losetup, "--find", "--show", disk)))
-	t.Cleanup(func() { layertest.Run(t, losetup, "--detach", device) })
+	testenv.Run(t, testenv.Peer(t, "truncate"), "-s", "16M", disk)
+	testenv.Run(t, mkfs, "-q", disk)
+	device := strings.TrimSpace(string(testenv.Run(t, losetup, "--find", "--show", disk)))
+	t.Cleanup(func() { testenv.Run(t, losetup, "--detach", device) })
 	open := func(what string, force bool, refused bool) {
 		t.Helper()
 		img, err := imagefmt.Open(device, imagefmt.Options{Force: force})
@@ -37,10 +37,10 @@ func TestMountedDevice(t *testing.T) {
 	}
 	open("free", false, false)
 	for _, mode := range []string{"ro", "rw"} {
-		layertest.Run(t, mount, "-o", mode, device, point)
+		testenv.Run(t, mount, "-o", mode, device, point)
 		open(mode, false, mode == "rw")
 		open(mode, true, false)
-		layertest.Run(t, layertest.Peer(t, "umount"), point)
+		testenv.Run(t, testenv.Peer(t, "umount"), point)
 	}
 	open("free again", false, false)
 }

@@ -1,28 +1,31 @@
 package imagefmt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
 )
 
 // opener opens the files of one image and remembers them.
 type opener struct {
+	ctx      context.Context
 	folder   Folder
+	formats  []format.Format
 	warn     func(error)
-	progress func(done, total int64)
+	progress layer.Progress
 	opened   []openedFile
-	layers   []Layer
 
-	zeroBad  bool                 // as Options says
-	tries    int                  // of opening a file
-	snapshot string               // the internal snapshot of the image itself to show, "" for none
-	vdis     map[string][]vdiFile // by directory
+	zeroBad  bool                      // as Options says
+	tries    int                       // of opening a file
+	snapshot string                    // the internal snapshot of the image itself to show, "" for none
+	beside   map[folderOf][]identified // what was looked into
 }
 
 type openedFile struct {
@@ -50,41 +53,59 @@ func (o *opener) rewind(n int) error {
 		errs = append(errs, f.Close())
 	}
 	o.opened = o.opened[:n]
-	o.layers = slices.DeleteFunc(o.layers, func(l Layer) bool { return l.files > n })
 	return errors.Join(errs...)
 }
 
-// disk opens the image at a place, whatever its format, and returns the name of the format. Errors do not name the
-// place itself.
-func (o *opener) disk(at place) (layer.Source, string, error) {
+// disk opens the image at a place, whatever its format. Errors do not name the place itself.
+func (o *opener) disk(at place) (*format.Disk, error) {
 	src, split, err := o.joined(at)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if src.Size() == 0 {
-		return nil, "", fmt.Errorf("is empty: %w", layer.ErrFormat)
+		return nil, fmt.Errorf("is empty: %w", layer.ErrFormat)
 	}
-	src, packer, err := o.unpack(src, at)
+	disk, err := o.match(src, at, 0)
+	if err == nil && split {
+		disk.Format = "split " + disk.Format
+	}
+	return disk, err
+}
+
+// match opens what is in src by the first format that matches, among the rows from a number on.
+func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, error) {
+	row, err := o.probe(src, from)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	f, err := probe(src)
+	f := o.formats[row]
+	if f.Open == nil {
+		return nil, fmt.Errorf("%s: %w", f.Name, layer.ErrUnsupported)
+	}
+	if o.isRaw(row) {
+		o.warnUnmarked(at)
+	}
+	disk, err := o.present(row, src, at)
+	if err != nil && f.Name != "" {
+		err = fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return disk, err
+}
+
+// present opens what is in src by the format in a row.
+func (o *opener) present(row int, src layer.Source, at place) (*format.Disk, error) {
+	disk, err := o.formats[row].Open(src, o.env(row, at))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	f.name = packer + f.name
-	if f.open == nil {
-		return nil, "", fmt.Errorf("%s: %w", f.name, layer.ErrUnsupported)
+	if disk.Format == "" {
+		disk.Format = o.formats[row].Name
 	}
-	disk, err := f.open(o, src, at)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", f.name, err)
+	disk.Name = path.Base(at.name)
+	if i := slices.IndexFunc(o.opened, func(f openedFile) bool { return f.name == at.name }); i >= 0 {
+		disk.Modified = o.opened[i].Modified()
 	}
-	if split {
-		f.name = "split " + f.name
-	}
-	o.keep(at, f.name, disk)
-	return disk, f.name, nil
+	return &disk, nil
 }
 
 // joined opens the file at a place, with the parts that follow when it is the first of a split image.
@@ -117,6 +138,9 @@ func (o *opener) file(name string) (layer.Source, error) {
 	if o.tries++; o.tries > maxTries {
 		return nil, fmt.Errorf("more than %d files were tried: %w", maxTries, layer.ErrUnsupported)
 	}
+	if o.ctx.Err() != nil {
+		return nil, context.Cause(o.ctx)
+	}
 	f, err := o.folder.Open(name)
 	if err != nil {
 		return nil, err
@@ -133,11 +157,20 @@ func (o *opener) file(name string) (layer.Source, error) {
 	return f, nil
 }
 
-// warnNamed tells of a file without a magic that has the name of an image of some format: most often its start or its
-// end is lost.
-func (o *opener) warnNamed(at place) {
-	switch ext := strings.ToLower(path.Ext(at.name)); ext {
-	case ".qcow2", ".vhd", ".avhd", ".vhdx", ".avhdx", ".vdi", ".e01", ".s01", ".ex01":
-		o.warnAt(at)(fmt.Errorf("is named %s and has no mark of that format: damaged or something else, read as raw", ext))
+// warnUnmarked tells of a file without any format's mark that has the name of an image, or of a part of one: most often
+// its start or its end is lost, or it is not the file to open.
+func (o *opener) warnUnmarked(at place) {
+	ext := strings.ToLower(path.Ext(at.name))
+	for row, f := range o.formats {
+		env := o.env(row, at)
+		if slices.Contains(f.Endings, ext) {
+			env.Warn(fmt.Errorf("is named %s and has no mark of that format: damaged or something else, read as raw", ext))
+		}
+		if f.Part == nil {
+			continue
+		}
+		if err := f.Part(env); err != nil {
+			env.Warn(err)
+		}
 	}
 }

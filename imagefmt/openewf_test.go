@@ -12,28 +12,29 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestRealEWF opens real images, the one of two segments by either of them, and compares with the same disk as raw parts.
 func TestRealEWF(t *testing.T) {
-	want := content(t, open(t, layertest.Shared(t, "data", "formats", "ext2.splitraw.000")))
-	first := layertest.Shared(t, "data", "formats", "ext2.split.E01")
-	second := layertest.Shared(t, "data", "formats", "ext2.split.E02")
+	want := imagetest.Content(t, open(t, testenv.Shared(t, "data", "formats", "ext2.splitraw.000")))
+	first := testenv.Shared(t, "data", "formats", "ext2.split.E01")
+	second := testenv.Shared(t, "data", "formats", "ext2.split.E02")
 	for _, path := range []string{first, second} {
 		img := open(t, path)
 		if img.Format() != "ewf" || !slices.Equal(img.Files(), []string{first, second}) {
 			t.Errorf("%s of %q", img.Format(), img.Files())
 		}
-		if !bytes.Equal(content(t, img), want) {
+		if !bytes.Equal(imagetest.Content(t, img), want) {
 			t.Error("other bytes than in the raw parts")
 		}
 		if r, err := img.Evidence().Verify(context.Background(), nil); err != nil || !r.Intact() || r.Stored.MD5 == "" {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
-	if open(t, layertest.Shared(t, "data", "formats", "ext2.qcow2")).Evidence() != nil {
+	if open(t, testenv.Shared(t, "data", "formats", "ext2.qcow2")).Evidence() != nil {
 		t.Error("evidence in a qcow2 image")
 	}
 }
@@ -43,7 +44,7 @@ func TestEWFNames(t *testing.T) {
 	parts := make([][]byte, 2)
 	for i, name := range []string{"ext2.split.E01", "ext2.split.E02"} {
 		var err error
-		if parts[i], err = os.ReadFile(layertest.Shared(t, "data", "formats", name)); err != nil {
+		if parts[i], err = os.ReadFile(testenv.Shared(t, "data", "formats", name)); err != nil {
 			t.Fatal(err)
 		}
 	}

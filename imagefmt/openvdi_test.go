@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 )
 
 // vdiFile is a disk of one block: there when fill is not 0, else of the parent. Its modification UUID is that of the image and
@@ -64,7 +65,7 @@ func TestVDIParents(t *testing.T) {
 			if !slices.Equal(names(img), c.want) || img.Format() != "vdi" {
 				t.Errorf("%s of files %q, want %q", img.Format(), names(img), c.want)
 			}
-			if b := content(t, img); b[0] != c.fill || b[4095] != c.fill {
+			if b := imagetest.Content(t, img); b[0] != c.fill || b[4095] != c.fill {
 				t.Errorf("bytes %d, want %d", b[0], c.fill)
 			}
 			if !strings.Contains(warned, c.text) || (warned == "") != (c.text == "") {

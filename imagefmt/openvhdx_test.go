@@ -16,6 +16,7 @@ import (
 	"unicode/utf16"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
 	"snapmount/imagefmt/wintype"
@@ -149,7 +150,7 @@ func TestVHDXParents(t *testing.T) {
 					t.Errorf("extent %+v, error %v, want it in the last file", e, err)
 				}
 			}
-			if !bytes.Equal(content(t, img), bytes.Repeat([]byte{want}, 1<<20)) {
+			if !bytes.Equal(imagetest.Content(t, img), bytes.Repeat([]byte{want}, 1<<20)) {
 				t.Error("other bytes")
 			}
 		})

@@ -11,8 +11,9 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // vmdkText is a descriptor; hint "" for no parent.
@@ -79,7 +80,7 @@ func TestVMDKNames(t *testing.T) {
 			if !slices.Equal(names(img), c.want) || img.Format() != "vmdk" {
 				t.Errorf("%s of files %q, want %q", img.Format(), names(img), c.want)
 			}
-			if b := content(t, img); len(b) != 8192 || b[0] != 1 || c.files["top-delta.vmdk"] != nil && b[4096] != 2 {
+			if b := imagetest.Content(t, img); len(b) != 8192 || b[0] != 1 || c.files["top-delta.vmdk"] != nil && b[4096] != 2 {
 				t.Errorf("%d bytes, first %d, middle %d", len(b), b[0], b[4096])
 			}
 		})
@@ -126,7 +127,8 @@ func TestVMDKMissingPiece(t *testing.T) {
 	}
 	defer img.Close()
 	p := make([]byte, 512)
-	if _, err := img.ReadAt(p, 0); !errors.Is(err, fs.ErrNotExist) {
+	var unknown *layer.UnknownError
+	if _, err := img.ReadAt(p, 0); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &unknown) || unknown.Why != layer.Missing {
 		t.Errorf("error %v of the missing piece", err)
 	}
 	if _, err := img.ReadAt(p, 512); err != nil || p[0] != 7 {
@@ -135,9 +137,9 @@ func TestVMDKMissingPiece(t *testing.T) {
 }
 
 func TestRealVMDK(t *testing.T) {
-	img := open(t, layertest.Shared(t, "data", "formats", "ext2.vmdk"))
-	want := open(t, layertest.Shared(t, "data", "formats", "ext2.splitraw.000"))
-	if !bytes.Equal(content(t, img), content(t, want)) || img.Format() != "vmdk" {
+	img := open(t, testenv.Shared(t, "data", "formats", "ext2.vmdk"))
+	want := open(t, testenv.Shared(t, "data", "formats", "ext2.splitraw.000"))
+	if !bytes.Equal(imagetest.Content(t, img), imagetest.Content(t, want)) || img.Format() != "vmdk" {
 		t.Errorf("%s, or other bytes than the same disk in raw", img.Format())
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"snapmount/imagefmt"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/imagetest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestOutside has images that name files outside their folder, by all kinds of names; ROOT in a name is the folder
@@ -64,7 +65,7 @@ func TestOutside(t *testing.T) {
 			if full := filepath.Join(root, filepath.FromSlash(c.want)); !slices.Contains(img.Files(), full) {
 				t.Errorf("files %q, want %s among them", img.Files(), full)
 			}
-			if b := content(t, img); b[0] != 7 && b[0] != 1 {
+			if b := imagetest.Content(t, img); b[0] != 7 && b[0] != 1 {
 				t.Errorf("first byte %d", b[0])
 			}
 		})
@@ -102,7 +103,7 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s, anywhere %v: error %v, want %q", c.name, free, err, want)
 			}
 			if err == nil {
-				if b := content(t, img); b[0] != 7 {
+				if b := imagetest.Content(t, img); b[0] != 7 {
 					t.Errorf("%s: first byte %d", c.name, b[0])
 				}
 				img.Close()
@@ -113,14 +114,14 @@ func TestLinks(t *testing.T) {
 
 // TestNamedDevice has an image on a device that names another device beside it.
 func TestNamedDevice(t *testing.T) {
-	losetup := layertest.Peer(t, "losetup")
+	losetup := testenv.Peer(t, "losetup")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: loop devices need root")
 	}
 	dir := folder(t, map[string][]byte{"victim": bytes.Repeat([]byte{7}, 4096)})
 	attach := func(name string) string {
-		device := strings.TrimSpace(string(layertest.Run(t, losetup, "--find", "--show", "--read-only", filepath.Join(dir, name))))
-		t.Cleanup(func() { layertest.Run(t, losetup, "--detach", device) })
+		device := strings.TrimSpace(string(testenv.Run(t, losetup, "--find", "--show", "--read-only", filepath.Join(dir, name))))
+		t.Cleanup(func() { testenv.Run(t, losetup, "--detach", device) })
 		return device
 	}
 	victim := attach("victim")
@@ -136,7 +137,7 @@ func TestNamedDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer img.Close()
-	if b := content(t, img); b[0] != 7 {
+	if b := imagetest.Content(t, img); b[0] != 7 {
 		t.Errorf("first byte %d", b[0])
 	}
 }

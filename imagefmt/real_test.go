@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/imagetest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestRealFiles holds the SHA-256 of every disk among the real images against what qemu-img 7.2, libewf 20140813 and
@@ -20,7 +21,7 @@ func TestRealFiles(t *testing.T) {
 		"ext2.splitraw.001": "", // read alone
 		"image.vhd":         fat, "image-differential.vhd": fat,
 	}
-	dir := layertest.Shared(t, "data", "formats")
+	dir := testenv.Shared(t, "data", "formats")
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +32,7 @@ func TestRealFiles(t *testing.T) {
 			t.Errorf("%s: not in the table", e.Name())
 			continue
 		}
-		got := fmt.Sprintf("%x", sha256.Sum256(content(t, open(t, filepath.Join(dir, e.Name())))))
+		got := fmt.Sprintf("%x", sha256.Sum256(imagetest.Content(t, open(t, filepath.Join(dir, e.Name())))))
 		if want != "" && got != want {
 			t.Errorf("%s: %s, want %s", e.Name(), got, want)
 		}

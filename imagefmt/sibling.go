@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -23,6 +24,18 @@ type place struct {
 	folder *listed
 	name   string
 	depth  int
+}
+
+// named finds the file that the one at p names in a style.
+func (p place) named(name string, style format.Style) (place, error) {
+	if style == format.Windows {
+		return p.windowsSibling(name)
+	}
+	f, err := p.sibling(name)
+	if style == format.Either && errors.Is(err, fs.ErrNotExist) {
+		return p.windowsSibling(name)
+	}
+	return f, err
 }
 
 // sibling finds the file that the one at p names: where the name says, if that is below the image's folder or the user

@@ -15,8 +15,9 @@ import (
 	"unicode/utf16"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 func TestBackingNames(t *testing.T) {
@@ -68,7 +69,7 @@ func TestBackingNames(t *testing.T) {
 			if want := []string{filepath.Join(dir, "top.qcow2"), filepath.Join(dir, c.want)}; !slices.Equal(img.Files(), want) {
 				t.Errorf("files %q, want %q", img.Files(), want)
 			}
-			if !bytes.Equal(content(t, img), base) {
+			if !bytes.Equal(imagetest.Content(t, img), base) {
 				t.Error("other bytes than the backing file's")
 			}
 		})
@@ -78,7 +79,7 @@ func TestBackingNames(t *testing.T) {
 func TestRawBackingIsNotProbed(t *testing.T) {
 	dir := folder(t, map[string][]byte{"top.qcow2": qcow("base", "raw"), "base": qcow("/etc/passwd", "raw")})
 	img := open(t, filepath.Join(dir, "top.qcow2"))
-	if b := content(t, img); string(b[:4]) != "QFI\xfb" {
+	if b := imagetest.Content(t, img); string(b[:4]) != "QFI\xfb" {
 		t.Errorf("begins with %q, want the bytes of the backing file itself", b[:4])
 	}
 }
@@ -219,7 +220,7 @@ func TestVHDParents(t *testing.T) {
 			if !slices.Equal(names(img), c.want) || img.Format() != "vhd" {
 				t.Errorf("%s of files %q, want %q", img.Format(), img.Files(), c.want)
 			}
-			if b := content(t, img); b[0] == 0 || b[0] == 9 {
+			if b := imagetest.Content(t, img); b[0] == 0 || b[0] == 9 {
 				t.Errorf("first byte %d", b[0])
 			}
 		})
@@ -228,7 +229,7 @@ func TestVHDParents(t *testing.T) {
 
 // TestRealVHDs opens a real pair, and a warning about the parent names it.
 func TestRealVHDs(t *testing.T) {
-	child := layertest.Shared(t, "data", "formats", "image-differential.vhd")
+	child := testenv.Shared(t, "data", "formats", "image-differential.vhd")
 	var warned []string
 	img, err := imagefmt.Open(child, imagefmt.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
 	if err != nil {

@@ -2,6 +2,10 @@
 
 package mount
 
-import "github.com/hanwen/go-fuse/v2/fuse"
+import (
+	"github.com/hanwen/go-fuse/v2/fuse"
 
-func fillPlatform(out *fuse.Attr, _ attr) { out.Blksize = blockSize }
+	"snapmount/mount/tree"
+)
+
+func fillPlatform(out *fuse.Attr, _ *tree.Attr) { out.Blksize = blockSize }

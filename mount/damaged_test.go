@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount"
 )
 
@@ -77,15 +77,15 @@ func TestDamagedStreams(t *testing.T) {
 // TestRawHoles copies a sparse block image by its holes. Data that its file lost while mounted is no hole.
 func TestRawHoles(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "sparse.img")
-	layertest.Run(t, layertest.Peer(t, "truncate"), "-s", "512M", image)
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
+	testenv.Run(t, testenv.Peer(t, "truncate"), "-s", "512M", image)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
 	raw, err := filepath.Glob(filepath.Join(mounted(t, openSet(t, image)), "raw", "*", "current.img"))
 	if err != nil || len(raw) != 1 {
 		t.Fatalf("%q, %v", raw, err)
 	}
 	copied := filepath.Join(t.TempDir(), "copy.img")
-	layertest.Run(t, layertest.Peer(t, "cp"), "--sparse=auto", "--reflink=never", raw[0], copied)
-	layertest.Run(t, layertest.Peer(t, "cmp"), image, copied)
+	testenv.Run(t, testenv.Peer(t, "cp"), "--sparse=auto", "--reflink=never", raw[0], copied)
+	testenv.Run(t, testenv.Peer(t, "cmp"), image, copied)
 	f, err := os.Open(raw[0])
 	if err != nil {
 		t.Fatal(err)

@@ -3,30 +3,52 @@
 package mount
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"syscall"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
+
 	"snapmount/imagefmt/layer"
-	"snapmount/ntfs"
+	"snapmount/mount/tree"
 )
 
-// toErrno is the one table from errors to what system calls answer.
+// errnos is the one table from errors to what system calls answer. Where an error matches several lines, the first
+// counts.
+var errnos = []struct {
+	err error
+	no  syscall.Errno
+}{
+	{tree.ErrStale, syscall.ESTALE},
+	{tree.ErrNoXattr, syscall.Errno(fuse.ENOATTR)},
+	{fs.ErrNotExist, syscall.ENOENT},
+	{layer.ErrUnsupported, syscall.EOPNOTSUPP},
+	{layer.ErrCorrupt, syscall.EIO},
+	{layer.ErrUnknown, syscall.EIO},
+	{tree.ErrNotDir, syscall.ENOTDIR},
+	{tree.ErrIsDir, syscall.EISDIR},
+	{tree.ErrNotLink, syscall.EINVAL},
+	{tree.ErrLoop, syscall.ELOOP},
+	{tree.ErrTooBig, syscall.E2BIG},
+	{context.Canceled, syscall.EINTR},
+}
+
+// toErrno gives what system calls answer for an error: that of the table, else what the system said of an image file.
 func toErrno(err error) syscall.Errno {
-	var no syscall.Errno
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.Is(err, ntfs.ErrStale):
-		return syscall.ESTALE
-	case errors.Is(err, fs.ErrNotExist):
-		return syscall.ENOENT
-	case errors.Is(err, layer.ErrUnsupported):
-		return syscall.EOPNOTSUPP
-	case errors.Is(err, layer.ErrCorrupt), errors.Is(err, layer.ErrUnknown):
-		return syscall.EIO
-	case errors.As(err, &no):
+	}
+	for _, e := range errnos {
+		if errors.Is(err, e.err) {
+			return e.no
+		}
+	}
+	var no syscall.Errno
+	if errors.As(err, &no) {
 		return no
 	}
 	return syscall.EIO
 }
+
+func status(err error) fuse.Status { return fuse.Status(toErrno(err)) }

@@ -4,55 +4,12 @@ package mount
 
 import (
 	"fmt"
-	"strings"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/mount/tree"
-	"snapmount/ntfs"
 )
-
-// source opens the content of a node.
-func (n node) source() (layer.Source, error) {
-	if n.file != nil {
-		if n.part == partSnapshots || n.part == partSelf && n.file.Kind == ntfs.KindDir {
-			return nil, syscall.EISDIR
-		}
-		m, err := n.file.Stream(n.stream)
-		if err != nil {
-			return nil, err
-		}
-		return m, nil
-	}
-	switch n.item.Kind {
-	case tree.ItemText:
-		return strings.NewReader(n.item.Text), nil
-	case tree.ItemBlock:
-		return n.point.Image()
-	}
-	return nil, syscall.EISDIR
-}
-
-// contents is how many files are kept ready to be read: more than the kernel has requests under way.
-const contents = 64
-
-// content returns the bytes of a node. Who has it open does not matter, so those read last are kept.
-func (f *fileSystem) content(id uint64) (layer.Source, error) {
-	if s, ok := f.contents.Get(id); ok {
-		return s, nil
-	}
-	n, err := f.node(id)
-	if err != nil {
-		return nil, err
-	}
-	s, err := n.source()
-	if err == nil {
-		f.contents.Add(id, s)
-	}
-	return s, err
-}
 
 // Open lets the kernel open files by itself where it can, which saves two of three requests for a small file: nothing is
 // to be remembered of an open file, and a mount that is read-only lets nobody write. Pages stay cached over all opens.
@@ -64,7 +21,7 @@ func (f *fileSystem) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 		return fuse.EROFS
 	}
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
-	_, err := f.content(in.NodeId)
+	_, err := f.tree.Content(in.NodeId)
 	return status(err)
 }
 
@@ -74,7 +31,7 @@ func (f *fileSystem) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { ret
 // Read gives bytes: by splice from the image when they lie there in few pieces, else through buf. A read that meets
 // damage fails as a whole: the kernel then asks again page by page, so the healthy pages around it stay readable.
 func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
-	src, err := f.content(in.NodeId)
+	src, err := f.tree.Content(in.NodeId)
 	if err != nil {
 		return nil, f.told(in.NodeId, err)
 	}
@@ -89,22 +46,6 @@ func (f *fileSystem) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.
 	return fuse.ReadResultVector([][]byte{buf}), fuse.OK // other kinds go through a pipe
 }
 
-// told returns what the kernel is answered, and tells why: that is a number only. What is not there is no failure.
-func (f *fileSystem) told(id uint64, err error) fuse.Status {
-	switch toErrno(err) {
-	case 0, syscall.ENOENT, syscall.EISDIR, syscall.ENOTDIR:
-		return status(err)
-	}
-	what := fmt.Sprintf("node 0x%x", id)
-	if n, err := f.node(id); err == nil && n.file != nil {
-		what = fmt.Sprintf("%s@%s: MFT record 0x%x", n.point.Volume.Name, n.point.Name, n.file.Ref.Record)
-	} else if err == nil && n.item != nil {
-		what = n.item.Name
-	}
-	f.opts.warn(fmt.Errorf("%s: %w", what, err))
-	return status(err)
-}
-
 // maxSeekSteps is how many pieces are looked at for a hole: a damaged file can have billions.
 const maxSeekSteps = 1 << 16
 
@@ -114,7 +55,7 @@ func (f *fileSystem) Lseek(_ <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekO
 	if in.Whence != seekData && in.Whence != seekHole {
 		return fuse.EINVAL
 	}
-	src, err := f.content(in.NodeId)
+	src, err := f.tree.Content(in.NodeId)
 	if err != nil {
 		return status(err)
 	}

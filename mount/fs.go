@@ -8,10 +8,7 @@ import (
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	lru "github.com/hashicorp/golang-lru/v2"
 
-	"snapmount/imagefmt/layer"
-	"snapmount/mount/points"
 	"snapmount/mount/tree"
 )
 
@@ -21,15 +18,10 @@ const blockSize = 128 << 10
 // fileSystem answers the kernel. Its methods translate, call, and translate back.
 type fileSystem struct {
 	fuse.RawFileSystem // ENOSYS to all that a read-only file system has not
-	set                *points.Set
-	layout             *tree.Layout
+	tree               *tree.FS
 	opts               Options
 	owner              fuse.Owner
-	imageBlocks        map[*points.Image]uint64
-	listings           *listings
-	table              table
-	contents           *lru.Cache[uint64, layer.Source] // by node id, what was read last
-	openless           bool                             // the kernel opens files and directories without asking
+	openless           bool // the kernel opens files and directories without asking
 }
 
 // Init is the first call, when the kernel has told what it can do.
@@ -40,15 +32,13 @@ func (f *fileSystem) Init(s *fuse.Server) {
 
 func (f *fileSystem) String() string { return "snapmount" }
 
-func status(err error) fuse.Status { return fuse.Status(toErrno(err)) }
-
 // Lookup finds a name in a directory; that a name is not there is remembered too.
 func (f *fileSystem) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	dir, err := f.node(in.NodeId)
+	dir, err := f.tree.Node(in.NodeId)
 	if err != nil {
 		return status(err)
 	}
-	n, err := f.child(dir, name)
+	n, err := dir.Child(name)
 	if toErrno(err) == syscall.ENOENT {
 		out.SetEntryTimeout(forever) // node id 0: a lasting "no"
 		return fuse.OK
@@ -62,16 +52,13 @@ func (f *fileSystem) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, o
 	return f.told(in.NodeId, err)
 }
 
-func (f *fileSystem) entry(n node, out *fuse.EntryOut) error {
-	a, err := f.attr(n)
+func (f *fileSystem) entry(n tree.Node, out *fuse.EntryOut) error {
+	a, err := n.Attr()
 	if err != nil {
 		return err
 	}
-	out.NodeId = n.id
-	if n.file != nil {
-		out.Generation = uint64(n.file.Ref.Seq)
-	}
-	f.fill(&out.Attr, a)
+	out.NodeId, out.Generation = n.ID, uint64(a.Generation)
+	f.fill(&out.Attr, n, &a)
 	out.SetEntryTimeout(forever)
 	out.SetAttrTimeout(forever)
 	return nil
@@ -91,48 +78,37 @@ func (f *fileSystem) Access(_ <-chan struct{}, in *fuse.AccessIn) fuse.Status {
 
 // Readlink gives the text of a symbolic link.
 func (f *fileSystem) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status) {
-	n, err := f.node(in.NodeId)
-	switch {
-	case err != nil:
+	n, err := f.tree.Node(in.NodeId)
+	if err != nil {
 		return nil, status(err)
-	case n.item != nil && n.item.Kind == tree.ItemLink:
-		return []byte(n.item.Target), fuse.OK
-	case n.link != "":
-		return []byte(n.link), fuse.OK
-	case n.file == nil || n.part == partStream || n.part == partSnapshots:
-		return nil, fuse.EINVAL
-	case n.part == partSame:
-		to, err := f.target(n)
-		return []byte(to), status(err)
 	}
-	target, err := n.point.LinkTarget(n.file)
-	return []byte(target), status(err)
+	text, err := n.Link()
+	return []byte(text), status(err)
 }
 
 // StatFs tells the size of the volume asked about, or of all of them at the top.
 func (f *fileSystem) StatFs(_ <-chan struct{}, in *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	n, err := f.node(in.NodeId)
+	n, err := f.tree.Node(in.NodeId)
 	if err != nil {
 		return status(err)
 	}
+	s, _ := n.Space() // that a damaged volume does not tell what is free is no reason to refuse its size
 	const unit = 4096
 	out.Bsize, out.Frsize, out.NameLen = unit, unit, 255
-	p := n.point
-	if p == nil && n.item.Volume != nil {
-		p = n.item.Volume.Current()
-	}
-	if p == nil {
-		for _, v := range f.set.Volumes {
-			out.Blocks += uint64(v.Partition.Len) / unit
-		}
-		return fuse.OK
-	}
-	out.Blocks = uint64(p.Size()) / unit
-	if t, err := p.Files(); err == nil {
-		out.Files = t.Records()
-		if free, err := t.FreeBytes(); err == nil {
-			out.Bfree = uint64(free) / unit
-		}
-	}
+	out.Blocks, out.Bfree, out.Files = uint64(s.Total)/unit, uint64(s.Free)/unit, s.Files
 	return fuse.OK
+}
+
+// told returns what the kernel is answered, and tells why: that is a number only. What is not there is no failure.
+func (f *fileSystem) told(id uint64, err error) fuse.Status {
+	switch toErrno(err) {
+	case 0, syscall.ENOENT, syscall.EISDIR, syscall.ENOTDIR, syscall.Errno(fuse.ENOATTR):
+		return status(err)
+	}
+	what := fmt.Sprintf("node 0x%x", id)
+	if n, err := f.tree.Node(id); err == nil {
+		what = n.String()
+	}
+	f.opts.warn(fmt.Errorf("%s: %w", what, err))
+	return status(err)
 }

@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount"
 )
 
@@ -25,7 +25,7 @@ func TestRefusedMountPoints(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(image), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.qcow2"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestImageCutWhileMounted(t *testing.T) {
 // TestImageGoneWhileMounted removes the image's name, then all its bytes: what needs them fails and is told, the mount
 // goes on and ends as ever.
 func TestImageGoneWhileMounted(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.qcow2"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,10 +173,10 @@ func TestNonEmptyMountPoint(t *testing.T) {
 
 // TestBusyNamesUsers compares who is named with fuser, for a working directory, an open file and one that is mapped.
 func TestBusyNamesUsers(t *testing.T) {
-	fuser := layertest.Peer(t, "fuser")
+	fuser := testenv.Peer(t, "fuser")
 	dir := mounted(t, openDemo(t))
 	letter := filepath.Join(dir, "p1-Documents/current/Letters/offer.txt")
-	python := layertest.Peer(t, "python3")
+	python := testenv.Peer(t, "python3")
 	for _, args := range [][]string{
 		{"sh", "-c", "cd " + filepath.Dir(letter) + " && echo && read x"},
 		{"sh", "-c", "exec 5<" + letter + "; echo; read x"},

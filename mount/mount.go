@@ -1,7 +1,7 @@
 // Package mount serves a mount/tree as a read-only FUSE file system.
 //
-// The tree is immutable and every node can be found again from a number, so nothing is kept per inode: a node id
-// packs (kind, point, MFT record), the kernel may cache everything for ever, and FORGET does nothing.
+// It translates: what is where, and what it is, mount/tree knows. The tree is immutable and finds every node again from
+// its number, so nothing is kept per inode, the kernel may cache everything for ever, and FORGET does nothing.
 package mount
 
 import (

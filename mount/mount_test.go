@@ -20,19 +20,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount"
 	"snapmount/mount/points"
 )
 
 func openDemo(t *testing.T) *points.Set {
 	t.Helper()
-	return openSet(t, filepath.Join(layertest.Root(t), "testdata", "demo.qcow2"))
+	return openSet(t, filepath.Join(testenv.Root(t), "testdata", "demo.qcow2"))
 }
 
 func openSet(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
-	s, err := points.Open(paths, points.Options{})
+	s, err := points.Open(t.Context(), paths, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +47,12 @@ func mounted(t *testing.T, s *points.Set) string {
 }
 
 func mountedWith(t *testing.T, s *points.Set, opts mount.Options) string {
+	t.Helper()
+	_, dir := served(t, s, opts)
+	return dir
+}
+
+func served(t *testing.T, s *points.Set, opts mount.Options) (*mount.Server, string) {
 	t.Helper()
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
@@ -69,7 +75,7 @@ func mountedWith(t *testing.T, s *points.Set, opts mount.Options) string {
 			t.Errorf("the mount point that Mount made is still there: %v", err)
 		}
 	})
-	return dir
+	return m, dir
 }
 
 func TestMountShowsWhatWasWritten(t *testing.T) {
@@ -86,7 +92,7 @@ func TestMountShowsWhatWasWritten(t *testing.T) {
 // demoFiles returns the SHA-256 of each file of the demo image, or "link", by volume label, point and path.
 func demoFiles(t *testing.T) (files map[string]map[string]map[string]string) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

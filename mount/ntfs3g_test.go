@@ -15,13 +15,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // newVolume returns the path of an empty NTFS volume.
 func newVolume(t *testing.T) string {
 	t.Helper()
-	layertest.Peer(t, "ntfs-3g")
+	testenv.Peer(t, "ntfs-3g")
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: mounting with ntfs-3g needs root")
 	}
@@ -32,7 +32,7 @@ func newVolume(t *testing.T) string {
 	if err := os.Truncate(image, 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-q", "-F", "-Q", image)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-q", "-F", "-Q", image)
 	return image
 }
 
@@ -40,7 +40,7 @@ func newVolume(t *testing.T) string {
 func within(t *testing.T, image, opts string, do func(dir string)) {
 	t.Helper()
 	dir := t.TempDir()
-	layertest.Run(t, "ntfs-3g", "-o", opts, image, dir)
+	testenv.Run(t, "ntfs-3g", "-o", opts, image, dir)
 	defer func() {
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v\n%s", err, out)

@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestEqualsVshadowmountAndNTFS3G mounts a volume with six local snapshots both ways, and compares every file: bytes,
 // sizes, times and names.
 func TestEqualsVshadowmountAndNTFS3G(t *testing.T) {
 	for _, peer := range []string{"mkntfs", "ntfs-3g", "ntfsfallocate", "fuser", "vshadowmount"} {
-		layertest.Peer(t, peer)
+		testenv.Peer(t, peer)
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: building and mounting with ntfs-3g needs root")
@@ -28,7 +28,7 @@ func TestEqualsVshadowmountAndNTFS3G(t *testing.T) {
 	dir := t.TempDir()
 	image := filepath.Join(dir, "small.img")
 	build := exec.Command("go", "run", "./testdata/make", "small", image)
-	build.Dir = layertest.Root(t)
+	build.Dir = testenv.Root(t)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -62,7 +62,7 @@ func peerMount(t *testing.T, dir, program string, args ...string) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, program, args...)
+	testenv.Run(t, program, args...)
 	t.Cleanup(func() {
 		var err error
 		for range 50 { // the one above may still be going

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestRoundTrip copies a volume from the mount to a fresh one of ntfs-3g by the commands that README names. All that
@@ -33,7 +33,7 @@ func TestRoundTrip(t *testing.T) {
 			nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			layertest.Peer(t, c.tool)
+			testenv.Peer(t, c.tool)
 			copied := newVolume(t)
 			within(t, copied, "streams_interface=xattr", func(to string) {
 				if out, err := exec.Command("sh", "-c", c.command, "sh", point, to).CombinedOutput(); err != nil {

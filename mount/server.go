@@ -17,9 +17,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	lru "github.com/hashicorp/golang-lru/v2"
 
-	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/mount/tree"
 )
@@ -47,7 +45,7 @@ func Mount(dir string, s *points.Set, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	layout, err := tree.NewLayout(s, time.Now(), opts.View)
+	files, err := tree.New(s, tree.Options{View: opts.View, System: opts.System, Time: time.Now(), HostBytes: hostBytes})
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +54,7 @@ func Mount(dir string, s *points.Set, opts Options) (*Server, error) {
 	if err := m.claim(dir, s, opts); err != nil {
 		return nil, errors.Join(err, m.cleanUp())
 	}
-	if m.fuse, err = fuse.NewServer(newFileSystem(s, layout, opts), abs, fuseOpts); err != nil {
+	if m.fuse, err = fuse.NewServer(newFileSystem(files, opts), abs, fuseOpts); err != nil {
 		text := strings.TrimSpace(errors.Join(err, m.cleanUp()).Error())
 		return nil, fmt.Errorf("%w: %s: %s (%s)", ErrRefused, dir, text, withoutFUSE)
 	}
@@ -75,18 +73,8 @@ func Mount(dir string, s *points.Set, opts Options) (*Server, error) {
 	return m, nil
 }
 
-func newFileSystem(s *points.Set, layout *tree.Layout, opts Options) *fileSystem {
-	kept, _ := lru.New[uint64, layer.Source](contents) // fails for a size of 0 only
-	return &fileSystem{
-		RawFileSystem: fuse.NewDefaultRawFileSystem(),
-		set:           s,
-		layout:        layout,
-		opts:          opts,
-		owner:         opts.Owner.fuse(),
-		contents:      kept,
-		imageBlocks:   imageBlocks(s),
-		listings:      newListings(),
-	}
+func newFileSystem(files *tree.FS, opts Options) *fileSystem {
+	return &fileSystem{RawFileSystem: fuse.NewDefaultRawFileSystem(), tree: files, opts: opts, owner: opts.Owner.fuse()}
 }
 
 func mountOptions(s *points.Set, opts Options) (*fuse.MountOptions, error) {

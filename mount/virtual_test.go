@@ -13,13 +13,13 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // demoTruth is what each point of the demo's volumes held: label, vssN or current, path, sha256 or what a link says.
 func demoTruth(t *testing.T) map[string]map[string]map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

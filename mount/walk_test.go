@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // TestWalk has find(1) walk whole mounts, as any recursive program does, and again with links followed.
@@ -27,9 +27,9 @@ func TestWalk(t *testing.T) {
 		dirs, links int  // that there are at least
 		loops       bool // links lead up
 	}{
-		{"demo", func(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") }, 30, 20, false},
-		{"vsstest", func(t *testing.T) string { return layertest.Shared(t, "data", "vsstest.qcow2") }, 10, 5, false},
-		{"windows_volume", func(t *testing.T) string { return layertest.Shared(t, "data", "windows_volume.qcow2") }, 5, 0, false},
+		{"demo", func(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") }, 30, 20, false},
+		{"vsstest", func(t *testing.T) string { return testenv.Shared(t, "data", "vsstest.qcow2") }, 10, 5, false},
+		{"windows_volume", func(t *testing.T) string { return testenv.Shared(t, "data", "windows_volume.qcow2") }, 5, 0, false},
 		{"evil", evilLinks, 5, len(evil), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func find(t *testing.T, links, dir string) (all []found, told string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, layertest.Peer(t, "find"), links, dir, "-printf", `%y\0%D:%i\0%p\0%l\0`)
+	c := exec.CommandContext(ctx, testenv.Peer(t, "find"), links, dir, "-printf", `%y\0%D:%i\0%p\0%l\0`)
 	c.Env = append(os.Environ(), "LC_ALL=C")
 	var errs bytes.Buffer
 	c.Stderr = &errs

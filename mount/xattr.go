@@ -3,152 +3,96 @@
 package mount
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
-	"slices"
+	"runtime"
 	"strings"
-	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"snapmount/imagefmt/layer"
 	"snapmount/mount/tree"
-	"snapmount/ntfs"
 )
 
-// maxXattr is the most bytes that Linux lets an extended attribute have.
-const maxXattr = 64 << 10
-
-// errNoXattr says that a file has no attribute of that name.
-var errNoXattr = fmt.Errorf("extended attribute: %w", fs.ErrNotExist)
-
-// GetXAttr gives the value of an extended attribute.
+// GetXAttr gives the value of an extended attribute, or its size where there is no room for any.
 func (f *fileSystem) GetXAttr(cancel <-chan struct{}, in *fuse.InHeader, name string, dest []byte) (uint32, fuse.Status) {
-	n, err := f.node(in.NodeId)
+	n, err := f.tree.Node(in.NodeId)
 	if err != nil {
 		return 0, status(err)
 	}
-	value, err := n.xattr(name, len(dest) == 0, cancel)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, fuse.ENOATTR
-	case err != nil:
-		return 0, f.told(in.NodeId, fmt.Errorf("%s: %w", name, err))
-	case len(value) > maxXattr:
-		return 0, fuse.Status(syscall.E2BIG)
-	case len(dest) < len(value):
-		return uint32(len(value)), fuse.ERANGE // which only tells the size where that was the question
+	ctx, name := request{context.Background(), cancel}, treeName(runtime.GOOS, name)
+	if len(dest) == 0 {
+		size, err := n.XattrSize(ctx, name)
+		return uint32(size), f.told(in.NodeId, err)
 	}
-	return uint32(copy(dest, value)), fuse.OK
+	value, err := n.Xattr(ctx, name)
+	if err != nil {
+		return 0, f.told(in.NodeId, err)
+	}
+	return filled(dest, value)
 }
 
 // ListXAttr lists what a copy needs, and no more. Where damage may hide attributes it fails, as a short list would be
 // taken for all there is; getting an attribute by its name works on.
 func (f *fileSystem) ListXAttr(_ <-chan struct{}, in *fuse.InHeader, dest []byte) (uint32, fuse.Status) {
-	n, err := f.node(in.NodeId)
+	n, err := f.tree.Node(in.NodeId)
 	if err != nil {
 		return 0, status(err)
 	}
-	names, err := n.xattrs()
+	names, err := n.Xattrs()
 	if err != nil {
 		return 0, f.told(in.NodeId, fmt.Errorf("extended attributes: %w", err))
 	}
-	list := ""
-	if len(names) > 0 {
-		list = strings.Join(names, "\x00") + "\x00"
-	}
-	if len(dest) < len(list) {
-		return uint32(len(list)), fuse.ERANGE
-	}
-	return uint32(copy(dest, list)), fuse.OK
-}
-
-// xattr returns the value of an extended attribute: snapmount's own ones come before a stream of the same name. With
-// probe, only the length of the value counts.
-func (n node) xattr(name string, probe bool, cancel <-chan struct{}) ([]byte, error) {
-	if get, ok := ownXattrs[name]; ok {
-		return get(n, probe, cancel)
-	}
-	file, err := n.metadataOf()
-	if file == nil || err != nil {
-		return nil, err
-	}
-	for _, x := range ntfsXattrs {
-		if x.name == name {
-			return x.get(file)
+	var list []byte
+	for _, name := range names {
+		if name, ok := systemName(runtime.GOOS, name); ok {
+			list = append(append(list, name...), 0)
 		}
 	}
-	if stream, ok := strings.CutPrefix(name, userPrefix); ok && stream != "" {
-		return streamValue(file, stream)
-	}
-	return nil, errNoXattr
+	return filled(dest, list)
 }
 
-// xattrs names the attributes that are listed.
-func (n node) xattrs() ([]string, error) {
-	file, err := n.metadataOf()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// filled copies an answer, or gives its size and no room.
+func filled(dest, answer []byte) (uint32, fuse.Status) {
+	if len(dest) < len(answer) {
+		return uint32(len(answer)), fuse.ERANGE // which only tells the size where that was the question
 	}
-	if err != nil {
-		return nil, err
-	}
-	has, err := file.Metadata()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, x := range ntfsXattrs {
-		if x.listed(file, has) {
-			names = append(names, x.name)
-		}
-	}
-	if file.Kind == ntfs.KindSymlink {
-		return names, nil // Linux lets links have no user attributes
-	}
-	streams, err := file.Streams()
-	for _, s := range streams {
-		name := userPrefix + s.Name
-		if s.Name != "" && !taken(name) && s.Size <= maxXattr && len(name) <= maxXattrName && !strings.Contains(name, "\x00") && !isPacked(file, s.Name) {
-			names = append(names, name)
-		}
-	}
-	return names, err
+	return uint32(copy(dest, answer)), fuse.OK
 }
 
-// taken reports whether a name is that of another attribute than a stream. Where names have no prefix any can be.
-func taken(name string) bool {
-	_, own := ownXattrs[name]
-	return own || slices.ContainsFunc(ntfsXattrs, func(x ntfsXattr) bool { return x.name == name })
-}
-
-// metadataOf returns the file or directory whose metadata the attributes of n are. It wraps fs.ErrNotExist when there
-// is none.
-func (n node) metadataOf() (*ntfs.Node, error) {
+// treeName gives the name that mount/tree has for an attribute. MacOS has no namespaces, and FreeBSD's kernel makes these
+// prefixes of its own.
+func treeName(system, name string) string {
 	switch {
-	case n.part != partSelf || n.file == nil && n.item.Kind != tree.ItemPoint:
-		return nil, errNoXattr
-	case n.file != nil:
-		return n.file, nil
+	case system != "darwin":
+		return name
+	case tree.HasSystemXattr(name):
+		return tree.SystemPrefix + name
 	}
-	return n.directory()
+	return tree.UserPrefix + name
 }
 
-// isPacked reports whether a stream is how the system keeps the content of a file, which a copy has unpacked.
-func isPacked(file *ntfs.Node, stream string) bool {
-	return file.ReparseTag == ntfs.TagWOF && stream == "WofCompressedData"
+// systemName is the reverse of treeName. A name that the system cannot have is told from those that it can.
+func systemName(system, name string) (string, bool) {
+	shown, most := name, 255
+	if system == "darwin" {
+		shown, most = strings.TrimPrefix(strings.TrimPrefix(name, tree.SystemPrefix), tree.UserPrefix), 127 // XATTR_MAXNAMELEN
+	}
+	return shown, len(shown) <= most && !strings.Contains(shown, "\x00") && treeName(system, shown) == name
 }
 
-func streamValue(file *ntfs.Node, stream string) ([]byte, error) {
-	m, err := file.Stream(stream)
-	if err != nil {
-		return nil, err
+// request is the context of a request, which ends when the kernel takes it back.
+type request struct {
+	context.Context
+	cancel <-chan struct{}
+}
+
+func (r request) Done() <-chan struct{} { return r.cancel }
+
+func (r request) Err() error {
+	select {
+	case <-r.cancel:
+		return context.Canceled
+	default:
+		return nil
 	}
-	if m.Size() > maxXattr {
-		return nil, syscall.E2BIG
-	}
-	b := make([]byte, m.Size())
-	err = layer.ReadFull(m, b, 0)
-	return b, err
 }

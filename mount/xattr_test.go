@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 var ntfs3gNames = []string{"system.ntfs_acl", "system.ntfs_attrib", "system.ntfs_attrib_be", "system.ntfs_times", "system.ntfs_times_be", "system.ntfs_crtime",
@@ -118,7 +118,7 @@ func onlyPoint(t *testing.T, dir string) string {
 func rawImage(t *testing.T, name string) string {
 	t.Helper()
 	raw := filepath.Join(t.TempDir(), "raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", layertest.Shared(t, "data", name), raw)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", testenv.Shared(t, "data", name), raw)
 	return raw
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // Attribute types.
@@ -20,14 +21,6 @@ const (
 	typeBitmap              = 0xb0
 	typeReparsePoint        = 0xc0
 	typeLoggedUtility       = 0x100 // $LOGGED_UTILITY_STREAM
-	typeEnd                 = 0xffffffff
-)
-
-// Attribute flags.
-const (
-	flagCompressed = 0x00ff // a compression method; only 1, LZNT1, is known
-	flagEncrypted  = 0x4000
-	flagSparse     = 0x8000
 )
 
 // maxVCN is more than the 2^32 clusters that a volume or file can have, and little enough to count bytes in an int64.
@@ -52,49 +45,46 @@ type attribute struct {
 	err error // set, beside typ, name and low, when a record named by the attribute list is missing or damaged
 }
 
-// decode decodes the attribute record that is all of b; off is where b lies, for errors. It works in place, because all
-// that is done with a volume starts with it.
-func (a *attribute) decode(b []byte, off int64) error {
-	le := binary.LittleEndian
+// decode decodes the attribute record that is all of b and begins with h; off is where b lies, for errors. It works in
+// place, because all that is done with a volume starts with it.
+func (a *attribute) decode(h *layout.Attribute, b []byte, off int64) error {
 	*a = attribute{}
-	if len(b) < 24 {
-		return layer.Corrupt("attribute", off, "%d bytes, want 24 at least", len(b))
+	if len(b) < layout.ResidentLen {
+		return layer.Corrupt("attribute", off, "%d bytes, want %d at least", len(b), layout.ResidentLen)
 	}
-	a.typ, a.resident = le.Uint32(b[0:]), b[8] == 0
-	nameLen, nameOff := int(b[9]), int(le.Uint16(b[10:]))
-	a.flags, a.id = le.Uint16(b[12:]), le.Uint16(b[14:])
-	if nameLen > 0 {
-		if nameOff+2*nameLen > len(b) {
-			return layer.Corrupt("attribute", off, "name of %d characters at 0x%x of 0x%x bytes", nameLen, nameOff, len(b))
+	a.typ, a.resident, a.flags, a.id = h.Type, h.NonResident == 0, h.Flags, h.ID
+	if n, at := int(h.NameLen), int(h.NameOff); n > 0 {
+		if at+2*n > len(b) {
+			return layer.Corrupt("attribute", off, "name of %d characters at 0x%x of 0x%x bytes", n, at, len(b))
 		}
-		a.name = b[nameOff:][:2*nameLen]
+		a.name = b[at:][:2*n]
 	}
 	if !a.resident {
 		return a.decodeMapped(b, off)
 	}
-	n, at := le.Uint32(b[16:]), le.Uint16(b[20:])
-	if uint64(at)+uint64(n) > uint64(len(b)) {
-		return layer.Corrupt("attribute", off, "value of 0x%x bytes at 0x%x of 0x%x", n, at, len(b))
+	var r layout.Resident
+	r.Decode(b)
+	if uint64(r.ValueOff)+uint64(r.ValueLen) > uint64(len(b)) {
+		return layer.Corrupt("attribute", off, "value of 0x%x bytes at 0x%x of 0x%x", r.ValueLen, r.ValueOff, len(b))
 	}
-	a.value = b[at:][:n]
+	a.value = b[r.ValueOff:][:r.ValueLen]
 	return nil
 }
 
 // decodeMapped decodes what is special to a non-resident attribute.
 func (a *attribute) decodeMapped(b []byte, off int64) error {
-	le := binary.LittleEndian
-	if len(b) < 64 {
-		return layer.Corrupt("attribute", off, "%d bytes, want 64 at least when non-resident", len(b))
+	if len(b) < layout.NonResidentLen {
+		return layer.Corrupt("attribute", off, "%d bytes, want %d at least when non-resident", len(b), layout.NonResidentLen)
 	}
-	a.low, a.high = le.Uint64(b[16:]), le.Uint64(b[24:])
-	at := int(le.Uint16(b[32:]))
-	a.unit = b[34]
-	a.allocated, a.size, a.initialized = le.Uint64(b[40:]), le.Uint64(b[48:]), le.Uint64(b[56:])
-	a.taken = a.allocated
-	if a.flags&(flagCompressed|flagSparse) != 0 && at >= 72 && len(b) >= 72 {
-		a.taken = le.Uint64(b[64:])
+	var h layout.NonResident
+	h.Decode(b)
+	a.low, a.high, a.unit = h.Low, h.High, h.Unit
+	a.allocated, a.size, a.initialized, a.taken = h.Allocated, h.Size, h.Initialized, h.Allocated
+	if a.flags&(layout.Compressed|layout.Sparse) != 0 {
+		a.taken = h.Total(b)
 	}
-	if at < 64 || at > len(b) {
+	at := int(h.PairsOff)
+	if at < layout.NonResidentLen || at > len(b) {
 		return layer.Corrupt("attribute", off, "mapping pairs at 0x%x of 0x%x bytes", at, len(b))
 	}
 	if a.low > maxVCN || a.high+1 > maxVCN || a.high+1 < a.low {
@@ -137,20 +127,21 @@ func (c *cursor) next() bool {
 		c.err = layer.Corrupt("file record", c.off, "attributes end without an end marker")
 		return false
 	}
-	typ := binary.LittleEndian.Uint32(c.rest)
-	if typ == typeEnd {
+	if binary.LittleEndian.Uint32(c.rest) == layout.EndMarker {
 		return false
 	}
-	if len(c.rest) < 16 {
+	if len(c.rest) < layout.AttributeLen {
 		c.err = layer.Corrupt("attribute", c.off, "%d bytes left", len(c.rest))
 		return false
 	}
-	n := binary.LittleEndian.Uint32(c.rest[4:])
-	if n < 24 || uint64(n) > uint64(len(c.rest)) || n%8 != 0 {
+	var h layout.Attribute
+	h.Decode(c.rest)
+	n := h.Len
+	if n < layout.ResidentLen || uint64(n) > uint64(len(c.rest)) || n%8 != 0 {
 		c.err = layer.Corrupt("attribute", c.off, "length 0x%x of 0x%x left", n, len(c.rest))
 		return false
 	}
 	c.raw, c.rest = c.rest[:n], c.rest[n:]
-	c.attribute.err = c.attribute.decode(c.raw, c.off)
+	c.attribute.err = c.attribute.decode(&h, c.raw, c.off)
 	return true
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
 
 func BenchmarkTree(b *testing.B) {
-	tree := openTree(b, layertest.Open(b, ntfstest.Files200K.Build(b)))
+	tree := openTree(b, testenv.Open(b, ntfstest.Files200K.Build(b)))
 	flat, err := tree.Lookup("flat")
 	if err != nil {
 		b.Fatal(err)
@@ -93,7 +93,7 @@ func BenchmarkTree(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	tree := openTree(b, layertest.Open(b, ntfstest.Frag.Build(b)))
+	tree := openTree(b, testenv.Open(b, ntfstest.Frag.Build(b)))
 	for _, path := range []string{"frag4k.bin", "frag64k.bin"} {
 		n, err := tree.Lookup(path)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // tailSearched is how far before the end of a partition the copy of the boot sector is looked for, where the boot sector
@@ -112,12 +113,12 @@ func heaviest(s layer.Source, list []bootCopy) *bootCopy {
 // spoiled, and at the end of the partition.
 func copyPlaces(s layer.Source) []int64 {
 	var out []int64
-	b := make([]byte, bootSize)
-	if layer.ReadFull(s, b, 0) == nil && string(b[3:11]) == oemID {
+	b := make([]byte, layout.BootSectorLen)
+	if layer.ReadFull(s, b, 0) == nil && string(b[3:11]) == layout.OEM {
 		le := binary.LittleEndian
 		sectors := le.Uint64(b[0x28:])
 		for _, sector := range []uint64{uint64(le.Uint16(b[0x0b:])), 512, 4096} {
-			if size := sectors * sector; sectors < 1<<48 && size > 0 && int64(size) <= s.Size()-bootSize {
+			if size := sectors * sector; sectors < 1<<48 && size > 0 && int64(size) <= s.Size()-layout.BootSectorLen {
 				out = append(out, int64(size))
 			}
 		}
@@ -134,18 +135,18 @@ func copyPlaces(s layer.Source) []int64 {
 // offset that is the size of its volume.
 func searchTail(s layer.Source) (out []bootCopy) {
 	const most = 16
-	start := max(s.Size()-tailSearched, bootSize) &^ (bootSize - 1)
+	start := max(s.Size()-tailSearched, layout.BootSectorLen) &^ (layout.BootSectorLen - 1)
 	tail, err := layer.Section(s, start, s.Size()-start)
 	if err != nil {
 		return nil
 	}
-	for w, err := range layer.Scan(tail, tail.Size(), bootSize, scanWindow) {
+	for w, err := range layer.Scan(tail, tail.Size(), layout.BootSectorLen, scanWindow) {
 		if err != nil {
 			continue // the copy may be elsewhere
 		}
-		for at := 0; at+bootSize <= len(w.Data) && len(out) < most; at += bootSize {
-			b := w.Data[at:][:bootSize]
-			if string(b[3:11]) != oemID {
+		for at := 0; at+layout.BootSectorLen <= len(w.Data) && len(out) < most; at += layout.BootSectorLen {
+			b := w.Data[at:][:layout.BootSectorLen]
+			if string(b[3:11]) != layout.OEM {
 				continue
 			}
 			off := start + w.Off + int64(at)
@@ -160,7 +161,7 @@ func searchTail(s layer.Source) (out []bootCopy) {
 // resized gives boot sectors whose size of the volume makes no sense, with that of the partition in its place.
 func resized(s layer.Source) (out []bootCopy) {
 	for _, off := range append([]int64{0}, copyPlaces(s)...) {
-		b := make([]byte, bootSize)
+		b := make([]byte, layout.BootSectorLen)
 		if layer.ReadFull(s, b, off) != nil {
 			continue
 		}
@@ -174,15 +175,12 @@ func resized(s layer.Source) (out []bootCopy) {
 	return out
 }
 
-// oemID is what a boot sector is known by, at offset 3.
-const oemID = "NTFS    "
-
 // copyAt decodes the boot sector at off.
 func copyAt(s layer.Source, off int64) (bootCopy, error) {
-	if layer.Clip(s.Size(), off, bootSize) < bootSize {
+	if layer.Clip(s.Size(), off, layout.BootSectorLen) < layout.BootSectorLen {
 		return bootCopy{}, fmt.Errorf("boot sector: %d bytes are too few: %w", s.Size(), layer.ErrFormat)
 	}
-	b := make([]byte, bootSize)
+	b := make([]byte, layout.BootSectorLen)
 	if err := layer.ReadFull(s, b, off); err != nil {
 		return bootCopy{}, fmt.Errorf("boot sector: %w", err)
 	}
@@ -209,7 +207,7 @@ func (g *boot) tableRecord(s layer.Source, lcn int64) (fileRecord, error) {
 	b, off := make([]byte, g.record), lcn*int64(g.cluster)
 	err := layer.ReadFull(s, b, off)
 	if err == nil {
-		err = applyFixups(b, "FILE", "file record", off)
+		err = layout.Protected(b, layout.FileMagic, "file record", off)
 	}
 	if err != nil {
 		return fileRecord{}, err
@@ -218,7 +216,7 @@ func (g *boot) tableRecord(s layer.Source, lcn int64) (fileRecord, error) {
 	if number, ok := ownNumber(b); err == nil && ok && number != recordMFT {
 		err = layer.Corrupt("file record", off, "number %d, want that of $MFT", number)
 	}
-	if err == nil && (r.flags&recordInUse == 0 || r.base != Ref{}) {
+	if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
 		err = layer.Corrupt("file record", off, "not in use, or an extension record: want that of $MFT")
 	}
 	return r, err

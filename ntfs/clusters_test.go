@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 )
 
 // TestClusters reads a VSS catalog file, of which nothing is initialized, on a real volume.
 func TestClusters(t *testing.T) {
-	tree := openTree(t, layertest.Open(t, realVolume(t, "vsstest.qcow2")))
+	tree := openTree(t, testenv.Open(t, realVolume(t, "vsstest.qcow2")))
 	n, err := tree.Lookup("System Volume Information/{3808876b-c176-4e48-b7ae-04046e6cc752}")
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func (u unkept) At(off, n int64) (layer.Extent, error) {
 
 // TestUnkept takes away the cluster that holds the middle of a file, plain and compressed.
 func TestUnkept(t *testing.T) {
-	image := layertest.Open(t, ntfstest.Feat.Build(t))
+	image := testenv.Open(t, ntfstest.Feat.Build(t))
 	for path, unit := range map[string]int64{"sizes/s65537.bin": 4096, "comp/text.txt": 64 << 10} {
 		whole, err := openTree(t, image).Lookup(path)
 		if err != nil {

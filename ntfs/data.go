@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // StreamInfo describes a $DATA attribute of a node.
@@ -36,8 +37,8 @@ func (n *Node) Streams() ([]StreamInfo, error) {
 }
 
 func (t *Tree) streamInfo(a *attribute) StreamInfo {
-	info := StreamInfo{Name: a.nameString(), Resident: a.resident, Compressed: a.flags&flagCompressed != 0,
-		Encrypted: a.flags&flagEncrypted != 0, Sparse: a.flags&flagSparse != 0, ID: a.id}
+	info := StreamInfo{Name: a.nameString(), Resident: a.resident, Compressed: a.flags&layout.Compressed != 0,
+		Encrypted: a.flags&layout.Encrypted != 0, Sparse: a.flags&layout.Sparse != 0, ID: a.id}
 	if a.resident {
 		info.Size, info.Initialized = int64(len(a.value)), int64(len(a.value))
 		return info
@@ -74,10 +75,10 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 	if name == "" && n.ReparseTag == TagWOF && a.err == nil {
 		return n.openWOF(list, label)
 	}
-	if a.flags&flagEncrypted != 0 && !n.tree.opts.Ciphertext {
+	if a.flags&layout.Encrypted != 0 && !n.tree.opts.Ciphertext {
 		return nil, fmt.Errorf("%s: encrypted (EFS): %w", label(), layer.ErrUnsupported)
 	}
-	if method := a.flags & flagCompressed; method > 1 && !a.resident {
+	if method := a.flags & layout.Compressed; method > 1 && !a.resident {
 		return nil, fmt.Errorf("%s: compressed by method %d: %w", label(), method, layer.ErrUnsupported)
 	}
 	if a.resident && a.err == nil {
@@ -98,9 +99,9 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 		}
 	}
 	switch {
-	case a.flags&flagEncrypted != 0:
+	case a.flags&layout.Encrypted != 0:
 		return s.ciphertext(), nil
-	case a.flags&flagCompressed != 0:
+	case a.flags&layout.Compressed != 0:
 		return s.decompress(a.unit)
 	}
 	return s, nil

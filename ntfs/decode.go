@@ -10,6 +10,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // Decode returns the node of the base record in raw, the bytes of record number as MFT gives them, in use or deleted. It
@@ -25,7 +26,7 @@ func (t *Tree) Decode(number uint64, raw []byte) (*Node, error) {
 	}
 	off := int64(number) * int64(len(raw))
 	var r fileRecord
-	err := applyFixups(raw, "FILE", "file record", off)
+	err := layout.Protected(raw, layout.FileMagic, "file record", off)
 	if err == nil {
 		r, err = decodeRecord(raw, number, off)
 	}
@@ -36,7 +37,7 @@ func (t *Tree) Decode(number uint64, raw []byte) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("file record %d: %w", number, err)
 	}
-	if r.base != (Ref{}) || r.flags&recordInUse == 0 && !r.describes() {
+	if r.base != (Ref{}) || r.flags&layout.RecordInUse == 0 && !r.describes() {
 		return nil, nil
 	}
 	n := t.newNode(&r)
@@ -54,7 +55,7 @@ func (n *Node) In(t *Tree) *Node {
 
 // Live is the reference that leads, or led, to the file: the deletion of a file increments the Seq of its Ref.
 func (n *Node) Live() Ref {
-	r := fileRecord{ref: n.Ref, flags: recordInUse}
+	r := fileRecord{ref: n.Ref, flags: layout.RecordInUse}
 	if n.Deleted {
 		r.flags = 0
 	}

@@ -1,19 +1,19 @@
 package ntfs
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"iter"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // live is the reference that led to the record while its file was there: the deletion of a file increments the
 // sequence numbers of its records, and passes over 0.
 func (r *fileRecord) live() Ref {
 	ref := r.ref
-	if r.flags&recordInUse == 0 {
+	if r.flags&layout.RecordInUse == 0 {
 		if ref.Seq--; ref.Seq == 0 {
 			ref.Seq--
 		}
@@ -51,8 +51,9 @@ func (t *Tree) Deleted() iter.Seq2[*Node, error] {
 
 // deletedIn returns the node of a deleted file in b, the raw record of that number; nil when there is none.
 func (t *Tree) deletedIn(b []byte, number uint64) (*Node, error) {
-	le := binary.LittleEndian
-	if string(b[:4]) == "FILE" && le.Uint16(b[22:])&recordInUse != 0 {
+	var h layout.FileRecord
+	h.Decode(b)
+	if string(b[:4]) == layout.FileMagic && h.Flags&layout.RecordInUse != 0 {
 		return nil, nil
 	}
 	if isZero(b) {
@@ -60,7 +61,7 @@ func (t *Tree) deletedIn(b []byte, number uint64) (*Node, error) {
 	}
 	var r fileRecord
 	off := int64(number) * int64(t.geo.record)
-	err := applyFixups(b, "FILE", "file record", off)
+	err := layout.Protected(b, layout.FileMagic, "file record", off)
 	if err == nil {
 		r, err = decodeRecord(b, number, off)
 	}
@@ -69,7 +70,7 @@ func (t *Tree) deletedIn(b []byte, number uint64) (*Node, error) {
 			return nil, fmt.Errorf("file record %d: %w", number, err)
 		}
 	}
-	if r.flags&recordInUse != 0 || r.base != (Ref{}) || !r.describes() {
+	if r.flags&layout.RecordInUse != 0 || r.base != (Ref{}) || !r.describes() {
 		return nil, nil
 	}
 	return t.newNode(&r), nil
@@ -95,7 +96,7 @@ func (t *Tree) DeletedNode(record uint64) (*Node, error) {
 		return nil, fmt.Errorf("file record %d: %w", record, err)
 	}
 	switch {
-	case r.flags&recordInUse != 0:
+	case r.flags&layout.RecordInUse != 0:
 		return nil, fmt.Errorf("%v: %w: the record is in use", r.ref, ErrStale)
 	case r.base != Ref{}:
 		return nil, fmt.Errorf("%v: %w: the record was an extension of %v", r.ref, ErrStale, r.base)

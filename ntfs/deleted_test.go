@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -43,19 +43,19 @@ func deleted(t *testing.T, tree *ntfs.Tree) map[uint64]*ntfs.Node {
 // TestDeletedSleuthkit compares records, names, what is reused and contents of deleted files with The Sleuth Kit's.
 func TestDeletedSleuthkit(t *testing.T) {
 	for name, c := range map[string]struct {
-		image func() string
+		image func(t *testing.T) string
 		least int // deleted files
 	}{
-		"feat":       {func() string { return ntfstest.Feat.Build(t) }, 3000},
-		"feat64k":    {func() string { return ntfstest.Feat64K.Build(t) }, 2900},
-		"windows":    {func() string { return realVolume(t, "windows_volume.qcow2") }, 0},
-		"vsstest":    {func() string { return realVolume(t, "vsstest.qcow2") }, 0},
-		"ntfs10":     {func() string { return realVolume(t, "ntfs-ramslack.raw.gz") }, 0},
-		"threetimes": {func() string { return realVolume(t, "ntfs-si-vs-fn.raw.gz") }, 0},
+		"feat":       {func(t *testing.T) string { return ntfstest.Feat.Build(t) }, 3000},
+		"feat64k":    {func(t *testing.T) string { return ntfstest.Feat64K.Build(t) }, 2900},
+		"windows":    {func(t *testing.T) string { return realVolume(t, "windows_volume.qcow2") }, 0},
+		"vsstest":    {func(t *testing.T) string { return realVolume(t, "vsstest.qcow2") }, 0},
+		"ntfs10":     {func(t *testing.T) string { return realVolume(t, "ntfs-ramslack.raw.gz") }, 0},
+		"threetimes": {func(t *testing.T) string { return realVolume(t, "ntfs-si-vs-fn.raw.gz") }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			image := c.image()
-			tree := openTree(t, layertest.Open(t, image))
+			image := c.image(t)
+			tree := openTree(t, testenv.Open(t, image))
 			ours := deleted(t, tree)
 			compareUnallocated(t, tree, image, ours)
 			if len(ours) < c.least {
@@ -72,7 +72,7 @@ func TestDeletedSleuthkit(t *testing.T) {
 // compareUnallocated holds the records against those that ils -A lists: it has the ones too that describe nothing.
 func compareUnallocated(t *testing.T, tree *ntfs.Tree, image string, ours map[uint64]*ntfs.Node) {
 	listed, empty := map[uint64]bool{}, 0
-	for l := range strings.Lines(string(layertest.Run(t, layertest.Peer(t, "ils"), "-A", image))) {
+	for l := range strings.Lines(string(testenv.Run(t, testenv.Peer(t, "ils"), "-A", image))) {
 		record, err := strconv.ParseUint(strings.Split(l, "|")[0], 10, 64)
 		if err != nil || record >= tree.Records() { // heads, and $OrphanFiles, which is not on the volume
 			continue
@@ -98,7 +98,7 @@ func compareDeletedNames(t *testing.T, tree *ntfs.Tree, image string, ours map[u
 	line := regexp.MustCompile(`^[-rdlv]/[-rdlv] \* (\d+)(?:-128-\d+)?:\t(.*)$`)
 	nameless := regexp.MustCompile(`^OrphanFile-\d+(/|$)`)
 	count := 0
-	for l := range strings.Lines(string(layertest.Run(t, layertest.Peer(t, "fls"), "-r", "-p", "-d", image))) {
+	for l := range strings.Lines(string(testenv.Run(t, testenv.Peer(t, "fls"), "-r", "-p", "-d", image))) {
 		m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n"))
 		if m == nil {
 			continue
@@ -122,7 +122,7 @@ func compareDeletedNames(t *testing.T, tree *ntfs.Tree, image string, ours map[u
 // allocated returns, by cluster, whether blkls calls it allocated.
 func allocated(t *testing.T, image string) []bool {
 	t.Helper()
-	_, list, _ := strings.Cut(string(layertest.Run(t, layertest.Peer(t, "blkls"), "-l", "-e", image)), "addr|alloc\n")
+	_, list, _ := strings.Cut(string(testenv.Run(t, testenv.Peer(t, "blkls"), "-l", "-e", image)), "addr|alloc\n")
 	var out []bool
 	for l := range strings.Lines(list) {
 		out = append(out, strings.HasSuffix(l, "|a\n"))
@@ -134,7 +134,7 @@ func allocated(t *testing.T, image string) []bool {
 }
 
 func compareDeletedContent(t *testing.T, image string, ours map[uint64]*ntfs.Node) {
-	icat, used := layertest.Peer(t, "icat"), allocated(t, image)
+	icat, used := testenv.Peer(t, "icat"), allocated(t, image)
 	free, reused, hashed := 0, 0, 0
 	for record, n := range ours {
 		if !n.HasData {
@@ -160,7 +160,7 @@ func compareDeletedContent(t *testing.T, image string, ours map[uint64]*ntfs.Nod
 		}
 		hashed++
 		got, err := sum(s)
-		theirs := sha256.Sum256(layertest.Run(t, icat, "-r", image, fmt.Sprint(record)))
+		theirs := sha256.Sum256(testenv.Run(t, icat, "-r", image, fmt.Sprint(record)))
 		if want := hex.EncodeToString(theirs[:]); err != nil || got != want {
 			t.Errorf("record %d: not what icat -r gives: %v", record, err)
 		}
@@ -200,8 +200,8 @@ func compareReuse(t *testing.T, n *ntfs.Node, r ntfs.Recovery, s layer.Mapper, u
 // part of it.
 func TestSlackSleuthkit(t *testing.T) {
 	image := ntfstest.Feat.Build(t)
-	fls := layertest.Peer(t, "fls")
-	tree := openTree(t, layertest.Open(t, image))
+	fls := testenv.Peer(t, "fls")
+	tree := openTree(t, testenv.Open(t, image))
 	dir, err := tree.Lookup("shrunk")
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestSlackSleuthkit(t *testing.T) {
 	}
 	line := regexp.MustCompile(`^[-rdlv]/[-rdlv] (?:\* )?(\d+)[^\t]*:\t(.*)$`)
 	count := 0
-	for l := range strings.Lines(string(layertest.Run(t, fls, image, fmt.Sprint(dir.Ref.Record)))) {
+	for l := range strings.Lines(string(testenv.Run(t, fls, image, fmt.Sprint(dir.Ref.Record)))) {
 		m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n"))
 		if m == nil {
 			t.Fatalf("%q", l)
@@ -245,7 +245,7 @@ func TestSlackSleuthkit(t *testing.T) {
 // TestPaths holds the way up against the way down, for every name of a volume.
 func TestPaths(t *testing.T) {
 	for name, image := range map[string]string{"feat": ntfstest.Feat.Build(t), "vsstest": realVolume(t, "vsstest.qcow2")} {
-		tree := openTree(t, layertest.Open(t, image))
+		tree := openTree(t, testenv.Open(t, image))
 		up := map[uint64][]ntfs.Path{}
 		all := paths(t, tree)
 		for path, n := range all {

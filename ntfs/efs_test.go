@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // TestEncrypted makes one of the tiny volume's files an encrypted one of 700 bytes: they take two blocks of 512.
 func TestEncrypted(t *testing.T) {
 	v := tinyVolume()
 	keys := []byte("keys for two users")
-	copy(v[recordAt(recBig):], encodeRecord(recBig, recordInUse, 0, standard(), named(5, "big", 0),
-		attr{typ: typeData, mapped: true, flags: flagEncrypted, high: 0, size: 700, init: 700, pairs: []byte{0x11, 1, tinyData, 0}},
+	copy(v[recordAt(recBig):], encodeRecord(recBig, layout.RecordInUse, 0, standard(), named(5, "big", 0),
+		attr{typ: typeData, mapped: true, flags: layout.Encrypted, high: 0, size: 700, init: 700, pairs: []byte{0x11, 1, tinyData, 0}},
 		attr{typ: typeLoggedUtility, name: "$EFS", value: keys}))
 	for _, raw := range []bool{false, true} {
 		tree, err := Open(&bytesSource{v}, Options{Ciphertext: raw})

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // allAttributes are the attributes of a file, those of its extension records included.
@@ -79,7 +80,7 @@ func (g *gathering) take(ref Ref) {
 		return
 	}
 	r, err := g.t.extension(g.base, number)
-	if err == nil && g.base.flags&recordInUse == 0 && r.live().Seq != ref.Seq {
+	if err == nil && g.base.flags&layout.RecordInUse == 0 && r.live().Seq != ref.Seq {
 		err = fmt.Errorf("%w: found %v", ErrStale, r.ref)
 	}
 	if err != nil {
@@ -101,8 +102,8 @@ func (t *Tree) extension(base *fileRecord, number uint64) (fileRecord, error) {
 	r, err := t.record(number)
 	switch {
 	case err != nil:
-	case (r.flags^base.flags)&recordInUse != 0:
-		err = layer.Corrupt("file record", r.off, "%v is in use: %v, its base record: %v", r.ref, r.flags&recordInUse != 0, base.flags&recordInUse != 0)
+	case (r.flags^base.flags)&layout.RecordInUse != 0:
+		err = layer.Corrupt("file record", r.off, "%v is in use: %v, its base record: %v", r.ref, r.flags&layout.RecordInUse != 0, base.flags&layout.RecordInUse != 0)
 	case r.base != base.live():
 		err = layer.Corrupt("file record", r.off, "%v belongs to %v", r.ref, r.base)
 	}
@@ -168,7 +169,7 @@ func (g *gathering) mapped() bool {
 
 // searchAll takes what the survey of all records knows to be of the file. The error says why there may be more.
 func (g *gathering) searchAll() error {
-	if g.base.flags&recordInUse == 0 { // of a deleted file nothing else is known
+	if g.base.flags&layout.RecordInUse == 0 { // of a deleted file nothing else is known
 		return layer.ErrCorrupt
 	}
 	s := g.t.survey()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // remove does to records of the tiny volume what a deletion does.
@@ -18,7 +19,7 @@ func remove(v []byte, records ...int) {
 	for _, r := range records {
 		b := v[recordAt(r):]
 		binary.LittleEndian.PutUint16(b[16:], binary.LittleEndian.Uint16(b[16:])+1)
-		b[22] &^= recordInUse
+		b[22] &^= layout.RecordInUse
 	}
 }
 
@@ -146,11 +147,11 @@ func TestPathsOfDeleted(t *testing.T) {
 		{"both", func(v []byte) { remove(v, recInner, recDir) }, Path{Name: "dir/inner"}, false},
 		{"parent reused", func(v []byte) { remove(v, recInner); v[recordAt(recDir)+16] += 2 }, Path{Name: "inner", Orphan: true}, false},
 		{"parent deleted twice", func(v []byte) { remove(v, recInner, recDir, recDir) }, Path{Name: "inner", Orphan: true}, false},
-		{"parent now a file", func(v []byte) { remove(v, recInner); v[recordAt(recDir)+22] &^= recordDirectory }, Path{Name: "inner", Orphan: true}, false},
+		{"parent now a file", func(v []byte) { remove(v, recInner); v[recordAt(recDir)+22] &^= layout.RecordDirectory }, Path{Name: "inner", Orphan: true}, false},
 		{"parent torn", func(v []byte) { v[recordAt(recDir)+510]++ }, Path{Name: "inner", Orphan: true}, true},
 		{"parent in itself", func(v []byte) { copy(v[nameAt(t, v, recDir):], ref(recDir)) }, Path{Name: "", Orphan: true}, true},
 		{"parent in the file", func(v []byte) {
-			v[recordAt(recInner)+22] |= recordDirectory
+			v[recordAt(recInner)+22] |= layout.RecordDirectory
 			copy(v[nameAt(t, v, recDir):], ref(recInner))
 		}, Path{Name: "", Orphan: true}, true},
 		{"no such record", func(v []byte) { copy(v[nameAt(t, v, recInner):], ref(tinyRecords)) }, Path{Name: "inner", Orphan: true}, true},
@@ -236,7 +237,7 @@ func TestJournal(t *testing.T) {
 	}
 	put := func(b []byte, number int) { copy(v[recordAt(number):], b) }
 	const recJournal = 31
-	dir := uint16(recordInUse | recordDirectory)
+	dir := uint16(layout.RecordInUse | layout.RecordDirectory)
 	put(encodeRecord(recordExtend, dir, 0, standard(), named(5, "$Extend", attrIndexed),
 		indexRoot(encodeEntry(recJournal, encodeName(recordExtend, "$UsnJrnl", 0, 0), -1), encodeEntry(0, nil, -1))), recordExtend)
 	put(encodeRecord(5, dir, 0, standard(), named(5, ".", attrIndexed),
@@ -249,7 +250,7 @@ func TestJournal(t *testing.T) {
 		{numbered(32), JournalInfo{0x0807060504030201, 0x100f0e0d0c0b0a09, 0x1817161514131211, 0x201f1e1d1c1b1a19}, nil},
 		{numbered(31), JournalInfo{}, layer.ErrCorrupt},
 	} {
-		put(encodeRecord(recJournal, recordInUse, 0, standard(), named(recordExtend, "$UsnJrnl", 0),
+		put(encodeRecord(recJournal, layout.RecordInUse, 0, standard(), named(recordExtend, "$UsnJrnl", 0),
 			attr{typ: typeData, name: "$J", value: []byte("records")}, attr{typ: typeData, name: "$Max", value: c.max}), recJournal)
 		j, info, err := openTiny(t, v, &warnings).Journal()
 		if j == nil || j.Size() != 7 || info != c.want || !errors.Is(err, c.err) {

@@ -12,6 +12,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // bounded fails the test when f takes long.
@@ -28,7 +29,7 @@ func FuzzBoot(f *testing.F) {
 	f.Add(bootSector(2, 8, 0xf6, 512))
 	f.Add(bootSector(16, 0xf4, 1, 1<<40))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < bootSize {
+		if len(b) < layout.BootSectorLen {
 			return
 		}
 		g, err := decodeBoot(b, 0)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 
 	"www.velocidex.com/golang/go-ntfs/parser"
 
@@ -21,7 +21,7 @@ import (
 
 // TestGoNTFS compares with go-ntfs what that gets right: plain, sparse and resident streams, names, times after 1677.
 func TestGoNTFS(t *testing.T) {
-	image := layertest.Open(t, ntfstest.Feat.Build(t))
+	image := testenv.Open(t, ntfstest.Feat.Build(t))
 	tree := openTree(t, image)
 	theirs, err := parser.GetNTFSContext(image, 0)
 	if err != nil {
@@ -98,7 +98,7 @@ func compareGoNTFS(t *testing.T, theirs *parser.NTFSContext, e ntfs.Entry, compa
 
 // BenchmarkGoNTFS compares reading tables with go-ntfs in the same run: for each how many times as long that took.
 func BenchmarkGoNTFS(b *testing.B) {
-	image := layertest.Open(b, ntfstest.Files200K.Build(b))
+	image := testenv.Open(b, ntfstest.Files200K.Build(b))
 	tree := openTree(b, image)
 	theirs, err := parser.GetNTFSContext(image, 0)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"math/bits"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 const (
@@ -193,7 +194,7 @@ func (d *directory) keep(k key, b []byte, block int64) (*indexNode, error) {
 // decodeBlock checks an index block, applies its fixups in place and returns its entries.
 func (d *directory) decodeBlock(b []byte, block int64) ([]byte, error) {
 	off := block * d.blockSize
-	if err := applyFixups(b, "INDX", "index block", off); err != nil {
+	if err := layout.Protected(b, "INDX", "index block", off); err != nil {
 		return nil, err
 	}
 	if vcn := int64(binary.LittleEndian.Uint64(b[16:])); vcn != off/d.vcnSize {

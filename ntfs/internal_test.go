@@ -10,6 +10,7 @@ import (
 	"unicode/utf16"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 func utf16le(s string) []byte {
@@ -30,7 +31,7 @@ func numbered(n int) []byte {
 }
 
 func bootSector(sector, perCluster, record byte, sectors uint64) []byte {
-	b := make([]byte, bootSize)
+	b := make([]byte, layout.BootSectorLen)
 	copy(b[3:], "NTFS    ")
 	b[0x0c], b[0x0d], b[0x40] = sector, perCluster, record
 	binary.LittleEndian.PutUint64(b[0x28:], sectors)
@@ -66,7 +67,7 @@ func TestDecodeBoot(t *testing.T) {
 		{"size overflow", bootSector(2, 8, 0xf6, 1<<56), boot{}, false},
 		{"no size", bootSector(2, 8, 0xf6, 0), boot{}, false},
 		{"$MFT outside", bootSector(2, 8, 0xf6, 32), boot{}, false},
-		{"other", make([]byte, bootSize), boot{}, false},
+		{"other", make([]byte, layout.BootSectorLen), boot{}, false},
 	} {
 		got, err := decodeBoot(c.b, 0)
 		if c.ok && (err != nil || got != c.want) {
@@ -157,7 +158,9 @@ func TestDecodeAttribute(t *testing.T) {
 	b[9], b[10], b[11] = 2, 72, 0
 	copy(b[16:], []byte{1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 76, 0})
 	var got attribute
-	err := got.decode(b, 0)
+	var h layout.Attribute
+	h.Decode(b)
+	err := got.decode(&h, b, 0)
 	want := attribute{typ: 0x04030201, name: b[72:76], flags: 0x0e0d, id: 0x100f, low: 1, high: 9, allocated: 0x302f2e2d2c2b2a29,
 		size: 0x3837363534333231, initialized: 0x403f3e3d3c3b3a39, taken: 0x4847464544434241, pairs: b[76:], unit: 35}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -166,7 +169,8 @@ func TestDecodeAttribute(t *testing.T) {
 	b = numbered(40)
 	copy(b[8:], []byte{0, 1, 24, 0})
 	copy(b[16:], []byte{5, 0, 0, 0, 32, 0})
-	err = got.decode(b, 0)
+	h.Decode(b)
+	err = got.decode(&h, b, 0)
 	want = attribute{typ: 0x04030201, resident: true, name: b[24:26], flags: 0x0e0d, id: 0x100f, value: b[32:37]}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("resident: %+v, %v, want %+v", got, err, want)
@@ -230,11 +234,11 @@ func TestFixups(t *testing.T) {
 	torn[1022] = 8
 	counted := bytes.Clone(b)
 	counted[6] = 2
-	if err := applyFixups(b, "FILE", "file record", 0); err != nil || !bytes.Equal(b[510:512], []byte{1, 2}) || !bytes.Equal(b[1022:], []byte{3, 4}) {
+	if err := layout.Protected(b, "FILE", "file record", 0); err != nil || !bytes.Equal(b[510:512], []byte{1, 2}) || !bytes.Equal(b[1022:], []byte{3, 4}) {
 		t.Errorf("%v, % x, % x", err, b[510:512], b[1022:])
 	}
 	for name, b := range map[string][]byte{"torn": torn, "count": counted, "BAAD": append([]byte("BAAD"), b[4:]...)} {
-		if err := applyFixups(b, "FILE", "file record", 0); !errors.Is(err, layer.ErrCorrupt) {
+		if err := layout.Protected(b, "FILE", "file record", 0); !errors.Is(err, layer.ErrCorrupt) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

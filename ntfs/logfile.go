@@ -8,6 +8,7 @@ import (
 	"math/bits"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 const (
@@ -75,7 +76,7 @@ func secondRestart(s layer.Source, size int) (LogState, error) {
 	if size > 0 {
 		return readRestart(s, int64(size))
 	}
-	for size = fixupStride; size <= maxRestartPage; size *= 2 {
+	for size = layout.Stride; size <= maxRestartPage; size *= 2 {
 		if l, err := readRestart(s, int64(size)); err == nil && l.PageSize == size {
 			return l, nil
 		}
@@ -89,14 +90,14 @@ func readRestart(s layer.Source, off int64) (LogState, error) {
 	if err := layer.ReadFull(s, b, off); err != nil {
 		return LogState{}, err
 	}
-	if len(b) < fixupStride {
+	if len(b) < layout.Stride {
 		return LogState{}, layer.Corrupt("restart page", off, "0x%x bytes left", len(b))
 	}
 	if len(bytes.Trim(b, "\xff")) == 0 {
 		return LogState{Clean: true, Empty: true}, nil
 	}
 	size := binary.LittleEndian.Uint32(b[16:])
-	if size < fixupStride || size > maxRestartPage || bits.OnesCount32(size) != 1 || layer.Clip(s.Size(), off, int64(size)) < int64(size) {
+	if size < layout.Stride || size > maxRestartPage || bits.OnesCount32(size) != 1 || layer.Clip(s.Size(), off, int64(size)) < int64(size) {
 		return LogState{}, layer.Corrupt("restart page", off, "magic %q, page of 0x%x bytes", b[:4], size)
 	}
 	if int(size) > len(b) {
@@ -116,7 +117,7 @@ func decodeRestart(b []byte, off int64) (LogState, error) {
 	if checked {
 		magic = "CHKD"
 	}
-	if err := applyFixups(b, magic, "restart page", off); err != nil {
+	if err := layout.Protected(b, magic, "restart page", off); err != nil {
 		return LogState{}, err
 	}
 	l := LogState{Checked: checked, PageSize: int(le.Uint32(b[16:])), RecordPageSize: int(le.Uint32(b[20:]))}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 )
 
@@ -61,7 +61,7 @@ func TestLog(t *testing.T) {
 		"vsstest.qcow2": windows, "ntfs-ramslack.raw.gz": windows, "ntfs-si-vs-fn.raw.gz": windows, "windows_volume.qcow2": {Clean: true, Empty: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tree := openTree(t, layertest.Open(t, realVolume(t, name)))
+			tree := openTree(t, testenv.Open(t, realVolume(t, name)))
 			got, err := tree.Log()
 			n, _ := tree.Node(ntfs.Ref{Record: 2})
 			if err != nil || (got.CurrentLSN == 0) != want.Empty || (!want.Empty && got.Size != uint64(n.Size)) {
@@ -78,16 +78,16 @@ func TestLog(t *testing.T) {
 // TestLogProbe changes the restart pages of a volume that Windows made, and asks ntfs-3g each time whether it would
 // mount it for writing.
 func TestLogProbe(t *testing.T) {
-	probe := layertest.Peer(t, "ntfs-3g.probe")
+	probe := testenv.Peer(t, "ntfs-3g.probe")
 	original := realVolume(t, "ntfs-ramslack.raw.gz")
 	image := t.TempDir() + "/volume.raw"
-	layertest.Run(t, layertest.Peer(t, "cp"), "--sparse=always", original, image)
+	testenv.Run(t, testenv.Peer(t, "cp"), "--sparse=always", original, image)
 	f, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	log, err := openTree(t, layertest.Open(t, original)).Node(ntfs.Ref{Record: 2})
+	log, err := openTree(t, testenv.Open(t, original)).Node(ntfs.Ref{Record: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestLogProbe(t *testing.T) {
 			}
 		}
 		code := exitCode(probe, "--readwrite", image)
-		got, err := openTree(t, layertest.Open(t, image)).Log()
+		got, err := openTree(t, testenv.Open(t, image)).Log()
 		torn := strings.Contains(c.name, "torn") || strings.HasPrefix(c.name, "first zeroed")
 		if got.Clean != c.clean || (got.Damage != nil) != torn || (err == nil) != c.sound || code != c.probe {
 			t.Errorf("%s: %+v, %v, ntfs-3g.probe exits with %d, want %d", c.name, got, err, code, c.probe)

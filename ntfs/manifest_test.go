@@ -14,7 +14,7 @@ import (
 	"unicode/utf16"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -40,7 +40,7 @@ func TestManifest(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			v.SkipManyUnderRace(t)
 			image := v.Build(t)
-			tree := openTree(t, layertest.Open(t, image))
+			tree := openTree(t, testenv.Open(t, image))
 			counts := map[string]int{}
 			for _, c := range ntfstest.Manifest(t, image) {
 				if err := check(tree, c); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // The metadata volume: the tiny volume with a $Secure, an object id index, and a file that has everything.
@@ -103,26 +104,26 @@ func metaVolume() []byte {
 	last := encodeViewEntry(nil, nil, -1)
 	copy(v[metaIndex*tinyCluster:], indexBlock(0, append(low, last)...))
 	copy(v[(metaIndex+1)*tinyCluster:], indexBlock(1, append(high, last)...))
-	put(encodeRecord(recordSecure, recordInUse, 0, standard(), named(5, "$Secure", 6),
-		attr{typ: typeData, name: "$SDS", mapped: true, flags: flagSparse, high: 64, size: metaSDSSize, init: metaSDSSize, pairs: []byte{0x11, 1, metaSDS, 0x01, 63, 0x11, 1, 1, 0}},
+	put(encodeRecord(recordSecure, layout.RecordInUse, 0, standard(), named(5, "$Secure", 6),
+		attr{typ: typeData, name: "$SDS", mapped: true, flags: layout.Sparse, high: 64, size: metaSDSSize, init: metaSDSSize, pairs: []byte{0x11, 1, metaSDS, 0x01, 63, 0x11, 1, 1, 0}},
 		viewRoot("$SII", collateUint32, encodeViewEntry(siKey(280), metaSDSEntry(280)[:sdsHeaderLen], 0), encodeViewEntry(nil, nil, 1)),
 		attr{typ: typeIndexAllocation, name: "$SII", mapped: true, high: 1, size: 8192, init: 8192, pairs: []byte{0x11, 2, metaIndex, 0}}), recordSecure)
-	put(encodeRecord(recordExtend, recordInUse|recordDirectory, 0, standard(), named(5, "$Extend", 6),
+	put(encodeRecord(recordExtend, layout.RecordInUse|layout.RecordDirectory, 0, standard(), named(5, "$Extend", 6),
 		indexRoot(encodeEntry(recObjID, encodeName(recordExtend, "$ObjId", 0, 0), -1), encodeEntry(0, nil, -1))), recordExtend)
 	ids := le.AppendUint64(nil, tinyRef(recMeta))
 	ids = append(ids, numbered(48)...)
-	put(encodeRecord(recObjID, recordInUse, 0, standard(), named(recordExtend, "$ObjId", 0),
+	put(encodeRecord(recObjID, layout.RecordInUse, 0, standard(), named(recordExtend, "$ObjId", 0),
 		viewRoot("$O", collateUint32s, encodeViewEntry(bytes.Repeat([]byte{7}, 16), ids, -1), encodeViewEntry(nil, nil, -1))), recObjID)
 	si := standard()
 	le.PutUint32(si.value[48:], 0x11223344)
 	le.PutUint32(si.value[52:], 300)
 	le.PutUint64(si.value[56:], 0x55667788)
 	le.PutUint64(si.value[64:], 0x99aabbcc)
-	put(encodeRecord(recMeta, recordInUse, 0, si, named(5, "meta", 0), attr{typ: typeObjectID, value: bytes.Repeat([]byte{7}, 16)},
+	put(encodeRecord(recMeta, layout.RecordInUse, 0, si, named(5, "meta", 0), attr{typ: typeObjectID, value: bytes.Repeat([]byte{7}, 16)},
 		attr{typ: typeEA, value: metaEAs()}), recMeta)
 	old := standard()
 	old.value = old.value[:48]
-	put(encodeRecord(recOld, recordInUse, 0, old, named(5, "old", 0), attr{typ: typeSecurityDescriptor, value: metaDescriptor(99)}), recOld)
+	put(encodeRecord(recOld, layout.RecordInUse, 0, old, named(5, "old", 0), attr{typ: typeSecurityDescriptor, value: metaDescriptor(99)}), recOld)
 	return v
 }
 

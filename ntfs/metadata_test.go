@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/security"
@@ -37,7 +37,7 @@ func xattr(t *testing.T, path, name string) []byte {
 
 // TestNTFS3GMetadata compares the metadata of every file with what ntfs-3g has of it, byte by byte.
 func TestNTFS3GMetadata(t *testing.T) {
-	mount := layertest.Peer(t, "ntfs-3g")
+	mount := testenv.Peer(t, "ntfs-3g")
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skipf("SKIPPED: no /dev/fuse: %v", err)
 	} else {
@@ -54,14 +54,14 @@ func TestNTFS3GMetadata(t *testing.T) {
 	for name, image := range images {
 		t.Run(name, func(t *testing.T) {
 			raw, dir := image(t), t.TempDir()
-			layertest.Run(t, mount, raw, dir, "-o", "ro,show_sys_files,streams_interface=windows")
+			testenv.Run(t, mount, raw, dir, "-o", "ro,show_sys_files,streams_interface=windows")
 			defer func() {
 				if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 					t.Errorf("umount: %v\n%s", err, out)
 				}
 			}()
 			seen, count := map[uint64]bool{}, map[string]int{}
-			for path, n := range paths(t, openTree(t, layertest.Open(t, raw))) {
+			for path, n := range paths(t, openTree(t, testenv.Open(t, raw))) {
 				if strings.Contains(path, ":") || seen[n.Ref.Record] || strings.HasPrefix(path, "fragdir") && n.Ref.Record%16 != 0 {
 					continue
 				}
@@ -123,7 +123,7 @@ func reparseData(n *ntfs.Node) ([]byte, error) {
 
 // TestNTFS3GWritten reads back what ntfs-3g writes: extended attributes, whole object ids and reparse points.
 func TestNTFS3GWritten(t *testing.T) {
-	mkfs, mount := layertest.Peer(t, "mkntfs"), layertest.Peer(t, "ntfs-3g")
+	mkfs, mount := testenv.Peer(t, "mkntfs"), testenv.Peer(t, "ntfs-3g")
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil || os.Geteuid() != 0 {
 		t.Skipf("SKIPPED: needs root and /dev/fuse: %v", err)
 	} else {
@@ -136,8 +136,8 @@ func TestNTFS3GWritten(t *testing.T) {
 	if err := os.Truncate(raw, 16<<20); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, mkfs, "-q", "-F", "-Q", raw)
-	layertest.Run(t, mount, raw, dir, "-o", "streams_interface=windows")
+	testenv.Run(t, mkfs, "-q", "-F", "-Q", raw)
+	testenv.Run(t, mount, raw, dir, "-o", "streams_interface=windows")
 	big := bytes.Repeat([]byte("much"), 4000)
 	object := make([]byte, 64)
 	for i := range object {
@@ -160,8 +160,8 @@ func TestNTFS3GWritten(t *testing.T) {
 			t.Errorf("%s: %v", w.file, err)
 		}
 	}
-	layertest.Run(t, "umount", dir)
-	nodes := paths(t, openTree(t, layertest.Open(t, raw)))
+	testenv.Run(t, "umount", dir)
+	nodes := paths(t, openTree(t, testenv.Open(t, raw)))
 	for _, w := range written {
 		n := nodes[w.file]
 		if n == nil {

@@ -2,12 +2,12 @@ package ntfs
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // openMFT maps the $MFT by its own record. Nothing is cached before its end.
@@ -141,7 +141,7 @@ func (t *Tree) beginsWith(x run) bool {
 		return true
 	}
 	b := make([]byte, size)
-	if layer.ReadFull(t.src, b, x.lcn*int64(t.geo.cluster)) != nil || applyFixups(b, "FILE", "file record", off) != nil {
+	if layer.ReadFull(t.src, b, x.lcn*int64(t.geo.cluster)) != nil || layout.Protected(b, layout.FileMagic, "file record", off) != nil {
 		return false
 	}
 	number, ok := ownNumber(b)
@@ -267,10 +267,10 @@ func (t *Tree) extensionsIn(from, to uint64, base Ref) (out []uint64) {
 		}
 		for at := int64(0); at < w.Len; at += size {
 			b, number := w.Data[at:][:size], from+uint64((w.Off+at)/size)
-			if applyFixups(b, "FILE", "file record", 0) != nil {
+			if layout.Protected(b, layout.FileMagic, "file record", 0) != nil {
 				continue
 			}
-			if r, err := decodeRecord(b, number, 0); err == nil && r.base == base && r.flags&recordInUse != 0 {
+			if r, err := decodeRecord(b, number, 0); err == nil && r.base == base && r.flags&layout.RecordInUse != 0 {
 				out = append(out, number)
 			}
 		}
@@ -280,6 +280,7 @@ func (t *Tree) extensionsIn(from, to uint64, base Ref) (out []uint64) {
 
 // ownNumber is the number that a record of NTFS 3.1 or later has in itself.
 func ownNumber(b []byte) (uint32, bool) {
-	le := binary.LittleEndian
-	return le.Uint32(b[44:]), le.Uint16(b[20:]) >= 48
+	var h layout.FileRecord
+	h.Decode(b)
+	return h.Number, h.First >= layout.FileRecordLen
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // Ref is a file reference: a record number, and the sequence number that tells its users apart. Seq 0 is any.
@@ -153,7 +154,7 @@ func (t *Tree) Node(r Ref) (*Node, error) {
 		return nil, err
 	}
 	switch {
-	case rec.flags&recordInUse == 0:
+	case rec.flags&layout.RecordInUse == 0:
 		return nil, fmt.Errorf("%v: %w: the record is not in use", r, ErrStale)
 	case r.Seq != 0 && r.Seq != rec.ref.Seq:
 		return nil, fmt.Errorf("%v: %w: the record is %v now", r, ErrStale, rec.ref)
@@ -170,7 +171,7 @@ func (t *Tree) newNode(r *fileRecord) *Node {
 }
 
 func (t *Tree) fillNode(n *Node, r *fileRecord) {
-	*n = Node{Ref: r.ref, Deleted: r.flags&recordInUse == 0, tree: t}
+	*n = Node{Ref: r.ref, Deleted: r.flags&layout.RecordInUse == 0, tree: t}
 	c := r.cursor()
 	listed := false
 	for !listed && c.next() {
@@ -189,7 +190,7 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 			n.absorb(&n.list[i])
 		}
 	}
-	if n.Attr &^= AttrDirectory; r.flags&recordDirectory != 0 {
+	if n.Attr &^= AttrDirectory; r.flags&layout.RecordDirectory != 0 {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
 	}

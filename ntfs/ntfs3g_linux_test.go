@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -48,7 +48,7 @@ func TestNTFS3G(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			raw := image(t)
 			dir, _ := ntfstest.MountNTFS3G(t, raw, "ro,show_sys_files,streams_interface=windows")
-			tree := openTree(t, layertest.Open(t, raw))
+			tree := openTree(t, testenv.Open(t, raw))
 			ours := paths(t, tree)
 			sampled := name == ntfstest.Files200K.Name || name == ntfstest.Frag.Name
 			hashed, streams, used := 0, map[string][]string{}, 0
@@ -82,7 +82,7 @@ func TestNTFS3G(t *testing.T) {
 				}
 			}
 			free, err := tree.FreeClusters()
-			out := layertest.Run(t, "stat", "-f", "-c", "%f", dir)
+			out := testenv.Run(t, "stat", "-f", "-c", "%f", dir)
 			if want := strings.TrimSpace(string(out)); err != nil || fmt.Sprint(free) != want {
 				t.Errorf("%d free clusters, %v, statfs says %s", free, err, want)
 			}

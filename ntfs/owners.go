@@ -1,12 +1,14 @@
 package ntfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"sort"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // Volume is what the tree was opened on: the volume's bytes at that time.
@@ -52,10 +54,15 @@ func (t *Tree) Used() (func(off, n int64) (used bool, same int64, err error), er
 
 // Owners yields the references of the files that have content or metadata in any of the ranges of the volume, which are
 // in order and do not overlap; perhaps more than once. Indexes of directories do not count. It reads the $MFT once, and
-// nothing else. A record that is damaged is an error beside a reference that has no more than its number.
-func (t *Tree) Owners(ranges []Range) iter.Seq2[Ref, error] {
+// nothing else. A record that is damaged is an error beside a reference that has no more than its number; the cause of the
+// end of ctx is one beside none, and the last.
+func (t *Tree) Owners(ctx context.Context, ranges []Range) iter.Seq2[Ref, error] {
 	return func(yield func(Ref, error) bool) {
 		for w := range t.windows(func(w *window) { w.findOwners(ranges) }) {
+			if ctx.Err() != nil {
+				yield(Ref{}, context.Cause(ctx))
+				return
+			}
 			for i := range w.nodes {
 				if r := w.nodes[i].Ref; !yield(r, w.errs[r.Record]) {
 					return
@@ -73,7 +80,7 @@ func (w *window) findOwners(ranges []Range) {
 		if err != nil && isZero(w.raw(at)) {
 			err = w.t.zeroRecord(number)
 		}
-		if err == nil && r.flags&recordInUse == 0 {
+		if err == nil && r.flags&layout.RecordInUse == 0 {
 			continue // never used, or not now
 		}
 		found, ref := false, r.ref
@@ -132,7 +139,7 @@ func (n *Node) Stored(name string) (layer.Mapper, error) {
 	if err != nil {
 		return nil, err
 	}
-	if extents[0].flags&flagEncrypted != 0 {
+	if extents[0].flags&layout.Encrypted != 0 {
 		return s.ciphertext(), nil
 	}
 	return s, nil

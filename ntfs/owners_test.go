@@ -3,7 +3,7 @@ package ntfs_test
 import (
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -13,7 +13,7 @@ import (
 func TestOwners(t *testing.T) {
 	for _, v := range []ntfstest.Volume{ntfstest.Feat, ntfstest.Feat512, ntfstest.Feat64K, ntfstest.Feat4Kn} {
 		t.Run(v.Name, func(t *testing.T) {
-			tree := openTree(t, layertest.Open(t, v.Build(t)))
+			tree := openTree(t, testenv.Open(t, v.Build(t)))
 			cluster := int64(tree.ClusterSize())
 			used, err := tree.Used()
 			if err != nil {
@@ -61,7 +61,7 @@ func askOwners(t *testing.T, tree *ntfs.Tree, owner []ntfs.Ref) {
 		}
 	}
 	got := map[ntfs.Ref]bool{}
-	for ref, err := range tree.Owners(ranges) {
+	for ref, err := range tree.Owners(t.Context(), ranges) {
 		if err != nil {
 			t.Error(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // maxPathDepth is more directories than a path of 32,767 characters, the most that Windows takes, can name.
@@ -75,7 +76,7 @@ func (t *Tree) directoryName(ref Ref) (*Name, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", ref, err)
 	}
-	if r.base != (Ref{}) || r.flags&recordDirectory == 0 || r.live().Seq != ref.Seq {
+	if r.base != (Ref{}) || r.flags&layout.RecordDirectory == 0 || r.live().Seq != ref.Seq {
 		return nil, nil
 	}
 	n := t.newNode(&r)

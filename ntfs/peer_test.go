@@ -18,6 +18,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -25,7 +26,7 @@ import (
 // realVolume unpacks a volume that Windows (or mkntfs) made to a raw file of its own, once per user.
 func realVolume(t *testing.T, name string) string {
 	t.Helper()
-	path := layertest.Shared(t, "data", name)
+	path := testenv.Shared(t, "data", name)
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Skipf("SKIPPED: no cache folder: %v", err)
@@ -42,9 +43,9 @@ func realVolume(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if strings.HasSuffix(name, ".qcow2") {
-		layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, raw+".part")
+		testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", path, raw+".part")
 	} else {
-		copyPartition(t, layertest.Gunzip(t, path), raw+".part")
+		copyPartition(t, testenv.Gunzip(t, path), raw+".part")
 	}
 	if err := os.Rename(raw+".part", raw); err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func realVolume(t *testing.T, name string) string {
 func copyPartition(t *testing.T, disk, raw string) {
 	t.Helper()
 	const first, size = 128 * 512, 2091008 * 512
-	in := layertest.Open(t, disk)
+	in := testenv.Open(t, disk)
 	out, err := os.Create(raw)
 	if err != nil {
 		t.Fatal(err)
@@ -126,14 +127,14 @@ var realVolumes = []string{"ntfs-ramslack.raw.gz", "ntfs-si-vs-fn.raw.gz", "wind
 
 // TestSleuthkit compares names, records, stream contents and times with The Sleuth Kit's.
 func TestSleuthkit(t *testing.T) {
-	fls, icat, istat := layertest.Peer(t, "fls"), layertest.Peer(t, "icat"), layertest.Peer(t, "istat")
+	fls, icat, istat := testenv.Peer(t, "fls"), testenv.Peer(t, "icat"), testenv.Peer(t, "istat")
 	line := regexp.MustCompile(`^[-rdlv]/[-rdlv] (\* )?(\d+)-(\d+)-\d+(?:\(realloc\))?:\t(.*)$`)
 	for _, name := range realVolumes {
 		t.Run(name, func(t *testing.T) {
 			raw := realVolume(t, name)
-			ours := paths(t, openTree(t, layertest.Open(t, raw)))
+			ours := paths(t, openTree(t, testenv.Open(t, raw)))
 			theirs := map[string]string{}
-			for l := range strings.Lines(string(layertest.Run(t, fls, "-r", "-p", "-u", raw))) {
+			for l := range strings.Lines(string(testenv.Run(t, fls, "-r", "-p", "-u", raw))) {
 				if m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil && m[1] == "" && (m[3] == "128" || !strings.Contains(m[4], ":")) {
 					theirs[m[4]] = m[2]
 				}
@@ -163,7 +164,7 @@ func TestSleuthkit(t *testing.T) {
 // compareSleuthkit compares one stream, unless it is large, and the times of its node.
 func compareSleuthkit(t *testing.T, raw, icat, istat, path string, n *ntfs.Node) bool {
 	_, stream, _ := strings.Cut(path, ":")
-	got := string(layertest.Run(t, istat, raw, fmt.Sprint(n.Ref.Record)))
+	got := string(testenv.Run(t, istat, raw, fmt.Sprint(n.Ref.Record)))
 	_, got, _ = strings.Cut(got, "$STANDARD_INFORMATION")
 	for what, ours := range map[string]time.Time{"Created": n.Times.Created.Time(), "File Modified": n.Times.Modified.Time(),
 		"MFT Modified": n.Times.Changed.Time(), "Accessed": n.Times.Accessed.Time()} {
@@ -187,7 +188,7 @@ func compareSleuthkit(t *testing.T, raw, icat, istat, path string, n *ntfs.Node)
 		t.Errorf("%s: istat does not have the stream", path)
 		return false
 	}
-	theirs := sha256.Sum256(layertest.Run(t, icat, raw, fmt.Sprintf("%d-128-%s", n.Ref.Record, typ[1])))
+	theirs := sha256.Sum256(testenv.Run(t, icat, raw, fmt.Sprintf("%d-128-%s", n.Ref.Record, typ[1])))
 	if hex.EncodeToString(theirs[:]) != ours {
 		t.Errorf("%s: not what icat gives", path)
 	}
@@ -203,7 +204,7 @@ func streamName(stream string) string {
 
 // TestThreeTimes holds the three sets of times of a prepared file apart.
 func TestThreeTimes(t *testing.T) {
-	tree := openTree(t, layertest.Open(t, realVolume(t, "ntfs-si-vs-fn.raw.gz")))
+	tree := openTree(t, testenv.Open(t, realVolume(t, "ntfs-si-vs-fn.raw.gz")))
 	dir, err := tree.Lookup("test")
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +232,7 @@ func TestThreeTimes(t *testing.T) {
 }
 
 func TestFS(t *testing.T) {
-	tree := openTree(t, layertest.Open(t, ntfstest.Feat.Build(t)))
+	tree := openTree(t, testenv.Open(t, ntfstest.Feat.Build(t)))
 	for _, c := range []struct{ dir, file string }{{"case", "fIlE.tXt"}, {"times", "y1601.txt"}, {"dos", "Another one.text"}} {
 		sub, err := fs.Sub(tree.FS(), c.dir)
 		if err != nil {
@@ -245,7 +246,7 @@ func TestFS(t *testing.T) {
 
 // TestEntries walks all of a volume: what the indexes say must be what the records say.
 func TestEntries(t *testing.T) {
-	all := paths(t, openTree(t, layertest.Open(t, ntfstest.Feat.Build(t))))
+	all := paths(t, openTree(t, testenv.Open(t, ntfstest.Feat.Build(t))))
 	if len(all) < 14000 {
 		t.Errorf("%d paths", len(all))
 	}
@@ -262,7 +263,7 @@ func TestEntries(t *testing.T) {
 
 // TestContract holds streams of every kind to the contract of a Source.
 func TestContract(t *testing.T) {
-	tree := openTree(t, layertest.Open(t, ntfstest.Feat.Build(t)))
+	tree := openTree(t, testenv.Open(t, ntfstest.Feat.Build(t)))
 	for _, path := range []string{"sizes/s500.bin", "sizes/s65537.bin", "sizes/s0.bin", "sparse/odd.bin", "sparse/allhole.bin", "init/half.bin", "frag/f1.bin",
 		"comp/one_cu_plus1.txt", "comp/frag/scatter_mixed.bin"} {
 		n, err := tree.Lookup(path)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -22,15 +22,15 @@ import (
 func mounted(b *testing.B, image string) string {
 	b.Helper()
 	dir := b.TempDir()
-	layertest.Run(b, layertest.Peer(b, "ntfs-3g"), image, dir, "-o", "ro")
-	b.Cleanup(func() { layertest.Run(b, "umount", dir) })
+	testenv.Run(b, testenv.Peer(b, "ntfs-3g"), image, dir, "-o", "ro")
+	b.Cleanup(func() { testenv.Run(b, "umount", dir) })
 	return dir
 }
 
 // BenchmarkNTFS3G does what a program does through a mount of ntfs-3g: there by the system's calls, here in process.
 func BenchmarkNTFS3G(b *testing.B) {
 	image := ntfstest.Files200K.Build(b)
-	tree := openTree(b, layertest.Open(b, image))
+	tree := openTree(b, testenv.Open(b, image))
 	flat, err := tree.Lookup("flat")
 	if err != nil {
 		b.Fatal(err)
@@ -146,7 +146,7 @@ func BenchmarkLZNT1(b *testing.B) {
 
 func open(b *testing.B, image, path string) layer.Mapper {
 	b.Helper()
-	tree, err := ntfs.Open(layertest.Open(b, image), ntfs.Options{})
+	tree, err := ntfs.Open(testenv.Open(b, image), ntfs.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

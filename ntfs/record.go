@@ -2,19 +2,14 @@ package ntfs
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 const (
-	recordInUse     = 0x0001
-	recordDirectory = 0x0002
-
-	// fixupStride is what one fixup protects, whatever the sector size.
-	fixupStride = 512
 	// readAhead is how much of the $MFT, or of an index, is read at once when it is read in sequence.
 	readAhead = 64 << 10
 	// mirrored is how many records $MFTMirr holds at least.
@@ -33,39 +28,14 @@ type fileRecord struct {
 
 // decodeRecord decodes a record whose fixups are applied. off is where it lies in the $MFT.
 func decodeRecord(b []byte, number uint64, off int64) (fileRecord, error) {
-	le := binary.LittleEndian
-	r := fileRecord{off: off}
-	r.ref = Ref{Record: number, Seq: le.Uint16(b[16:])}
-	first := le.Uint16(b[20:])
-	r.flags = le.Uint16(b[22:])
-	used := le.Uint32(b[24:])
-	r.base = decodeRef(le.Uint64(b[32:]))
-	if uint64(used) > uint64(len(b)) || uint32(first) > used || first < 40 {
-		return r, layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", first, used, len(b))
+	var h layout.FileRecord
+	h.Decode(b)
+	r := fileRecord{ref: Ref{Record: number, Seq: h.Seq}, base: decodeRef(h.Base), flags: h.Flags, off: off, first: int(h.First)}
+	if uint64(h.Used) > uint64(len(b)) || uint32(h.First) > h.Used || h.First < 40 {
+		return r, layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", h.First, h.Used, len(b))
 	}
-	r.first, r.attrs = int(first), b[first:used]
+	r.attrs = b[h.First:h.Used]
 	return r, nil
-}
-
-// applyFixups checks the magic and the update sequence of a record or index block, and puts the protected words back.
-func applyFixups(b []byte, magic, structure string, off int64) error {
-	le := binary.LittleEndian
-	if string(b[:4]) != magic {
-		return layer.Corrupt(structure, off, "magic 0x%x (%q), want %q", le.Uint32(b), b[:4], magic)
-	}
-	at, count := int(le.Uint16(b[4:])), int(le.Uint16(b[6:]))
-	if count != len(b)/fixupStride+1 || at < 8 || at+2*count > min(len(b), fixupStride)-2 {
-		return layer.Corrupt(structure, off, "update sequence of %d words at 0x%x for %d bytes", count, at, len(b))
-	}
-	seq := le.Uint16(b[at:])
-	for i := 1; i < count; i++ {
-		end := b[i*fixupStride-2:]
-		if found := le.Uint16(end); found != seq {
-			return layer.Corrupt(structure, off, "update sequence 0x%x at 0x%x, want 0x%x", found, i*fixupStride-2, seq)
-		}
-		copy(end[:2], b[at+2*i:])
-	}
-	return nil
 }
 
 // A chunk is a part of the $MFT, 4 KiB or one record, with all fixups applied. errs is nil when every record is sound.
@@ -166,7 +136,7 @@ func (t *Tree) readRecords(c *chunk, off int64) {
 			err = layer.ReadFull(t.mft, b, off+at)
 		}
 		if err == nil {
-			err = applyFixups(b, "FILE", "file record", off+at)
+			err = layout.Protected(b, layout.FileMagic, "file record", off+at)
 		}
 		if off+at < mirrored*size && (err != nil || off+at == 0 && t.mirrored) {
 			err = t.fromMirror(b, (off+at)/size, err)
@@ -188,7 +158,7 @@ func (t *Tree) fromMirror(b []byte, number int64, reason error) error {
 	at := t.geo.mirror*int64(t.geo.cluster) + number*int64(t.geo.record)
 	err := layer.ReadFull(t.src, b, at)
 	if err == nil {
-		err = applyFixups(b, "FILE", "file record in $MFTMirr", at)
+		err = layout.Protected(b, layout.FileMagic, "file record in $MFTMirr", at)
 	}
 	if err != nil {
 		return errors.Join(reason, err)

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/security"
 )
@@ -99,7 +99,7 @@ func TestSamba(t *testing.T) {
 		images = append(images, realVolume(t, name))
 	}
 	for _, image := range images {
-		for path, n := range paths(t, openTree(t, layertest.Open(t, image))) {
+		for path, n := range paths(t, openTree(t, testenv.Open(t, image))) {
 			b, err := n.Security()
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s: %v", path, err)

@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // scanWindow is how much is read at once of what is read from end to end.
@@ -46,7 +47,7 @@ func (w *window) findNodes() {
 	for at := range uint64(len(w.data) / w.t.geo.record) {
 		number := w.first + at
 		r, err := w.record(w.t, number, at)
-		if err == nil && (r.flags&recordInUse == 0 || r.base != Ref{}) {
+		if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
 			continue
 		}
 		if err != nil && isZero(w.raw(at)) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // removedEntry is an index entry of the tiny volume's root, with times.
@@ -78,7 +79,7 @@ func TestSlack(t *testing.T) {
 		}, []SlackEntry{in(0, at)}, true},
 		{"index root", func(v []byte) {
 			root := slices.Concat(indexRoot(encodeEntry(recDir, encodeName(5, "dir", attrIndexed, 0), 0), encodeEntry(0, nil, 1)).value, gone)
-			copy(v[recordAt(5):], encodeRecord(5, recordInUse|recordDirectory, 0, standard(), attr{typ: typeIndexRoot, name: "$I30", value: root},
+			copy(v[recordAt(5):], encodeRecord(5, layout.RecordInUse|layout.RecordDirectory, 0, standard(), attr{typ: typeIndexRoot, name: "$I30", value: root},
 				attr{typ: typeIndexAllocation, name: "$I30", mapped: true, high: 1, size: 8192, init: 8192, pairs: []byte{0x11, 2, tinyIndex, 0}},
 				attr{typ: typeBitmap, name: "$I30", value: []byte{3, 0, 0, 0, 0, 0, 0, 0}}))
 		}, []SlackEntry{in(-1, 16+16+96+24)}, false},
@@ -195,7 +196,7 @@ func FuzzLogFile(f *testing.F) {
 			return
 		}
 		l, err := readLog(&bytesSource{b})
-		if err == nil && !l.Empty && (l.PageSize < fixupStride || l.PageSize > maxRestartPage) {
+		if err == nil && !l.Empty && (l.PageSize < layout.Stride || l.PageSize > maxRestartPage) {
 			t.Errorf("%+v", l)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -32,7 +32,7 @@ func tskEntries(t *testing.T, image string) map[string]tskEntry {
 	t.Helper()
 	line := regexp.MustCompile(`^(\w+)\|/(.*)\|(\d+)-(128-\d+|144-\d+|\d+-\d+)\|[^|]*\|\d+\|\d+\|(\d+)\|(\d+)\|(\d+)\|(\d+)\|(\d+)$`)
 	out := map[string]tskEntry{}
-	for l := range strings.Lines(string(layertest.Run(t, layertest.Peer(t, "fls"), "-r", "-p", "-u", "-h", "-m", "/", image))) {
+	for l := range strings.Lines(string(testenv.Run(t, testenv.Peer(t, "fls"), "-r", "-p", "-u", "-h", "-m", "/", image))) {
 		m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n"))
 		switch {
 		case m == nil: // not of an attribute: the virtual directory of orphans
@@ -62,13 +62,13 @@ var ghost = regexp.MustCompile(`^shrunk/to_delete_\d{5}_z+$`)
 // TestSleuthkitBuilt compares built volumes with The Sleuth Kit: names both ways, records, sizes, seconds of times, all
 // contents.
 func TestSleuthkitBuilt(t *testing.T) {
-	icat := layertest.Peer(t, "icat")
+	icat := testenv.Peer(t, "icat")
 	for _, v := range []ntfstest.Volume{ntfstest.Feat, ntfstest.Feat512, ntfstest.Feat64K, ntfstest.Feat4Kn, ntfstest.Frag} {
 		t.Run(v.Name, func(t *testing.T) {
 			v.SkipManyUnderRace(t)
 			t.Parallel()
 			image := v.Build(t)
-			tree := openTree(t, layertest.Open(t, image))
+			tree := openTree(t, testenv.Open(t, image))
 			ours, theirs := paths(t, tree), tskEntries(t, image)
 			contents, lost, ghosts := 0, 0, 0
 			for path, n := range ours {
@@ -145,7 +145,7 @@ func compareTSK(t *testing.T, icat, image, path string, n *ntfs.Node, e tskEntry
 			return 0
 		}
 		h = sha256.New()
-		theirs := sha256.Sum256(layertest.Run(t, icat, image, e.record+"-"+e.attribute))
+		theirs := sha256.Sum256(testenv.Run(t, icat, image, e.record+"-"+e.attribute))
 		e.md5 = hex.EncodeToString(theirs[:])
 	}
 	if _, err := io.Copy(h, io.NewSectionReader(s, 0, s.Size())); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // Interix, Services for UNIX and ntfs-3g keep what is no file in system files that are not hidden: a FIFO in an empty one,
@@ -24,7 +25,7 @@ const (
 // interixKind tells what a system file is by its unnamed stream.
 func (n *Node) interixKind(a *attribute) Kind {
 	const both = AttrSystem | AttrHidden
-	if n.Attr&both != AttrSystem || n.Attr&(AttrDirectory|AttrReparse|AttrEncrypted) != 0 || n.Metafile() || n.Size > maxInterix || a.flags&flagEncrypted != 0 {
+	if n.Attr&both != AttrSystem || n.Attr&(AttrDirectory|AttrReparse|AttrEncrypted) != 0 || n.Metafile() || n.Size > maxInterix || a.flags&layout.Encrypted != 0 {
 		return KindFile
 	}
 	switch n.Size {

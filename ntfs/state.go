@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // RecordState is what is known of the use of a file record.
@@ -27,7 +28,7 @@ func (s RecordState) String() string {
 func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 	r, err := t.record(number)
 	switch {
-	case err == nil && r.flags&recordInUse != 0:
+	case err == nil && r.flags&layout.RecordInUse != 0:
 		return RecordInUse, nil
 	case err == nil:
 		return RecordFree, nil

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // bytesSource is a leaf Source in memory. Its pointer is what makes it comparable.
@@ -69,7 +70,7 @@ func (t *Tree) startStream(a *attribute, label func() string) (*stream, error) {
 	if a.size > limit {
 		s.short = fmt.Errorf("size 0x%x, at most 0x%x can be: %w", a.size, limit, layer.ErrCorrupt)
 	}
-	s.runs.holes = a.flags&(flagCompressed|flagSparse) != 0 || a.is(typeData, "$Bad")
+	s.runs.holes = a.flags&(layout.Compressed|layout.Sparse) != 0 || a.is(typeData, "$Bad")
 	s.runs.extend(a, t.geo.clusters)
 	return s, nil
 }
@@ -89,7 +90,7 @@ func (s *stream) seal(reason error) {
 
 // sizeLimit is the most bytes that a stream can have: those of the volume, or 2^32 clusters where it may have holes.
 func (t *Tree) sizeLimit(flags uint16) int64 {
-	if flags&(flagCompressed|flagSparse) == 0 {
+	if flags&(layout.Compressed|layout.Sparse) == 0 {
 		return t.geo.size
 	}
 	return math.MaxUint32 * int64(t.geo.cluster)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"snapmount/ntfs/layout"
 )
 
 // A survey is what all file records say of each other. It takes 24 bytes for each name.
@@ -77,7 +79,7 @@ func (w *window) survey() {
 			w.gap(number, err)
 			continue
 		}
-		if r.flags&recordInUse != 0 {
+		if r.flags&layout.RecordInUse != 0 {
 			w.relate(&r)
 		}
 	}

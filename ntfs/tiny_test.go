@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
+
+	"snapmount/ntfs/layout"
 )
 
 // The tiny volume: 64 clusters of 4 KiB, made here so that its every field is known.
@@ -94,7 +96,7 @@ func encodeRecord(number int, flags uint16, base uint64, attrs ...attr) []byte {
 		a.id = uint16(i)
 		at += copy(b[at:], a.encode())
 	}
-	le.PutUint32(b[at:], typeEnd)
+	le.PutUint32(b[at:], layout.EndMarker)
 	le.PutUint32(b[24:], uint32(at+8))
 	protect(b, 48)
 	return b
@@ -205,7 +207,7 @@ func tinyVolume() []byte {
 	for i := range tinyRecords {
 		put(encodeRecord(i, 0, 0), i)
 	}
-	file, dir := uint16(recordInUse), uint16(recordInUse|recordDirectory)
+	file, dir := uint16(layout.RecordInUse), uint16(layout.RecordInUse|layout.RecordDirectory)
 	const mftSize = tinyRecords * 1024
 	put(encodeRecord(0, file, 0, standard(), named(5, "$MFT", 6),
 		attr{typ: typeData, mapped: true, high: 11, size: mftSize, init: mftSize, pairs: []byte{0x11, 12, tinyMFT, 0}},
@@ -220,7 +222,7 @@ func tinyVolume() []byte {
 	put(encodeRecord(recFile, file, 0, standard(), named(5, "file.txt", 0),
 		attr{typ: typeFileName, value: encodeName(5, "FILE~1.TXT", 0, NamespaceDOS)}, attr{typ: typeData, value: []byte("hello")},
 		attr{typ: typeData, name: "s", value: []byte("stream")}), recFile)
-	put(encodeRecord(recBig, file, 0, standard(), named(5, "big", 0), attr{typ: typeData, mapped: true, flags: flagSparse, high: 5,
+	put(encodeRecord(recBig, file, 0, standard(), named(5, "big", 0), attr{typ: typeData, mapped: true, flags: layout.Sparse, high: 5,
 		size: 6*tinyCluster - 9, init: 4*tinyCluster + 5, pairs: []byte{0x11, 1, tinyData, 0x01, 1, 0x11, 4, 1, 0}}), recBig)
 	put(encodeRecord(recDir, dir, 0, standard(), named(5, "dir", attrIndexed),
 		indexRoot(encodeEntry(recInner, encodeName(recDir, "inner", 0, 0), -1), encodeEntry(0, nil, -1))), recDir)

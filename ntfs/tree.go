@@ -1,7 +1,3 @@
-// Package ntfs presents an NTFS volume, live or at a point in time, as a tree of nodes and their streams.
-//
-// Nothing is replayed or repaired: the tree is what the volume's structures say. Damage is an error of the record,
-// index block or range it is in, and hides nothing else. All methods may be called concurrently.
 package ntfs
 
 import (

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"snapmount/imagefmt/wintype"
+
+	"snapmount/ntfs/layout"
 )
 
 // A Stray is a file in use that no directory leads to.
@@ -142,7 +144,7 @@ func (r *reach) tops(left []uint64) []uint64 {
 // lost, and fs.ErrNotExist when it is not in use; an extension record is one of the file that it belongs to.
 func (t *Tree) NodeByNumber(number uint64) (*Node, error) {
 	r, err := t.record(number)
-	if err == nil && r.base != (Ref{}) && r.flags&recordInUse != 0 {
+	if err == nil && r.base != (Ref{}) && r.flags&layout.RecordInUse != 0 {
 		return t.Node(r.base)
 	}
 	state, why := t.RecordState(number, nil)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // upcaseBytes is a table as $UpCase has it.
@@ -37,7 +38,7 @@ func withUpcase(u *upcase) []byte {
 	boot := v[:512]
 	le.PutUint64(boot[0x28:], uint64(len(v)/512-1))
 	copy(v[len(v)-512:], boot)
-	copy(v[recordAt(recordUpcase):], encodeRecord(recordUpcase, recordInUse, 0, standard(), named(5, "$UpCase", 6),
+	copy(v[recordAt(recordUpcase):], encodeRecord(recordUpcase, layout.RecordInUse, 0, standard(), named(5, "$UpCase", 6),
 		attr{typ: typeData, mapped: true, high: clusters - 1, size: 2 * 65536, init: 2 * 65536, pairs: []byte{0x11, clusters, 64, 0}}))
 	return v
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/usn"
@@ -16,7 +16,7 @@ import (
 
 // TestUSN decodes 200 records, of which every fourth is of version 3, behind a hole of 1 MiB.
 func TestUSN(t *testing.T) {
-	image := layertest.Open(t, ntfstest.Journal.Build(t))
+	image := testenv.Open(t, ntfstest.Journal.Build(t))
 	tree := openTree(t, image)
 	n, err := tree.Lookup("usn.bin")
 	if err != nil {
@@ -31,7 +31,7 @@ func TestUSN(t *testing.T) {
 		t.Fatal(err)
 	}
 	byUSN, count := map[int64]usn.Record{}, 0
-	for r, err := range usn.Records(j) {
+	for r, err := range usn.Records(t.Context(), j) {
 		if err != nil {
 			t.Fatal(err)
 		}

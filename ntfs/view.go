@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
 )
 
 // Collation rules of views. Keys are one or more 32-bit integers, the first one counts most.
@@ -103,7 +104,7 @@ func (v *view) block(vcn int64) ([]byte, error) {
 	if err := layer.ReadFull(v.blocks, b, off); err != nil {
 		return nil, err
 	}
-	if err := applyFixups(b, "INDX", "index block", off); err != nil {
+	if err := layout.Protected(b, "INDX", "index block", off); err != nil {
 		return nil, err
 	}
 	if found := int64(binary.LittleEndian.Uint64(b[16:])); found != vcn {

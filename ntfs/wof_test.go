@@ -16,6 +16,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -79,8 +80,8 @@ var wofFormats = []struct {
 // wofVolume puts chunks that wimlib compressed into files, name.format, of a volume that ntfs-3g writes. It returns its
 // image, and how many bytes the chunks take.
 func wofVolume(t testing.TB, contents map[string][]byte) (image string, packed int) {
-	wimlib, mkntfs := layertest.Peer(t, "wimlib-imagex"), layertest.Peer(t, "mkntfs")
-	layertest.Peer(t, "setfattr")
+	wimlib, mkntfs := testenv.Peer(t, "wimlib-imagex"), testenv.Peer(t, "mkntfs")
+	testenv.Peer(t, "setfattr")
 	dir := t.TempDir()
 	source := filepath.Join(dir, "source")
 	for name, b := range contents {
@@ -92,11 +93,11 @@ func wofVolume(t testing.TB, contents map[string][]byte) (image string, packed i
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 512<<20)); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, mkntfs, "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
+	testenv.Run(t, mkntfs, "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
 	mnt, unmount := ntfstest.MountNTFS3G(t, image, "streams_interface=windows,big_writes")
 	for _, f := range wofFormats {
 		path := filepath.Join(dir, f.chunk+".wim")
-		layertest.Run(t, wimlib, "capture", source, path, "--compress="+f.compress, "--chunk-size="+f.chunk, "--no-acls")
+		testenv.Run(t, wimlib, "capture", source, path, "--compress="+f.compress, "--chunk-size="+f.chunk, "--no-acls")
 		wim, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -115,7 +116,7 @@ func wofVolume(t testing.TB, contents map[string][]byte) (image string, packed i
 				t.Fatal(err)
 			}
 			tag := []byte{0x17, 0, 0, 0x80, 16, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, f.format, 0, 0, 0}
-			layertest.Run(t, "setfattr", "-n", "system.ntfs_reparse_data", "-v", fmt.Sprintf("0x%x", tag), file)
+			testenv.Run(t, "setfattr", "-n", "system.ntfs_reparse_data", "-v", fmt.Sprintf("0x%x", tag), file)
 		}
 	}
 	unmount()
@@ -126,7 +127,7 @@ func wofVolume(t testing.TB, contents map[string][]byte) (image string, packed i
 func TestWOF(t *testing.T) {
 	contents := originals(t)
 	image, packed := wofVolume(t, contents)
-	tree := openTree(t, layertest.Open(t, image))
+	tree := openTree(t, testenv.Open(t, image))
 	total := 0
 	for _, f := range wofFormats {
 		for name, content := range contents {

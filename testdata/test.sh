@@ -4,7 +4,13 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools strace:strace find:findutils ewfacquire:ewf-tools mkfs.ext4:e2fsprogs mkfs.fat:dosfstools mkfs.exfat:exfatprogs"
+# What is compared with, as PROGRAM:PACKAGE of Debian.
+peers="fusermount3:fuse3 ntfs-3g:ntfs-3g mkntfs:ntfs-3g vshadowmount:libvshadow-utils fls:sleuthkit qemu-img:qemu-utils vhdimount:libvhdi-utils
+	sfdisk:fdisk sgdisk:gdisk python3:python3 setfattr:attr fuser:psmisc rsync:rsync wimlib-imagex:wimtools strace:strace find:findutils
+	ewfacquire:ewf-tools mkfs.ext4:e2fsprogs mkfs.fat:dosfstools mkfs.exfat:exfatprogs bsdtar:libarchive-tools unzip:unzip bgzip:tabix pigz:pigz
+	zstd:zstd bzip2:bzip2 systemd-analyze:systemd node:nodejs npm:npm"
+duckdb=@duckdb/node-api@1.5.6-r.1 # of npm, which is kept in the folder that the tests of Parquet look into
+modules=${XDG_CACHE_HOME:-$HOME/.cache}/snapmount-peers
 missing() {
 	{
 		for p in $peers; do
@@ -16,9 +22,15 @@ missing() {
 want=$(missing)
 if [ -n "$want" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 	echo "installing what results are compared with: $want"
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $want; } >/tmp/snapmount-apt.log 2>&1 ||
+	install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
+	{ apt-get update; install $want || for package in $want; do install "$package"; done; } >/tmp/snapmount-apt.log 2>&1 ||
 		echo "not all could be installed: see /tmp/snapmount-apt.log"
 	want=$(missing)
+fi
+if ! grep -qs "\"${duckdb##*@}\"" "$modules/node_modules/@duckdb/node-api/package.json" && command -v npm >/dev/null 2>&1; then
+	echo "installing what Parquet is read with: $duckdb, in $modules"
+	mkdir -p "$modules" && npm install --prefix "$modules" --no-save --ignore-scripts --no-audit --no-fund "$duckdb" >/tmp/snapmount-npm.log 2>&1 ||
+		echo "NOT INSTALLED, tests against it are skipped: $duckdb (see /tmp/snapmount-npm.log)"
 fi
 [ -z "$want" ] || echo "NOT INSTALLED, tests against it are skipped: $want"
 [ -w /dev/fuse ] || echo "NO FUSE (/dev/fuse cannot be opened): mount tests are skipped"

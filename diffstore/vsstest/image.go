@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"snapmount/imagefmt/layer"
 )
 
 // BlockSize is the unit of copy-on-write in bytes.
@@ -39,14 +41,12 @@ func NewMemory(size int64) *Memory {
 func (m *Memory) Size() int64 { return m.size }
 
 // ReadAt follows io.ReaderAt.
-func (m *Memory) ReadAt(p []byte, off int64) (int, error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at negative offset %d", off)
-	}
-	n := int(max(0, min(int64(len(p)), m.size-off)))
-	for done := 0; done < n; {
+func (m *Memory) ReadAt(p []byte, off int64) (int, error) { return layer.ReadLeaf(p, off, m.size, m.read) }
+
+func (m *Memory) read(p []byte, off int64) (int, error) {
+	for done := 0; done < len(p); {
 		at := off + int64(done)
-		part := p[done:min(n, done+BlockSize-int(at%BlockSize))]
+		part := p[done:min(len(p), done+BlockSize-int(at%BlockSize))]
 		if page := m.pages[at/BlockSize]; page != nil {
 			copy(part, page[at%BlockSize:])
 		} else {
@@ -54,10 +54,7 @@ func (m *Memory) ReadAt(p []byte, off int64) (int, error) {
 		}
 		done += len(part)
 	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return len(p), nil
 }
 
 // WriteAt writes inside the image.

@@ -15,6 +15,7 @@ import (
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -163,7 +164,7 @@ func ordinary(t *testing.T, path string, snapshots int) *vsstest.File {
 	if err := f.Truncate(blocks*vsstest.BlockSize + 512); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-q", "-F", "-s", "512", path)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-q", "-F", "-s", "512", path)
 	file, err := vsstest.NewFile(f)
 	if err != nil {
 		t.Fatal(err)
@@ -203,12 +204,12 @@ func ordinary(t *testing.T, path string, snapshots int) *vsstest.File {
 }
 
 func TestAgainstLibvshadow(t *testing.T) {
-	info, mount := layertest.Peer(t, "vshadowinfo"), layertest.Peer(t, "vshadowmount")
+	info, mount := testenv.Peer(t, "vshadowinfo"), testenv.Peer(t, "vshadowmount")
 	const snapshots = 9
 	dir := t.TempDir()
 	path := filepath.Join(dir, "volume.raw")
 	file := ordinary(t, path, snapshots)
-	out := string(layertest.Run(t, info, path))
+	out := string(testenv.Run(t, info, path))
 	vol, err := diffstore.Open(file, diffstore.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -14,30 +14,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"snapmount/imagefmt/chunks"
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
-
-// BadChunks is what to do about a chunk that fails its checksum or cannot be unpacked.
-type BadChunks uint8
-
-const (
-	// BadChunksError makes its range an error.
-	BadChunksError BadChunks = iota
-	// BadChunksZero reads it as zeros, as EnCase does, and tells Options.Warn.
-	BadChunksZero
-)
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading, such as a table that is read from its copy;
-	// nil drops it. With BadChunksZero it is also called while reading, from any goroutine.
-	Warn func(error)
-	// OpenSegment opens a segment file by its number, from 2; SegmentName gives its name. fs.ErrNotExist says that there
-	// is none. nil is no further segment.
-	OpenSegment func(number int) (layer.Source, error)
-	BadChunks   BadChunks
-}
 
 const (
 	maxChunkSize = 64 << 20
@@ -50,14 +30,14 @@ type Disk struct {
 	size      int64
 	chunkSize int64
 	tables    []table // in the order of their chunks
-	info      Info
-	stored    Hashes
+	info      format.Info
+	stored    format.Hashes
 	zeroBad   bool
 	warn      func(error)
 
 	unpacked *unpacked
 	pages    []atomic.Pointer[page]  // by number modulo length
-	chunks   *unpack.Cache           // unpacked
+	chunks   *chunks.Cache           // unpacked
 	verified []atomic.Pointer[marks] // chunks that are stored as they are and passed their checksum
 	zeros    atomic.Pointer[[]byte]  // how this image packs a chunk of zeros
 	told     damageLog
@@ -65,25 +45,28 @@ type Disk struct {
 	inflaters sync.Pool
 }
 
-// Open reads the first segment file in src and asks for the others. Segments that are missing or cut leave a disk whose
-// lost ranges are errors; Warn is told. A src without the magic is a layer.ErrFormat, a later segment an error.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	warn := opts.Warn
-	if warn == nil {
-		warn = func(error) {}
-	}
+// Open reads the first segment file, which is in src or, when that is a later one, opened instead of it, and asks for the
+// others. Segments that are missing or cut leave a disk whose lost ranges are errors; Warn is told. A src without the
+// magic is a layer.ErrFormat.
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
 	h, err := readFileHeader(src)
+	if err == nil && h.number != 1 {
+		if src, env, err = firstSegment(h.number, env); err == nil {
+			h, err = readFileHeader(src)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if h.number != 1 {
 		return nil, fmt.Errorf("is segment %d of an image, want its first", h.number)
 	}
-	l := &loader{first: h, warn: warn}
-	if err := l.segments(src, opts.OpenSegment); err != nil {
+	l := &loader{first: h, warn: env.Warn}
+	if err := l.segments(src, env); err != nil {
 		return nil, err
 	}
-	d := &Disk{zeroBad: opts.BadChunks == BadChunksZero, warn: warn}
+	d := &Disk{zeroBad: env.ZeroBad, warn: env.Warn}
 	if err := l.finish(d); err != nil {
 		return nil, err
 	}
@@ -94,26 +77,26 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 
 // prepare makes the caches for what is there.
 func (d *Disk) prepare() {
-	var chunks, pages int64
+	var total, pages int64
 	for i := range d.tables {
 		t := &d.tables[i]
 		t.page = pages
 		pages += (t.count + t.perPage() - 1) / t.perPage()
-		chunks = t.first + t.count
+		total = t.first + t.count
 	}
 	d.pages = make([]atomic.Pointer[page], max(1, min(pages, pageCacheBytes/pageBytes)))
-	d.chunks = unpack.New((d.size+d.chunkSize-1)/d.chunkSize, d.chunkSize, d.load, d.isVerified)
-	d.verified = make([]atomic.Pointer[marks], (chunks+marksChunks-1)/marksChunks)
+	d.chunks = chunks.New((d.size+d.chunkSize-1)/d.chunkSize, d.chunkSize, d.load, d.isVerified)
+	d.verified = make([]atomic.Pointer[marks], (total+marksChunks-1)/marksChunks)
 }
 
 // Size is the size of the disk, in bytes.
 func (d *Disk) Size() int64 { return d.size }
 
-// Info tells what the image says of itself.
-func (d *Disk) Info() Info { return d.info }
+// Info implements format.Acquisition.
+func (d *Disk) Info() format.Info { return d.info }
 
-// Stored gives the hashes of the disk's content that the image keeps.
-func (d *Disk) Stored() Hashes { return d.stored }
+// Stored implements format.Acquisition.
+func (d *Disk) Stored() format.Hashes { return d.stored }
 
 // ReadAt implements io.ReaderAt.
 func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
@@ -129,7 +112,11 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 		if gap := d.nextTable(c)*d.chunkSize - off; s.lost && gap > k {
 			k = min(n, gap)
 		}
-		return layer.Extent{Off: off, Len: k}, err
+		e := layer.Extent{Off: off, Len: k}
+		if s.lost {
+			err = layer.MissingPart(e, err)
+		}
+		return e, err
 	case s.kind == kindPlain:
 		if d.chunks.Follow(c, c); d.isVerified(c) {
 			break

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -14,8 +13,11 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/ewf"
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 const kib = 1 << 10
@@ -26,33 +28,19 @@ func open(t testing.TB, path string, warn func(error)) *ewf.Disk {
 	if warn == nil {
 		warn = func(err error) { t.Errorf("%s: warning: %v", filepath.Base(path), err) }
 	}
-	d, err := ewf.Open(layertest.Open(t, path), ewf.Options{Warn: warn, OpenSegment: func(n int) (layer.Source, error) {
-		name, ok := ewf.SegmentName(path, n)
-		if _, err := os.Stat(name); !ok || err != nil {
-			return nil, fs.ErrNotExist
-		}
-		return layertest.Open(t, name), nil
-	}})
+	files := imagetest.Files{Format: ewf.Format, Get: imagetest.InFolder(t, filepath.Dir(path))}
+	d, err := ewf.Open(testenv.Open(t, path), format.Env{Warn: warn, Name: filepath.Base(path), Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func write(t testing.TB, b []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "disk.raw")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // acquire packs a raw file with ewfacquire and returns the path of the first segment.
 func acquire(t testing.TB, raw string, args ...string) string {
 	t.Helper()
 	target := raw + ".image"
-	layertest.Run(t, layertest.Peer(t, "ewfacquire"), append(append([]string{"-q", "-u", "-t", target}, args...), raw)...)
+	testenv.Run(t, testenv.Peer(t, "ewfacquire"), append(append([]string{"-q", "-u", "-t", target}, args...), raw)...)
 	found, err := filepath.Glob(target + ".[eEs]01")
 	if err != nil || len(found) != 1 {
 		t.Fatalf("ewfacquire made %q, %v", found, err)
@@ -64,7 +52,7 @@ func acquire(t testing.TB, raw string, args ...string) string {
 func exported(t testing.TB, path string, args ...string) []byte {
 	t.Helper()
 	target := filepath.Join(t.TempDir(), "exported")
-	layertest.Run(t, layertest.Peer(t, "ewfexport"), append(append([]string{"-q", "-u", "-f", "raw", "-t", target}, args...), path)...)
+	testenv.Run(t, testenv.Peer(t, "ewfexport"), append(append([]string{"-q", "-u", "-f", "raw", "-t", target}, args...), path)...)
 	b, err := os.ReadFile(target + ".raw")
 	if err != nil {
 		t.Fatal(err)
@@ -72,54 +60,24 @@ func exported(t testing.TB, path string, args ...string) []byte {
 	return b
 }
 
-// same compares all bytes, and as many times reads at random from one goroutine, and then from eight together.
-func same(t testing.TB, d *ewf.Disk, want []byte, reads int) {
-	t.Helper()
-	got := make([]byte, len(want))
-	if d.Size() != int64(len(want)) {
-		t.Fatalf("size %d, want %d", d.Size(), len(want))
-	}
-	if err := layer.ReadFull(d, got, 0); err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("the whole disk: %v, or other bytes", err)
-	}
-	random := func(seed uint64, count int) {
-		r := rand.New(rand.NewPCG(seed, 9))
-		p := make([]byte, 64*kib)
-		for range count {
-			off := r.IntN(len(want))
-			n := min(1+r.IntN(len(p)), len(want)-off)
-			if err := layer.ReadFull(d, p[:n], int64(off)); err != nil || !bytes.Equal(p[:n], want[off:off+n]) {
-				t.Errorf("%d bytes at %d: %v, or other bytes", n, off, err)
-				return
-			}
-		}
-	}
-	random(0, reads)
-	var wg sync.WaitGroup
-	for g := range uint64(8) {
-		wg.Go(func() { random(g+1, reads/8) })
-	}
-	wg.Wait()
-}
-
 func TestAcquired(t *testing.T) {
-	layertest.Peer(t, "ewfacquire")
+	testenv.Peer(t, "ewfacquire")
 	content := layertest.Mixed(200_000, 1200*kib+7*512, 1)
-	for _, format := range []string{"ewf", "smart", "ftk", "encase2", "encase3", "encase4", "encase5", "encase6", "encase7", "linen5", "linen6", "linen7", "ewfx"} {
+	for _, kind := range []string{"ewf", "smart", "ftk", "encase2", "encase3", "encase4", "encase5", "encase6", "encase7", "linen5", "linen6", "linen7", "ewfx"} {
 		levels := []string{"none", "best"}
-		if format == "smart" || format == "encase6" {
+		if kind == "smart" || kind == "encase6" {
 			levels = []string{"none", "empty-block", "fast", "best"}
 		}
 		for _, level := range levels {
-			t.Run(format+","+level, func(t *testing.T) {
+			t.Run(kind+","+level, func(t *testing.T) {
 				t.Parallel()
-				d := open(t, acquire(t, write(t, content), "-f", format, "-c", level, "-S", "1MiB", "-d", "sha1"), nil)
-				same(t, d, content, 16)
+				d := open(t, acquire(t, imagetest.Write(t, content), "-f", kind, "-c", level, "-S", "1MiB", "-d", "sha1"), nil)
+				imagetest.Same(t, d, bytes.NewReader(content), 16)
 				r, err := d.Verify(context.Background(), nil)
 				if err != nil || !r.Intact() || r.Stored.MD5 == "" {
 					t.Errorf("%+v, %v", r, err)
 				}
-				if wantSHA1 := format[len(format)-1] >= '6' && format[len(format)-1] <= '7'; wantSHA1 != (r.Stored.SHA1 != "") {
+				if wantSHA1 := kind[len(kind)-1] >= '6' && kind[len(kind)-1] <= '7'; wantSHA1 != (r.Stored.SHA1 != "") {
 					t.Errorf("SHA-1 %q", r.Stored.SHA1)
 				}
 			})
@@ -130,10 +88,10 @@ func TestAcquired(t *testing.T) {
 func TestContract(t *testing.T) {
 	content := layertest.Mixed(200_000, 1100*kib+512, 2)
 	for _, args := range [][]string{{"-f", "encase6", "-c", "none"}, {"-f", "smart", "-c", "fast", "-b", "16"}} {
-		layertest.Contract(t, open(t, acquire(t, write(t, content), args...), nil), content)
+		layertest.Contract(t, open(t, acquire(t, imagetest.Write(t, content), args...), nil), content)
 	}
 	content = content[:60*kib+512] // enough to be read byte by byte as well
-	layertest.Contract(t, openBytes(t, disk1{content, 3, 10, 2}.build(), ewf.Options{}), content)
+	layertest.Contract(t, openBytes(t, disk1{content, 3, 10, 2}.build(), format.Env{}), content)
 }
 
 // TestGeometry has chunks of all sizes, and disks that end within one.
@@ -141,8 +99,8 @@ func TestGeometry(t *testing.T) {
 	for _, args := range [][]string{{"-b", "16"}, {"-b", "1024"}, {"-b", "32768"}, {"-b", "128", "-P", "4096"}, {"-b", "64", "-g", "64", "-m", "removable", "-M", "logical"}} {
 		for _, level := range []string{"none", "fast"} {
 			content := layertest.Mixed(200_000, 1700*kib, 3)
-			d := open(t, acquire(t, write(t, content), append(args, "-f", "encase7", "-c", level)...), nil)
-			same(t, d, content, 16)
+			d := open(t, acquire(t, imagetest.Write(t, content), append(args, "-f", "encase7", "-c", level)...), nil)
+			imagetest.Same(t, d, bytes.NewReader(content), 16)
 		}
 	}
 }
@@ -151,28 +109,28 @@ func TestGeometry(t *testing.T) {
 func TestRandomReads(t *testing.T) {
 	content := layertest.Mixed(200_000, 3000*kib, 9)
 	for _, level := range []string{"none", "fast"} {
-		same(t, open(t, acquire(t, write(t, content), "-c", level), nil), content, 2000)
+		imagetest.Same(t, open(t, acquire(t, imagetest.Write(t, content), "-c", level), nil), bytes.NewReader(content), 2000)
 	}
 }
 
 func TestStream(t *testing.T) {
 	content := layertest.Mixed(200_000, 2500*kib+512, 4)
-	for _, format := range []string{"ftk", "encase5", "encase7"} {
+	for _, kind := range []string{"ftk", "encase5", "encase7"} {
 		target := filepath.Join(t.TempDir(), "image")
-		cmd := exec.Command(layertest.Peer(t, "ewfacquirestream"), "-q", "-f", format, "-S", "1MiB", "-c", "fast", "-t", target)
+		cmd := exec.Command(testenv.Peer(t, "ewfacquirestream"), "-q", "-f", kind, "-S", "1MiB", "-c", "fast", "-t", target)
 		cmd.Stdin = bytes.NewReader(content)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		same(t, open(t, target+".E01", nil), content, 16)
+		imagetest.Same(t, open(t, target+".E01", nil), bytes.NewReader(content), 16)
 	}
 }
 
 func TestRealImages(t *testing.T) {
 	for name, segments := range map[string]int{"ext2.E01": 1, "ext2.split.E01": 2} {
-		path := layertest.Shared(t, "data", "formats", name)
+		path := testenv.Shared(t, "data", "formats", name)
 		d := open(t, path, nil)
-		same(t, d, exported(t, path), 100)
+		imagetest.Same(t, d, bytes.NewReader(exported(t, path)), 100)
 		i := d.Info()
 		if i.Segments != segments || i.Case != "case" || i.Examiner != "examiner" || i.Evidence != "evidence" || i.Description != "description" ||
 			i.Notes != "notes" || i.Sectors != 8192 || i.ChunkSize != 32768 || i.Media != "fixed" || i.Physical || i.System != "Linux" ||
@@ -180,7 +138,7 @@ func TestRealImages(t *testing.T) {
 			t.Errorf("%s: %+v", name, i)
 		}
 		var done int64
-		r, err := d.Verify(context.Background(), func(n int64) { done = n })
+		r, err := d.Verify(context.Background(), func(_ string, n, _ int64) { done = n << 20 })
 		if err != nil || !r.Intact() || r.Stored.MD5 != "196066add11fb71c4c49cf1bb50d6d24" || done != d.Size() {
 			t.Errorf("%s: %+v, %v, %d bytes", name, r, err, done)
 		}
@@ -189,14 +147,14 @@ func TestRealImages(t *testing.T) {
 
 // TestInfo compares with what was given to ewfacquire, also where only the old header has it.
 func TestInfo(t *testing.T) {
-	for _, format := range []string{"smart", "ftk", "encase4", "encase6", "linen7"} {
-		d := open(t, acquire(t, write(t, layertest.Mixed(200_000, 64*kib, 5)), "-f", format, "-c", "best", "-A", "windows-1252", "-C", "c 1", "-D", "dé", "-e", "Ann", "-E", "e2", "-N", "n", "-m", "removable"), nil)
+	for _, kind := range []string{"smart", "ftk", "encase4", "encase6", "linen7"} {
+		d := open(t, acquire(t, imagetest.Write(t, layertest.Mixed(200_000, 64*kib, 5)), "-f", kind, "-c", "best", "-A", "windows-1252", "-C", "c 1", "-D", "dé", "-e", "Ann", "-E", "e2", "-N", "n", "-m", "removable"), nil)
 		i := d.Info()
 		if i.Case != "c 1" || i.Description != "dé" || i.Examiner != "Ann" || i.Evidence != "e2" || i.Notes != "n" || len(i.Acquired) < 19 || i.SectorSize != 512 {
-			t.Errorf("%s: %+v", format, i)
+			t.Errorf("%s: %+v", kind, i)
 		}
-		if format != "smart" && (i.Media != "removable" || !i.Physical) {
-			t.Errorf("%s: %+v", format, i)
+		if kind != "smart" && (i.Media != "removable" || !i.Physical) {
+			t.Errorf("%s: %+v", kind, i)
 		}
 	}
 }
@@ -205,23 +163,23 @@ func TestInfo(t *testing.T) {
 func TestVerifyFinds(t *testing.T) {
 	content := layertest.Mixed(200_000, 1000*kib, 6)
 	for _, level := range []string{"none", "best"} {
-		path := acquire(t, write(t, content), "-c", level)
+		path := acquire(t, imagetest.Write(t, content), "-c", level)
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		b[len(b)/2] ^= 4
-		for _, policy := range []ewf.BadChunks{ewf.BadChunksError, ewf.BadChunksZero} {
+		for _, zeroBad := range []bool{false, true} {
 			var warned []error
-			d := openBytes(t, [][]byte{b}, ewf.Options{BadChunks: policy, Warn: func(err error) { warned = append(warned, err) }})
+			d := openBytes(t, [][]byte{b}, format.Env{ZeroBad: zeroBad, Warn: func(err error) { warned = append(warned, err) }})
 			r, err := d.Verify(context.Background(), nil)
 			if err != nil || r.Intact() || len(r.Bad) != 1 || r.Bad[0].Len != 32768 || r.Computed.MD5 == r.Stored.MD5 || !errors.Is(r.Bad[0].Err, layer.ErrCorrupt) {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			want, bad := bytes.Clone(content), r.Bad[0]
 			clear(want[bad.Off:][:bad.Len])
-			if policy == ewf.BadChunksZero {
-				same(t, d, want, 16)
+			if zeroBad {
+				imagetest.Same(t, d, bytes.NewReader(want), 16)
 				if len(warned) != 1 || !strings.Contains(warned[0].Error(), "read as zeros: segment 1: chunk ") {
 					t.Errorf("warned %v", warned)
 				}
@@ -242,8 +200,8 @@ func TestVerifyFinds(t *testing.T) {
 
 func TestVerifyStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := openBytes(t, disk1{layertest.Mixed(200_000, 1500*kib, 7), 64, 100, 0}.build(), ewf.Options{})
-	if _, err := d.Verify(ctx, func(int64) { cancel() }); !errors.Is(err, context.Canceled) {
+	d := openBytes(t, disk1{layertest.Mixed(200_000, 1500*kib, 7), 64, 100, 0}.build(), format.Env{})
+	if _, err := d.Verify(ctx, func(string, int64, int64) { cancel() }); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -251,7 +209,7 @@ func TestVerifyStops(t *testing.T) {
 // TestSequential reads a disk with several readers in sequence at once, which the read-ahead has to tell apart.
 func TestSequential(t *testing.T) {
 	content := layertest.Mixed(200_000, 6000*kib, 8)
-	d := open(t, acquire(t, write(t, content), "-c", "fast"), nil)
+	d := open(t, acquire(t, imagetest.Write(t, content), "-c", "fast"), nil)
 	var wg sync.WaitGroup
 	for g := range 12 {
 		wg.Go(func() {
@@ -292,7 +250,7 @@ func TestSegmentName(t *testing.T) {
 func BenchmarkRead(b *testing.B) {
 	content := layertest.Mixed(200_000, 256<<20, 10)
 	for _, level := range []string{"none", "fast"} {
-		path := acquire(b, write(b, content), "-c", level)
+		path := acquire(b, imagetest.Write(b, content), "-c", level)
 		for _, random := range []bool{false, true} {
 			name := map[bool]string{false: "sequential", true: "random"}[random]
 			b.Run(level+","+name, func(b *testing.B) {

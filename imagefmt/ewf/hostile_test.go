@@ -5,34 +5,33 @@ import (
 	"errors"
 	"hash/adler32"
 	"io"
-	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"snapmount/imagefmt/ewf"
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
 )
 
-func source(b []byte) layer.Source { return io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))) }
-
 // openFiles opens segments in memory; a nil one is not there.
-func openFiles(files [][]byte, opts ewf.Options) (*ewf.Disk, error) {
-	opts.OpenSegment = func(n int) (layer.Source, error) {
-		if n > len(files) || files[n-1] == nil {
-			return nil, fs.ErrNotExist
+func openFiles(segments [][]byte, env format.Env) (*ewf.Disk, error) {
+	files := map[string][]byte{}
+	for i, b := range segments {
+		if name, ok := ewf.SegmentName("a.E01", i+1); ok && b != nil {
+			files[name] = b
 		}
-		return source(files[n-1]), nil
 	}
-	return ewf.Open(source(files[0]), opts)
+	env.Name, env.Files = "a.E01", imagetest.Files{Format: ewf.Format, Get: imagetest.InMemory(files)}
+	return ewf.Open(bytes.NewReader(segments[0]), env)
 }
 
-func openBytes(t testing.TB, files [][]byte, opts ewf.Options) *ewf.Disk {
+func openBytes(t testing.TB, segments [][]byte, env format.Env) *ewf.Disk {
 	t.Helper()
-	d, err := openFiles(files, opts)
+	d, err := openFiles(segments, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +42,7 @@ func openBytes(t testing.TB, files [][]byte, opts ewf.Options) *ewf.Disk {
 func damage(t *testing.T, files [][]byte, content []byte, off, n int, warned string) {
 	t.Helper()
 	var warnings []string
-	d := openBytes(t, files, ewf.Options{Warn: func(err error) { warnings = append(warnings, err.Error()) }})
+	d := openBytes(t, files, format.Env{Warn: func(err error) { warnings = append(warnings, err.Error()) }})
 	if all := strings.Join(warnings, "; "); !strings.Contains(all, warned) || (warned == "") != (all == "") {
 		t.Errorf("warned %q, want %q", all, warned)
 	}
@@ -204,7 +203,7 @@ func TestSegmentsMissing(t *testing.T) {
 	files = build()
 	files[0][where(t, files[0], "volume", 0)+80]++ // the copies in the others tell
 	damage(t, files, content, 0, 0, "volume section at")
-	if _, err := openFiles(build()[1:], ewf.Options{}); err == nil || !strings.Contains(err.Error(), "is segment 2") {
+	if _, err := openFiles(build()[1:], format.Env{}); err == nil || !strings.Contains(err.Error(), "is segment 2") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -243,7 +242,7 @@ func TestRefused(t *testing.T) {
 		"too many chunks": {geometry(1, 1, 1<<40), layer.ErrUnsupported, "1099511627776 chunks"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := openFiles([][]byte{c.b}, ewf.Options{})
+			_, err := openFiles([][]byte{c.b}, format.Env{})
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("error %v, want %q of kind %v", err, c.text, c.kind)
 			}
@@ -269,11 +268,11 @@ func TestMarks(t *testing.T) {
 	b = append(b, section1(len(b), "error2", list(520, 7, 1, 3, 2))...)
 	b = append(b, section1(len(b), "session", list(36, 0, 16, 0, 0, 0, 0, 0, 0, 1, 300, 0, 0, 0, 0, 0, 0))...)
 	b = append(b, section1(len(b), "done", nil)...)
-	i := openBytes(t, [][]byte{b}, ewf.Options{Warn: func(err error) { t.Error(err) }}).Info()
-	if len(i.ReadErrors) != 2 || i.ReadErrors[0] != (ewf.Sectors{First: 7, Count: 1}) || i.ReadErrors[1] != (ewf.Sectors{First: 3, Count: 2}) {
+	i := openBytes(t, [][]byte{b}, format.Env{Warn: func(err error) { t.Error(err) }}).Info()
+	if len(i.ReadErrors) != 2 || i.ReadErrors[0] != (format.Sectors{First: 7, Count: 1}) || i.ReadErrors[1] != (format.Sectors{First: 3, Count: 2}) {
 		t.Errorf("read errors %v", i.ReadErrors)
 	}
-	if len(i.Sessions) != 2 || i.Sessions[0] != (ewf.Session{First: 16}) || i.Sessions[1] != (ewf.Session{First: 300, Audio: true}) {
+	if len(i.Sessions) != 2 || i.Sessions[0] != (format.Session{First: 16}) || i.Sessions[1] != (format.Session{First: 300, Audio: true}) {
 		t.Errorf("sessions %v", i.Sessions)
 	}
 	v := where(t, b, "volume", 0) + 76
@@ -282,37 +281,23 @@ func TestMarks(t *testing.T) {
 	damage(t, [][]byte{b}, content, 0, 0, "no number of sectors")
 }
 
-// failing fails its reads behind the first n bytes until it is mended.
-type failing struct {
-	layer.Source
-	n      int64
-	mended *atomic.Bool
-}
-
-func (f failing) ReadAt(p []byte, off int64) (int, error) {
-	if off+int64(len(p)) > f.n && !f.mended.Load() {
-		return 0, errors.New("bad sector")
-	}
-	return f.Source.ReadAt(p, off)
-}
-
 // TestReadErrorsAreNotKept holds that what could not be read is asked for again, and is never read as zeros.
 func TestReadErrorsAreNotKept(t *testing.T) {
 	content := layertest.Mixed(200_000, 30*1024, 24)
 	b := disk1{content, 2, 50, 0}.build()[0]
 	for _, at := range []int64{0, 2048} { // packed, and as it is
-		var mended atomic.Bool
-		mended.Store(true)
-		d, err := ewf.Open(failing{source(b), 2000, &mended}, ewf.Options{BadChunks: ewf.BadChunksZero})
+		src := &imagetest.Failing{Source: bytes.NewReader(b), Off: 2000, Len: int64(len(b))}
+		src.Mended.Store(true)
+		d, err := ewf.Open(src, format.Env{ZeroBad: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		mended.Store(false)
+		src.Mended.Store(false)
 		p := make([]byte, 512)
 		if _, err := d.ReadAt(p, at); err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "bad sector") {
 			t.Errorf("error %v, want the disk's own", err)
 		}
-		mended.Store(true)
+		src.Mended.Store(true)
 		if _, err := d.ReadAt(p, at); err != nil || !bytes.Equal(p, content[at:at+512]) {
 			t.Errorf("after the disk came back: %v", err)
 		}
@@ -326,7 +311,7 @@ func TestFarMissing(t *testing.T) {
 	at := where(t, b, "volume", 0) + 76
 	le.PutUint64(b[at+16:], 1<<32)
 	reseal(b, at+1048, 1048)
-	d := openBytes(t, [][]byte{b}, ewf.Options{})
+	d := openBytes(t, [][]byte{b}, format.Env{})
 	p := make([]byte, 1024)
 	for off := 0; off < len(content); off += len(p) {
 		if _, err := d.ReadAt(p, int64(off)); err != nil || !bytes.Equal(p, content[off:off+1024]) {
@@ -339,7 +324,8 @@ func TestFarMissing(t *testing.T) {
 		}
 	}
 	for _, off := range []int64{40 * 1024, d.Size() - 10} {
-		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) {
+		var unknown *layer.UnknownError
+		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) || !errors.As(err, &unknown) || unknown.Why != layer.Missing {
 			t.Errorf("at %d: %v", off, err)
 		}
 	}
@@ -353,17 +339,15 @@ func TestMutations(t *testing.T) {
 	v1 := disk1{content, 2, 4, 2}.build()
 	v2 := [][]byte{disk2(content, 1, 2, 0, 0)}
 	for i := range 1500 {
-		files := [][]byte{bytes.Clone(v1[0]), v1[1]}
+		files := slices.Clone(v1)
 		if i%2 > 0 {
-			files = [][]byte{bytes.Clone(v2[0])}
+			files = slices.Clone(v2)
 		}
-		for range 1 + r.IntN(3) {
-			files[0][r.IntN(len(files[0]))] ^= byte(1 + r.IntN(255))
-		}
+		files[0] = imagetest.Mutated(r, files[0], [2]int{0, len(files[0])})
 		if i%7 == 0 {
 			files[0] = files[0][:r.IntN(len(files[0]))]
 		}
-		d, err := openFiles(files, ewf.Options{})
+		d, err := openFiles(files, format.Env{})
 		if err != nil || d.Size() != int64(len(content)) {
 			continue
 		}
@@ -383,29 +367,6 @@ func FuzzOpen(f *testing.F) {
 	f.Add(disk2(content, 2, 2, 0, 0))
 	f.Add([]byte("EVF\x09\x0d\x0a\xff\x00\x01\x01\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		begin := time.Now()
-		d, err := ewf.Open(source(b), ewf.Options{})
-		if err != nil {
-			return
-		}
-		p := make([]byte, 4096)
-		for _, off := range []int64{0, 1, 1024, d.Size() / 2, d.Size() - 100} {
-			n, err := d.ReadAt(p, off)
-			if n < len(p) && err == nil || err == nil && off+int64(n) > d.Size() {
-				t.Errorf("ReadAt(%d) = %d, %v of a disk of %d bytes", off, n, err, d.Size())
-			}
-		}
-		at := int64(0)
-		for e := range layer.Extents(d, 0, d.Size()) {
-			if e.Off != at || e.Len <= 0 {
-				t.Fatalf("extent %+v, want one at %d", e, at)
-			}
-			if at += e.Len; time.Since(begin) > time.Second {
-				break
-			}
-		}
-		if s := time.Since(begin); s > 5*time.Second {
-			t.Errorf("took %v", s)
-		}
+		imagetest.Hostile(t, func() (*ewf.Disk, error) { return ewf.Open(bytes.NewReader(b), format.Env{}) })
 	})
 }

@@ -15,47 +15,13 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
 
-// Info is what an image says of itself. Texts are "" and lists empty where it says nothing.
-type Info struct {
-	Version     int // 1 or 2
-	Segments    int // that were opened
-	Set         wintype.GUID
-	Media       string // "fixed", "removable", "optical", "memory" or "single files"
-	Physical    bool   // a whole device, not a volume
-	SectorSize  int64
-	Sectors     int64
-	ChunkSize   int64
-	Compression string // "none", "fast", "best"; of version 2 the method: "zlib" or "bzip2"
-
-	Case, Evidence, Description, Examiner, Notes string
-	Model, Serial, Label                         string
-	Software, System                             string // that acquired
-	// Acquired and Clock are when it was acquired and what the acquiring system's clock said then, as RFC 3339; without
-	// a zone when the image keeps the local time only.
-	Acquired, Clock string
-
-	ReadErrors []Sectors // that could not be read when the image was made, and are zeros in it
-	Sessions   []Session // of an optical disc
-}
-
-// Sectors is a range of the disk.
-type Sectors struct{ First, Count int64 }
-
-// Session is a session or track of an optical disc.
-type Session struct {
-	First int64 // sector
-	Audio bool
-}
-
-// Hashes are in lower-case hexadecimal, "" for one that is not there.
-type Hashes struct{ MD5, SHA1 string }
-
-// set takes hashes as bytes; all zeros is none.
-func (h *Hashes) set(md5, sha1 []byte) {
+// setHashes takes hashes as bytes; all zeros is none.
+func setHashes(h *format.Hashes, md5, sha1 []byte) {
 	if len(bytes.Trim(md5, "\x00")) > 0 {
 		h.MD5 = hex.EncodeToString(md5)
 	}
@@ -264,7 +230,7 @@ func (s *segment) list(sec section1, headerLen, headerSum, entryLen int64) []byt
 func (s *segment) errors1(sec section1) {
 	le := binary.LittleEndian
 	for b := s.list(sec, 520, 516, 8); len(b) > 0; b = b[8:] {
-		s.info.ReadErrors = append(s.info.ReadErrors, Sectors{int64(le.Uint32(b)), int64(le.Uint32(b[4:]))})
+		s.info.ReadErrors = append(s.info.ReadErrors, format.Sectors{int64(le.Uint32(b)), int64(le.Uint32(b[4:]))})
 	}
 }
 
@@ -272,6 +238,6 @@ func (s *segment) errors1(sec section1) {
 func (s *segment) sessions1(sec section1) {
 	le := binary.LittleEndian
 	for b := s.list(sec, 36, 32, 32); len(b) > 0; b = b[32:] {
-		s.info.Sessions = append(s.info.Sessions, Session{First: int64(le.Uint32(b[4:])), Audio: le.Uint32(b)&1 != 0})
+		s.info.Sessions = append(s.info.Sessions, format.Session{First: int64(le.Uint32(b[4:])), Audio: le.Uint32(b)&1 != 0})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -20,8 +21,8 @@ type loader struct {
 	gap, behind int
 	header      values
 	newer       bool // the header is a header2
-	info        Info
-	stored      Hashes
+	info        format.Info
+	stored      format.Hashes
 }
 
 // ending is how a segment ends.
@@ -34,7 +35,7 @@ const (
 )
 
 // segments reads the first segment and all that follow it.
-func (l *loader) segments(src layer.Source, open func(int) (layer.Source, error)) error {
+func (l *loader) segments(src layer.Source, env format.Env) error {
 	for n := 1; ; n++ {
 		end, err := l.segment(src, n)
 		if err != nil {
@@ -46,18 +47,15 @@ func (l *loader) segments(src layer.Source, open func(int) (layer.Source, error)
 		if end == endCut {
 			l.lost("segment %d: ends without a section that closes it: the file is cut short", n)
 		}
-		if src, err = l.next(n+1, open, end == endNext); src == nil || err != nil {
+		if src, err = l.next(n+1, env, end == endNext); src == nil || err != nil {
 			return err
 		}
 	}
 }
 
 // next opens a segment, which the one before may have promised; nil when it is not there or not of this image.
-func (l *loader) next(n int, open func(int) (layer.Source, error), promised bool) (layer.Source, error) {
-	src, err := layer.Source(nil), fs.ErrNotExist
-	if open != nil {
-		src, err = open(n)
-	}
+func (l *loader) next(n int, env format.Env, promised bool) (layer.Source, error) {
+	src, err := openSegment(n, env)
 	if errors.Is(err, fs.ErrNotExist) {
 		if promised {
 			l.lost("segment %d: %w", n, err)

@@ -163,11 +163,11 @@ func (s *segment) section1(sec section1) {
 		s.header1(sec)
 	case "hash":
 		if b := s.checked(sec, 36, 32); b != nil {
-			s.stored.set(b[:16], nil)
+			setHashes(&s.stored, b[:16], nil)
 		}
 	case "digest":
 		if b := s.checked(sec, 80, 76); b != nil {
-			s.stored.set(b[:16], b[16:36])
+			setHashes(&s.stored, b[:16], b[16:36])
 		}
 	case "error2":
 		s.errors1(sec)

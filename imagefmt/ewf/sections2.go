@@ -11,6 +11,7 @@ import (
 	"math"
 	"strconv"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -167,19 +168,19 @@ func (s *segment) section2(sec section2) {
 		s.table2(sec.section1)
 	case kindMD5:
 		if b := s.checked(sec.section1, 20, 16); b != nil {
-			s.stored.set(b[:16], nil)
+			setHashes(&s.stored, b[:16], nil)
 		}
 	case kindSHA1:
 		if b := s.checked(sec.section1, 24, 20); b != nil {
-			s.stored.set(nil, b[:20])
+			setHashes(&s.stored, nil, b[:20])
 		}
 	case kindErrors:
 		for b := s.list2(sec.section1, 16); len(b) > 0; b = b[16:] {
-			s.info.ReadErrors = append(s.info.ReadErrors, Sectors{int64(le.Uint64(b) & math.MaxInt64), int64(le.Uint32(b[8:]))})
+			s.info.ReadErrors = append(s.info.ReadErrors, format.Sectors{int64(le.Uint64(b) & math.MaxInt64), int64(le.Uint32(b[8:]))})
 		}
 	case kindSessions:
 		for b := s.list2(sec.section1, 32); len(b) > 0; b = b[32:] {
-			s.info.Sessions = append(s.info.Sessions, Session{First: int64(le.Uint64(b) & math.MaxInt64), Audio: le.Uint32(b[8:])&1 != 0})
+			s.info.Sessions = append(s.info.Sessions, format.Session{First: int64(le.Uint64(b) & math.MaxInt64), Audio: le.Uint32(b[8:])&1 != 0})
 		}
 	}
 }

@@ -3,9 +3,11 @@ package ewf
 import (
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
@@ -69,10 +71,25 @@ func decodeFileHeader2(b []byte) fileHeader {
 	}
 }
 
-// SegmentNumber tells which segment of an image the file in src is, from 1.
-func SegmentNumber(src layer.Source) (int, error) {
-	h, err := readFileHeader(src)
-	return h.number, err
+// openSegment opens a segment beside the first, in whose Env this is. fs.ErrNotExist says that there is none.
+func openSegment(n int, env format.Env) (layer.Source, error) {
+	name, ok := SegmentName(env.Name, n)
+	if !ok {
+		return nil, fmt.Errorf("what follows the name %s: %w", env.Name, fs.ErrNotExist)
+	}
+	return env.Files.Open(name, format.Windows)
+}
+
+// firstSegment opens the first segment in place of segment n, which is closed.
+func firstSegment(n int, env format.Env) (src layer.Source, first format.Env, err error) {
+	err = layer.ErrUnsupported
+	if name, ok := SegmentName(env.Name, 1); ok {
+		src, first, err = env.Files.Instead(name, format.Windows)
+	}
+	if err != nil {
+		err = fmt.Errorf("is segment %d of an image, whose first has to be opened: %w", n, err)
+	}
+	return src, first, err
 }
 
 // SegmentName gives the name of another segment beside the one of the given name: after .E99 come .EAA to .EZZ, then

@@ -13,9 +13,11 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/ewf"
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // bzipped packs with bzip2, which the standard library only unpacks; without the program it does as zlib.
@@ -79,11 +81,11 @@ func TestVersion2(t *testing.T) {
 	copy(content[9216:], bytes.Repeat([]byte{0xee}, 2048))
 	for method := 1; method <= 2; method++ {
 		if method == 2 {
-			layertest.Peer(t, "bzip2")
+			testenv.Peer(t, "bzip2")
 		}
 		b := disk2(content, method, 2, 0, 4)
-		d := openBytes(t, [][]byte{b}, ewf.Options{Warn: func(err error) { t.Error(err) }})
-		if same(t, d, content, 16); method == 1 {
+		d := openBytes(t, [][]byte{b}, format.Env{Warn: func(err error) { t.Error(err) }})
+		if imagetest.Same(t, d, bytes.NewReader(content), 16); method == 1 {
 			layertest.Contract(t, d, content)
 		}
 		r, err := d.Verify(context.Background(), nil)
@@ -91,7 +93,7 @@ func TestVersion2(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 		i := d.Info()
-		want := ewf.Info{
+		want := format.Info{
 			Version: 2, Segments: 1, Set: i.Set, Media: "fixed", Physical: true, SectorSize: 512, Sectors: 121, ChunkSize: 1024,
 			Compression: [...]string{1: "zlib", 2: "bzip2"}[method], Case: "C1", Evidence: "E1", Description: "Dé", Examiner: "Ann", Notes: "a\nb",
 			Model: "M1", Serial: "S1", Label: "L1", Software: "7.04", System: "Linux", Acquired: "2020-09-13T12:26:40Z", Clock: "2020-09-13T12:27:40Z",
@@ -130,7 +132,7 @@ func TestVersion2Segments(t *testing.T) {
 		files = append(files, f.b)
 	}
 	damage(t, files, content, 0, 0, "")
-	if e := openBytes(t, files, ewf.Options{}).Info().ReadErrors; len(e) != 1 || e[0] != (ewf.Sectors{First: 5, Count: 3}) {
+	if e := openBytes(t, files, format.Env{}).Info().ReadErrors; len(e) != 1 || e[0] != (format.Sectors{First: 5, Count: 3}) {
 		t.Errorf("read errors %v", e)
 	}
 	damage(t, files[:2], content, 20*1024, 10*1024, "segment 3: file does not exist")
@@ -155,13 +157,13 @@ func TestVersion2Segments(t *testing.T) {
 }
 
 func TestEncrypted(t *testing.T) {
-	_, err := openFiles([][]byte{disk2(make([]byte, 4096), 1, 2, 2, 0)}, ewf.Options{})
+	_, err := openFiles([][]byte{disk2(make([]byte, 4096), 1, 2, 2, 0)}, format.Env{})
 	if !errors.Is(err, layer.ErrUnsupported) || !strings.Contains(err.Error(), "encrypted") {
 		t.Errorf("error %v", err)
 	}
 	f := newBuilder2(1, 1)
 	f.section(11, 0, make([]byte, 64))
-	if _, err := openFiles([][]byte{f.b}, ewf.Options{}); !errors.Is(err, layer.ErrUnsupported) || !strings.Contains(err.Error(), "encrypted") {
+	if _, err := openFiles([][]byte{f.b}, format.Env{}); !errors.Is(err, layer.ErrUnsupported) || !strings.Contains(err.Error(), "encrypted") {
 		t.Errorf("error %v", err)
 	}
 }

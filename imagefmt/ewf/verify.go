@@ -6,32 +6,17 @@ import (
 	"crypto/sha1"
 	"hash"
 	"sync"
+
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/layer"
 )
-
-// Result is what Verify found.
-type Result struct {
-	Stored, Computed Hashes
-	Bad              []Range // in order; each is read as zeros for the hashes
-}
-
-// Range is a part of the disk that cannot be read.
-type Range struct {
-	Off, Len int64 // bytes
-	Err      error // of its first chunk
-}
-
-// Intact reports whether every chunk was read and agrees with its checksum, and every stored hash is what was computed.
-func (r Result) Intact() bool {
-	return len(r.Bad) == 0 && (r.Stored.MD5 == "" || r.Stored.MD5 == r.Computed.MD5) &&
-		(r.Stored.SHA1 == "" || r.Stored.SHA1 == r.Computed.SHA1)
-}
 
 const verifyBytes = 1 << 20
 
-// Verify reads the whole disk, whatever Options.BadChunks says, and computes its hashes. progress is told how many
-// bytes are done; it may be nil. The error is the context's.
-func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (Result, error) {
-	r := Result{Stored: d.stored}
+// Verify reads the whole disk, whatever format.Env.ZeroBad says, and computes its hashes. The error is the
+// cause of the end of ctx.
+func (d *Disk) Verify(ctx context.Context, progress layer.Progress) (format.Result, error) {
+	r := format.Result{Stored: d.stored}
 	per := max(1, verifyBytes/d.chunkSize)
 	m, s := startHash(md5.New()), startHash(sha1.New())
 	type buffer struct {
@@ -52,28 +37,26 @@ func (d *Disk) Verify(ctx context.Context, progress func(done int64)) (Result, e
 			k := d.chunkLen(c)
 			if err := d.read(c, b[:k], 0); err != nil {
 				clear(b[:k])
-				r.bad(c*d.chunkSize, k, err)
+				addBad(&r, c*d.chunkSize, k, err)
 			}
 			b = b[k:]
 		}
 		buf.inUse.Add(2)
 		m.add(buf.b[:n], buf.inUse.Done)
 		s.add(buf.b[:n], buf.inUse.Done)
-		if progress != nil {
-			progress(min(c*d.chunkSize, d.size))
-		}
+		progress.Tell("verifying, MiB", layer.MiB(min(c*d.chunkSize, d.size)), layer.MiB(d.size))
 	}
-	r.Computed.set(m.sum(), s.sum())
-	return r, ctx.Err()
+	setHashes(&r.Computed, m.sum(), s.sum())
+	return r, context.Cause(ctx)
 }
 
-// bad notes a range, joined to the one before it.
-func (r *Result) bad(off, n int64, err error) {
+// addBad notes a range, joined to the one before it.
+func addBad(r *format.Result, off, n int64, err error) {
 	if i := len(r.Bad) - 1; i >= 0 && r.Bad[i].Off+r.Bad[i].Len == off {
 		r.Bad[i].Len += n
 		return
 	}
-	r.Bad = append(r.Bad, Range{off, n, err})
+	r.Bad = append(r.Bad, format.Range{off, n, err})
 }
 
 // hashing computes a hash beside the reading.

@@ -47,5 +47,10 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("0x%x bytes at 0x%x: %v: %v", e.Len, e.Off, ErrUnknown, e.Why)
 }
 
+// MissingPart adds to err, which is why a layer cannot tell of e, that e is in a missing part of the image.
+func MissingPart(e Extent, err error) error {
+	return fmt.Errorf("%w: %w", err, &UnknownError{Why: Missing, Off: e.Off, Len: e.Len})
+}
+
 // Is makes every UnknownError match ErrUnknown.
 func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }

@@ -42,5 +42,16 @@ func (r Reason) MarshalText() ([]byte, error) {
 	return nil, fmt.Errorf("no reason has number %d", uint8(r))
 }
 
+// UnmarshalText takes what MarshalText gives.
+func (r *Reason) UnmarshalText(b []byte) error {
+	for i, one := range reasons {
+		if one.name == string(b) {
+			*r = Reason(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("no reason is called %q", b)
+}
+
 // replaced reports whether the Base of what is Unknown for the reason stands for it.
 func (r Reason) replaced() bool { return r <= Incomplete }

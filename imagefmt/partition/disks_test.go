@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/partition"
 )
 
@@ -152,7 +152,7 @@ func TestLogical(t *testing.T) {
 
 // TestMmls compares a disk with logical partitions with what sleuthkit finds.
 func TestMmls(t *testing.T) {
-	mmls := layertest.Peer(t, "mmls")
+	mmls := testenv.Peer(t, "mmls")
 	d := chain()
 	path := filepath.Join(t.TempDir(), "disk.raw")
 	b := make([]byte, d.size)
@@ -171,7 +171,7 @@ func TestMmls(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d+%d", p.Off/512, p.Len/512))
 	}
 	line := regexp.MustCompile(`(?m)^\d+:  \d+:\d+ +(\d+) +\d+ +(\d+) `)
-	for _, m := range line.FindAllSubmatch(layertest.Run(t, mmls, "-t", "dos", path), -1) {
+	for _, m := range line.FindAllSubmatch(testenv.Run(t, mmls, "-t", "dos", path), -1) {
 		want = append(want, strings.TrimLeft(string(m[1]), "0")+"+"+strings.TrimLeft(string(m[2]), "0"))
 	}
 	if !slices.Equal(got, want) {
@@ -181,7 +181,7 @@ func TestMmls(t *testing.T) {
 
 // TestSgdisk lists what sgdisk wrote, with and without its primary table.
 func TestSgdisk(t *testing.T) {
-	sgdisk := layertest.Peer(t, "sgdisk")
+	sgdisk := testenv.Peer(t, "sgdisk")
 	path := filepath.Join(t.TempDir(), "disk.raw")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestSgdisk(t *testing.T) {
 	if err := os.Truncate(path, 64*mib); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, sgdisk, "-n", "1:2048:4095", "-t", "1:ef00", "-c", "1:EFI", "-n", "2:4096:8191", "-t", "2:0c01",
+	testenv.Run(t, sgdisk, "-n", "1:2048:4095", "-t", "1:ef00", "-c", "1:EFI", "-n", "2:4096:8191", "-t", "2:0c01",
 		"-n", "7:8192:40959", "-t", "7:0700", "-c", "7:Größe \U0001f4be", "-n", "3:40960:50000", "-t", "3:2700", path)
 	want := `gpt 512; 1: 1048576+1048576 EFI system "EFI"; 2: 2097152+2097152 Microsoft reserved ""; ` +
 		`3: 20971520+4628992 Windows recovery ""; 7: 4194304+16777216 Microsoft basic data "Größe ` + "\U0001f4be\""
@@ -214,7 +214,7 @@ func TestSgdisk(t *testing.T) {
 
 // TestRealDisk lists a disk that Windows partitioned.
 func TestRealDisk(t *testing.T) {
-	f, err := os.Open(layertest.Shared(t, "data", "vss_3_volstor.tar.gz"))
+	f, err := os.Open(testenv.Shared(t, "data", "vss_3_volstor.tar.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/partition"
 )
 
@@ -169,8 +169,8 @@ func made(t *testing.T, size int64, program string, args ...string) layer.Source
 	if err := os.Truncate(path, size); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, program), append(args, path)...)
-	return layertest.Open(t, path)
+	testenv.Run(t, testenv.Peer(t, program), append(args, path)...)
+	return testenv.Open(t, path)
 }
 
 // TestMadeVolumes names what mkfs programs made.

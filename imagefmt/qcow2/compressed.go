@@ -8,18 +8,18 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"snapmount/imagefmt/chunks"
 	"snapmount/imagefmt/inflate"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
 
 const maxWindow = 8 << 20 // enough for every level of zstd up to a cluster's 2 MiB
 
 // newUnpacked makes the Source of the compressed clusters.
-func (d *Disk) newUnpacked() *unpack.Source {
+func (d *Disk) newUnpacked() *chunks.Source {
 	size := int64(1) << d.clusterBits
-	cache := unpack.New((d.size-1)>>d.clusterBits+1, size, d.load, nil)
-	return &unpack.Source{Cache: cache, Piece: size, Bytes: d.size, Name: "compressed clusters of a qcow2 image"}
+	cache := chunks.New((d.size-1)>>d.clusterBits+1, size, d.load, nil)
+	return &chunks.Source{Cache: cache, Piece: size, Bytes: d.size, Name: "compressed clusters of a qcow2 image"}
 }
 
 // load returns a compressed cluster by its number on the disk.

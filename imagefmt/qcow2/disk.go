@@ -10,23 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"snapmount/imagefmt/chunks"
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
-	Warn func(error)
-	// OpenBacking opens the backing file that the header names; format is "" when the header has none. It decides
-	// what names may reach. nil refuses every backing file.
-	OpenBacking func(name, format string) (layer.Source, error)
-	// OpenData opens the external data file of that name, which holds the clusters as they are. nil refuses it.
-	OpenData func(name string) (layer.Source, error)
-	// Snapshot is the id or, where no snapshot has that id, the name of the internal snapshot to show; "" is the active
-	// state.
-	Snapshot string
-}
 
 const tableCacheBytes = 32 << 20 // L2 tables kept in memory
 
@@ -35,7 +22,7 @@ const tableCacheBytes = 32 << 20 // L2 tables kept in memory
 type Disk struct {
 	src         layer.Source
 	data        layer.Source // where the clusters are: src, or the external data file
-	backing     layer.Source // nil for none
+	backing     *format.Disk // nil for none
 	snapshots   []Snapshot
 	size        int64
 	version     uint32
@@ -49,32 +36,29 @@ type Disk struct {
 	l1     []uint64
 	pieces []atomic.Pointer[piece] // by number modulo length
 
-	unpacked       *unpack.Source // what is in compressed clusters
+	unpacked       *chunks.Source // what is in compressed clusters
 	workers, zstds sync.Pool
 }
 
 // Open reads the header and the L1 table of the image in src. A src without the magic is a layer.ErrFormat, a snapshot
 // that is not there an fs.ErrNotExist.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	warn := opts.Warn
-	if warn == nil {
-		warn = func(error) {}
-	}
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
 	h, err := readHeader(src)
 	if err != nil {
 		return nil, err
 	}
 	if h.incompatible&featCorrupt != 0 {
-		warn(errors.New("header: the corrupt bit is set: QEMU found damaged tables in this image"))
+		env.Warn(errors.New("header: the corrupt bit is set: QEMU found damaged tables in this image"))
 	}
 	snapshots, err := readSnapshots(src, h)
-	if err != nil && opts.Snapshot == "" {
-		warn(err)
+	if err != nil && env.Snapshot == "" {
+		env.Warn(err)
 		err = nil
 	}
 	shown := state{h.size, h.l1Off, h.l1Entries}
-	if opts.Snapshot != "" && err == nil {
-		shown, err = find(snapshots, opts.Snapshot)
+	if env.Snapshot != "" && err == nil {
+		shown, err = find(snapshots, env.Snapshot)
 	}
 	if err != nil {
 		return nil, err
@@ -94,26 +78,20 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 	d.pieceBits = d.l2Bits - (d.clusterBits - lenBits)
 	d.pieces = make([]atomic.Pointer[piece], slots(tableCacheBytes, lenBits, len(d.l1)<<(d.l2Bits-d.pieceBits)))
 	d.unpacked = d.newUnpacked()
-	return d, d.openOthers(h, opts)
+	return d, d.openOthers(h, env.Files)
 }
 
 // openOthers opens the files that the header names.
-func (d *Disk) openOthers(h header, opts Options) (err error) {
+func (d *Disk) openOthers(h header, files format.Files) (err error) {
 	if h.incompatible&featExternalData != 0 {
-		if opts.OpenData == nil || h.dataFile == "" {
-			return fmt.Errorf("external data file %q: not opened: %w", h.dataFile, layer.ErrUnsupported)
-		}
-		if d.data, err = opts.OpenData(h.dataFile); err != nil {
+		if d.data, err = openData(h.dataFile, files); err != nil {
 			return fmt.Errorf("external data file %q: %w", h.dataFile, err)
 		}
 	}
 	if h.backing == "" {
 		return nil
 	}
-	if opts.OpenBacking == nil {
-		return fmt.Errorf("backing file %q: not opened: %w", h.backing, layer.ErrUnsupported)
-	}
-	if d.backing, err = opts.OpenBacking(h.backing, h.backingFormat); err != nil {
+	if d.backing, err = openBacking(h, files); err != nil {
 		return fmt.Errorf("backing file %q: %w", h.backing, err)
 	}
 	return nil

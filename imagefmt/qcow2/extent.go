@@ -167,7 +167,7 @@ func run(b uint32) int {
 func (d *Disk) absent(off, n int64) layer.Extent {
 	if d.backing != nil {
 		if k := layer.Clip(d.backing.Size(), off, n); k > 0 {
-			return layer.Extent{Off: off, Len: k, Base: d.backing, BaseOff: off}
+			return layer.Extent{Off: off, Len: k, Base: d.backing.Source, BaseOff: off}
 		}
 	}
 	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}

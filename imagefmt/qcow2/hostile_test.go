@@ -7,16 +7,12 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/qcow2"
 )
-
-// memory is an image file in memory.
-type memory struct{ *bytes.Reader }
-
-func newMemory(b []byte) layer.Source { return memory{bytes.NewReader(b)} }
 
 // small makes a version 3 image by hand: 512-byte clusters, a disk of two L2 tables (64 KiB), the second absent.
 // Clusters of the file: 0 header, 1 L1 table, 2 L2 table, 3 data of disk cluster 1, and 4, all 0xbb.
@@ -38,18 +34,10 @@ func small() []byte {
 	return b
 }
 
-func put32(at int, v uint32) func([]byte) []byte {
-	return func(b []byte) []byte { binary.BigEndian.PutUint32(b[at:], v); return b }
-}
-
-func put64(at int, v uint64) func([]byte) []byte {
-	return func(b []byte) []byte { binary.BigEndian.PutUint64(b[at:], v); return b }
-}
-
 func TestSmall(t *testing.T) {
 	want := make([]byte, 64<<10)
 	copy(want[512:], bytes.Repeat([]byte{0xaa}, 512))
-	d, err := qcow2.Open(newMemory(small()), qcow2.Options{})
+	d, err := qcow2.Open(bytes.NewReader(small()), format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,72 +51,72 @@ func TestSmall(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	feature := func(bit int) func([]byte) []byte { return put64(72, 1<<bit) }
+	feature := func(bit int) imagetest.Edit { return imagetest.PutBE64(72, 1<<bit) }
 	named := func(b []byte) []byte { // a table that names bit 9
 		b = feature(9)(b)
-		put32(104, 0x6803f857)(b)
-		put32(108, 48)(b)
+		imagetest.PutBE32(104, 0x6803f857)(b)
+		imagetest.PutBE32(108, 48)(b)
 		b[113] = 9
 		copy(b[114:], "moon phase")
 		return b
 	}
-	backing := func(name string) func([]byte) []byte {
+	backed := func(name string) imagetest.Edit {
 		return func(b []byte) []byte {
-			put64(8, 300)(b)
-			put32(16, uint32(len(name)))(b)
+			imagetest.PutBE64(8, 300)(b)
+			imagetest.PutBE32(16, uint32(len(name)))(b)
 			copy(b[300:], name)
 			return b
 		}
 	}
 	for _, c := range []struct {
 		name string
-		edit func([]byte) []byte
+		edit imagetest.Edit
 		kind error
 		text string
 	}{
 		{"empty", func(b []byte) []byte { return nil }, layer.ErrFormat, "magic"},
-		{"other magic", put32(0, 0x51464900), layer.ErrFormat, "magic"},
+		{"other magic", imagetest.PutBE32(0, 0x51464900), layer.ErrFormat, "magic"},
 		{"magic only", func(b []byte) []byte { return b[:4] }, layer.ErrCorrupt, "4 bytes"},
-		{"v2 header cut", func(b []byte) []byte { return put32(4, 2)(b)[:71] }, layer.ErrCorrupt, "71 bytes"},
+		{"v2 header cut", func(b []byte) []byte { return imagetest.PutBE32(4, 2)(b)[:71] }, layer.ErrCorrupt, "71 bytes"},
 		{"v3 header cut", func(b []byte) []byte { return b[:103] }, layer.ErrCorrupt, "103 bytes"},
-		{"qcow 1", put32(4, 1), layer.ErrUnsupported, "version 1"},
-		{"version 4", put32(4, 4), layer.ErrUnsupported, "version 4"},
-		{"clusters of 2^8", put32(20, 8), layer.ErrCorrupt, "2^8"},
-		{"clusters of 2^30", put32(20, 30), layer.ErrCorrupt, "2^30"},
-		{"clusters of 2^40", put32(20, 40), layer.ErrCorrupt, "2^40"},
-		{"clusters of 2^63", put32(20, 63), layer.ErrCorrupt, "2^63"},
-		{"negative size", put64(24, 1<<63), layer.ErrCorrupt, "0x8000000000000000"},
-		{"size over 2^56", put64(24, 1<<56+1), layer.ErrCorrupt, "2^56"},
-		{"size asks for more L1", put64(24, 1<<40), layer.ErrCorrupt, "2 entries, want 33554432"},
-		{"L1 count", func(b []byte) []byte { return put64(24, 1<<40)(put32(36, 0x7fffffff)(b)) }, layer.ErrUnsupported, "L1 table"},
-		{"L1 outside", put64(40, 5*512-15), layer.ErrCorrupt, "L1 table of 16 bytes"},
-		{"L1 offset huge", put64(40, 1<<63), layer.ErrCorrupt, "L1 table"},
-		{"L1 offset -8", put64(40, ^uint64(7)), layer.ErrCorrupt, "L1 table"},
-		{"header length", put32(100, 103), layer.ErrCorrupt, "header of 103"},
-		{"header length huge", put32(100, 0xfffffff8), layer.ErrCorrupt, "header of"},
-		{"AES", put32(32, 1), layer.ErrUnsupported, "AES"},
-		{"LUKS", put32(32, 2), layer.ErrUnsupported, "LUKS"},
-		{"crypt 3", put32(32, 3), layer.ErrUnsupported, "method 3"},
+		{"qcow 1", imagetest.PutBE32(4, 1), layer.ErrUnsupported, "version 1"},
+		{"version 4", imagetest.PutBE32(4, 4), layer.ErrUnsupported, "version 4"},
+		{"clusters of 2^8", imagetest.PutBE32(20, 8), layer.ErrCorrupt, "2^8"},
+		{"clusters of 2^30", imagetest.PutBE32(20, 30), layer.ErrCorrupt, "2^30"},
+		{"clusters of 2^40", imagetest.PutBE32(20, 40), layer.ErrCorrupt, "2^40"},
+		{"clusters of 2^63", imagetest.PutBE32(20, 63), layer.ErrCorrupt, "2^63"},
+		{"negative size", imagetest.PutBE64(24, 1<<63), layer.ErrCorrupt, "0x8000000000000000"},
+		{"size over 2^56", imagetest.PutBE64(24, 1<<56+1), layer.ErrCorrupt, "2^56"},
+		{"size asks for more L1", imagetest.PutBE64(24, 1<<40), layer.ErrCorrupt, "2 entries, want 33554432"},
+		{"L1 count", func(b []byte) []byte { return imagetest.PutBE64(24, 1<<40)(imagetest.PutBE32(36, 0x7fffffff)(b)) }, layer.ErrUnsupported, "L1 table"},
+		{"L1 outside", imagetest.PutBE64(40, 5*512-15), layer.ErrCorrupt, "L1 table of 16 bytes"},
+		{"L1 offset huge", imagetest.PutBE64(40, 1<<63), layer.ErrCorrupt, "L1 table"},
+		{"L1 offset -8", imagetest.PutBE64(40, ^uint64(7)), layer.ErrCorrupt, "L1 table"},
+		{"header length", imagetest.PutBE32(100, 103), layer.ErrCorrupt, "header of 103"},
+		{"header length huge", imagetest.PutBE32(100, 0xfffffff8), layer.ErrCorrupt, "header of"},
+		{"AES", imagetest.PutBE32(32, 1), layer.ErrUnsupported, "AES"},
+		{"LUKS", imagetest.PutBE32(32, 2), layer.ErrUnsupported, "LUKS"},
+		{"crypt 3", imagetest.PutBE32(32, 3), layer.ErrUnsupported, "method 3"},
 		{"external data", feature(2), layer.ErrUnsupported, "external data file"},
-		{"extended L2 needs 2^14", func(b []byte) []byte { return put32(36, 9)(feature(4)(b)) }, layer.ErrCorrupt, "2^14"},
+		{"extended L2 needs 2^14", func(b []byte) []byte { return imagetest.PutBE32(36, 9)(feature(4)(b)) }, layer.ErrCorrupt, "2^14"},
 		{"bit 5", feature(5), layer.ErrUnsupported, "bit 5"},
 		{"bit 63", feature(63), layer.ErrUnsupported, "bit 63"},
 		{"named bit", named, layer.ErrUnsupported, `bit 9 ("moon phase")`},
 		{"compression 2", func(b []byte) []byte {
-			b = put32(100, 112)(feature(3)(b))
+			b = imagetest.PutBE32(100, 112)(feature(3)(b))
 			b[104] = 2
 			return b
 		}, layer.ErrUnsupported, "compression type 2"},
-		{"compression without bit", func(b []byte) []byte { b = put32(100, 112)(b); b[104] = 1; return b }, layer.ErrCorrupt, "compression type 1"},
-		{"extension too long", func(b []byte) []byte { put32(104, 7)(b); return put32(108, 401)(b) }, layer.ErrCorrupt, "header extension at 0x68"},
-		{"extension of 2^32-1", func(b []byte) []byte { put32(104, 7)(b); return put32(108, 0xffffffff)(b) }, layer.ErrCorrupt, "header extension"},
-		{"backing name outside", func(b []byte) []byte { put64(8, 512-3)(b); return put32(16, 4)(b) }, layer.ErrCorrupt, "backing file name"},
-		{"backing name offset huge", func(b []byte) []byte { put64(8, 1<<63)(b); return put32(16, 4)(b) }, layer.ErrCorrupt, "backing file name"},
-		{"backing name long", func(b []byte) []byte { put64(8, 200)(b); return put32(16, 1024)(b) }, layer.ErrCorrupt, "1024 bytes"},
-		{"backing without opener", backing("/etc/passwd"), layer.ErrUnsupported, `"/etc/passwd"`},
+		{"compression without bit", func(b []byte) []byte { b = imagetest.PutBE32(100, 112)(b); b[104] = 1; return b }, layer.ErrCorrupt, "compression type 1"},
+		{"extension too long", func(b []byte) []byte { imagetest.PutBE32(104, 7)(b); return imagetest.PutBE32(108, 401)(b) }, layer.ErrCorrupt, "header extension at 0x68"},
+		{"extension of 2^32-1", func(b []byte) []byte { imagetest.PutBE32(104, 7)(b); return imagetest.PutBE32(108, 0xffffffff)(b) }, layer.ErrCorrupt, "header extension"},
+		{"backing name outside", func(b []byte) []byte { imagetest.PutBE64(8, 512-3)(b); return imagetest.PutBE32(16, 4)(b) }, layer.ErrCorrupt, "backing file name"},
+		{"backing name offset huge", func(b []byte) []byte { imagetest.PutBE64(8, 1<<63)(b); return imagetest.PutBE32(16, 4)(b) }, layer.ErrCorrupt, "backing file name"},
+		{"backing name long", func(b []byte) []byte { imagetest.PutBE64(8, 200)(b); return imagetest.PutBE32(16, 1024)(b) }, layer.ErrCorrupt, "1024 bytes"},
+		{"backing without opener", backed("/etc/passwd"), layer.ErrUnsupported, `"/etc/passwd"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := qcow2.Open(newMemory(c.edit(small())), qcow2.Options{})
+			_, err := qcow2.Open(bytes.NewReader(c.edit(small())), format.Env{})
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("error %v, want %q of kind %q", err, c.text, c.kind)
 			}
@@ -136,21 +124,29 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// backing is what a function gives for a backing file.
+type backing struct {
+	imagetest.Files
+	open func(name, kind string) (*format.Disk, error)
+}
+
+func (b backing) Backing(name, kind string) (*format.Disk, error) { return b.open(name, kind) }
+
 func TestBackingRequest(t *testing.T) {
 	b := small()
-	put64(8, 300)(b)
-	put32(16, 9)(b)
+	imagetest.PutBE64(8, 300)(b)
+	imagetest.PutBE32(16, 9)(b)
 	copy(b[300:], "base.img\x00and more")
-	put32(104, 0xe2792aca)(b)
-	put32(108, 3)(b)
+	imagetest.PutBE32(104, 0xe2792aca)(b)
+	imagetest.PutBE32(108, 3)(b)
 	copy(b[112:], "raw")
 	failed := errors.New("not there")
-	_, err := qcow2.Open(newMemory(b), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
-		if name != "base.img\x00" || format != "raw" {
-			t.Errorf("asked for %q of format %q", name, format)
+	_, err := qcow2.Open(bytes.NewReader(b), format.Env{Files: backing{open: func(name, kind string) (*format.Disk, error) {
+		if name != "base.img\x00" || kind != "raw" {
+			t.Errorf("asked for %q of format %q", name, kind)
 		}
 		return nil, failed
-	}})
+	}}})
 	if !errors.Is(err, failed) {
 		t.Errorf("error %v, want the opener's", err)
 	}
@@ -158,7 +154,7 @@ func TestBackingRequest(t *testing.T) {
 
 func TestCorruptBitWarns(t *testing.T) {
 	var warned []error
-	_, err := qcow2.Open(newMemory(put64(72, 3)(small())), qcow2.Options{Warn: func(err error) { warned = append(warned, err) }})
+	_, err := qcow2.Open(bytes.NewReader(imagetest.PutBE64(72, 3)(small())), format.Env{Warn: func(err error) { warned = append(warned, err) }})
 	if err != nil || len(warned) != 1 {
 		t.Errorf("error %v, warnings %v, want one warning", err, warned)
 	}
@@ -169,26 +165,26 @@ func TestDamageIsLocal(t *testing.T) {
 	const l2Span = 32 << 10
 	for _, c := range []struct {
 		name     string
-		edit     func([]byte) []byte
+		edit     imagetest.Edit
 		off, n   int64 // the range that must be an error
 		text     string
 		elseSame bool
 	}{
-		{"L2 unaligned", put64(512, 1024+8), 0, l2Span, "L1 entry at 0x200", false},
-		{"L2 not on a cluster's border, reserved bit", put64(512, 1<<56|1024), 0, l2Span, "L1 entry", false},
-		{"L2 outside", put64(520, 1<<55), l2Span, l2Span, "L2 table at 0x80000000000000", true},
-		{"L2 cut", put64(520, 5*512), l2Span, l2Span, "L2 table at 0xa00", true},
-		{"cluster outside", put64(1024+16, 1<<40), 1024, 512, "past the end", true},
-		{"cluster cut", func(b []byte) []byte { return put64(1024+16, 2048)(b)[:2100] }, 1024 + 52, 512 - 52, "past the end", false},
-		{"reserved bit", put64(1024+16, 1<<61|2048), 1024, 512, "L2 entry at 0x410", true},
-		{"reserved low bit", put64(1024+16, 2|2048), 1024, 512, "L2 entry at 0x410", true},
-		{"compressed outside", put64(1024+16, 1<<62|1<<50), 1024, 512, "compressed cluster at 0x4000000000000", true},
-		{"compressed and copied", put64(1024+16, 3<<62|2048), 1024, 512, "compressed cluster at 0x800", true},
-		{"compressed junk", put64(1024+16, 1<<62|2048), 1024, 512, "compressed cluster at 0x800", true},
-		{"zero flag in version 2", func(b []byte) []byte { return put32(4, 2)(put64(1024+16, 1)(b)) }, 1024, 512, "L2 entry at 0x410", true},
+		{"L2 unaligned", imagetest.PutBE64(512, 1024+8), 0, l2Span, "L1 entry at 0x200", false},
+		{"L2 not on a cluster's border, reserved bit", imagetest.PutBE64(512, 1<<56|1024), 0, l2Span, "L1 entry", false},
+		{"L2 outside", imagetest.PutBE64(520, 1<<55), l2Span, l2Span, "L2 table at 0x80000000000000", true},
+		{"L2 cut", imagetest.PutBE64(520, 5*512), l2Span, l2Span, "L2 table at 0xa00", true},
+		{"cluster outside", imagetest.PutBE64(1024+16, 1<<40), 1024, 512, "past the end", true},
+		{"cluster cut", func(b []byte) []byte { return imagetest.PutBE64(1024+16, 2048)(b)[:2100] }, 1024 + 52, 512 - 52, "past the end", false},
+		{"reserved bit", imagetest.PutBE64(1024+16, 1<<61|2048), 1024, 512, "L2 entry at 0x410", true},
+		{"reserved low bit", imagetest.PutBE64(1024+16, 2|2048), 1024, 512, "L2 entry at 0x410", true},
+		{"compressed outside", imagetest.PutBE64(1024+16, 1<<62|1<<50), 1024, 512, "compressed cluster at 0x4000000000000", true},
+		{"compressed and copied", imagetest.PutBE64(1024+16, 3<<62|2048), 1024, 512, "compressed cluster at 0x800", true},
+		{"compressed junk", imagetest.PutBE64(1024+16, 1<<62|2048), 1024, 512, "compressed cluster at 0x800", true},
+		{"zero flag in version 2", func(b []byte) []byte { return imagetest.PutBE32(4, 2)(imagetest.PutBE64(1024+16, 1)(b)) }, 1024, 512, "L2 entry at 0x410", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := qcow2.Open(newMemory(c.edit(small())), qcow2.Options{})
+			d, err := qcow2.Open(bytes.NewReader(c.edit(small())), format.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +208,7 @@ func TestDamageIsLocal(t *testing.T) {
 
 func TestZeroCluster(t *testing.T) {
 	// A preallocated zero cluster hides the data that its entry points to.
-	d, err := qcow2.Open(newMemory(put64(1024+8, 1<<63|1536|1)(small())), qcow2.Options{})
+	d, err := qcow2.Open(bytes.NewReader(imagetest.PutBE64(1024+8, 1<<63|1536|1)(small())), format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,13 +223,13 @@ func TestSubclusterDamage(t *testing.T) {
 	image := func(entry, bitmap uint64) []byte {
 		b := make([]byte, 4<<14)
 		copy(b, small()[:512])
-		put32(20, 14)(b)
-		put64(72, 16)(b)
-		put32(36, 1)(b)
-		put64(40, 1<<14)(b)
-		put64(1<<14, 2<<14)(b)
-		put64(2<<14, entry)(b)
-		put64(2<<14+8, bitmap)(b)
+		imagetest.PutBE32(20, 14)(b)
+		imagetest.PutBE64(72, 16)(b)
+		imagetest.PutBE32(36, 1)(b)
+		imagetest.PutBE64(40, 1<<14)(b)
+		imagetest.PutBE64(1<<14, 2<<14)(b)
+		imagetest.PutBE64(2<<14, entry)(b)
+		imagetest.PutBE64(2<<14+8, bitmap)(b)
 		copy(b[3<<14:], bytes.Repeat([]byte{0xcc}, 1<<14))
 		return b
 	}
@@ -249,7 +245,7 @@ func TestSubclusterDamage(t *testing.T) {
 		{"zero flag of plain entries", 3<<14 | 1, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := qcow2.Open(newMemory(image(c.entry, c.bitmap)), qcow2.Options{})
+			d, err := qcow2.Open(bytes.NewReader(image(c.entry, c.bitmap)), format.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -276,19 +272,19 @@ func TestTablesNamedAgain(t *testing.T) {
 	const tables = 2048
 	image := func(entry func(i int) uint64) []byte {
 		b := append(small(), make([]byte, tables*8)...)
-		put64(24, tables<<15)(b)
-		put32(36, tables)(b)
-		put64(40, 5*512)(b)
+		imagetest.PutBE64(24, tables<<15)(b)
+		imagetest.PutBE32(36, tables)(b)
+		imagetest.PutBE64(40, 5*512)(b)
 		for i := range tables {
-			put64(5*512+8*i, entry(i))(b)
+			imagetest.PutBE64(5*512+8*i, entry(i))(b)
 		}
 		return b
 	}
-	_, err := qcow2.Open(newMemory(image(func(int) uint64 { return 1<<63 | 1024 })), qcow2.Options{})
+	_, err := qcow2.Open(bytes.NewReader(image(func(int) uint64 { return 1<<63 | 1024 })), format.Env{})
 	if !errors.Is(err, layer.ErrCorrupt) || !strings.Contains(err.Error(), "2048 L2 tables") {
 		t.Errorf("one table: %v", err)
 	}
-	d, err := qcow2.Open(newMemory(image(func(i int) uint64 { return uint64(1024 + i*64<<10) })), qcow2.Options{})
+	d, err := qcow2.Open(bytes.NewReader(image(func(i int) uint64 { return uint64(1024 + i*64<<10) })), format.Env{})
 	if err != nil {
 		t.Fatalf("different tables: %v", err)
 	}
@@ -301,24 +297,10 @@ func TestTablesNamedAgain(t *testing.T) {
 	}
 }
 
-// failing fails its reads behind the first n bytes until it is mended.
-type failing struct {
-	layer.Source
-	n      int64
-	mended *bool
-}
-
-func (f failing) ReadAt(p []byte, off int64) (int, error) {
-	if off >= f.n && !*f.mended {
-		return 0, errors.New("bad sector")
-	}
-	return f.Source.ReadAt(p, off)
-}
-
 // TestReadErrorsAreNotKept holds that what could not be read is asked for again.
 func TestReadErrorsAreNotKept(t *testing.T) {
-	mended := false
-	d, err := qcow2.Open(failing{newMemory(small()), 1024, &mended}, qcow2.Options{})
+	src := &imagetest.Failing{Source: bytes.NewReader(small()), Off: 1024, Len: 5 * 512}
+	d, err := qcow2.Open(src, format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +308,7 @@ func TestReadErrorsAreNotKept(t *testing.T) {
 	if _, err := d.ReadAt(p, 512); err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "bad sector") {
 		t.Errorf("error %v, want the disk's own", err)
 	}
-	mended = true
+	src.Mended.Store(true)
 	if _, err := d.ReadAt(p, 512); err != nil || p[0] != 0xaa {
 		t.Errorf("after the disk came back: %v, 0x%x", err, p[0])
 	}
@@ -334,35 +316,13 @@ func TestReadErrorsAreNotKept(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	f.Add(small())
-	f.Add(put64(1024+16, 1<<62|2048)(small()))
-	f.Add(put64(72, 16)(put32(20, 14)(small())))
-	f.Add(put32(4, 2)(small()))
+	f.Add(imagetest.PutBE64(1024+16, 1<<62|2048)(small()))
+	f.Add(imagetest.PutBE64(72, 16)(imagetest.PutBE32(20, 14)(small())))
+	f.Add(imagetest.PutBE32(4, 2)(small()))
+	files := backing{Files: imagetest.Files{Get: imagetest.InMemory(nil)}, open: func(_, _ string) (*format.Disk, error) {
+		return &format.Disk{Source: bytes.NewReader(make([]byte, 1000))}, nil
+	}}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		begin := time.Now()
-		d, err := qcow2.Open(newMemory(b), qcow2.Options{OpenBacking: func(string, string) (layer.Source, error) {
-			return newMemory(make([]byte, 1000)), nil
-		}})
-		if err != nil {
-			return
-		}
-		p := make([]byte, 4096)
-		for _, off := range []int64{0, 1, 512, d.Size() / 2, d.Size() - 100} {
-			n, err := d.ReadAt(p, off)
-			if n < len(p) && err == nil || err == nil && off+int64(n) > d.Size() {
-				t.Errorf("ReadAt(%d) = %d, %v of a disk of %d bytes", off, n, err, d.Size())
-			}
-		}
-		at := int64(0)
-		for e := range layer.Extents(d, 0, d.Size()) {
-			if e.Off != at || e.Len <= 0 {
-				t.Fatalf("extent %+v, want one at %d", e, at)
-			}
-			if at += e.Len; time.Since(begin) > time.Second {
-				break // a large disk whose tables are all one: its own size justifies the time
-			}
-		}
-		if s := time.Since(begin); s > 5*time.Second {
-			t.Errorf("took %v", s)
-		}
+		imagetest.Hostile(t, func() (*qcow2.Disk, error) { return qcow2.Open(bytes.NewReader(b), format.Env{Files: files}) })
 	})
 }

@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/qcow2"
 )
 
@@ -19,30 +21,15 @@ const mib = 1 << 20
 // open opens an image and, beside it, its backing files.
 func open(t testing.TB, path string) *qcow2.Disk {
 	t.Helper()
-	d, err := qcow2.Open(layertest.Open(t, path), qcow2.Options{OpenBacking: func(name, format string) (layer.Source, error) {
-		below := filepath.Join(filepath.Dir(path), name)
-		if format == "raw" {
-			return layertest.Open(t, below), nil
-		}
-		return open(t, below), nil
-	}})
+	files := imagetest.Files{Format: qcow2.Format, Get: imagetest.InFolder(t, filepath.Dir(path))}
+	d, err := qcow2.Open(testenv.Open(t, path), format.Env{Files: files})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func write(t testing.TB, b []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "disk.raw")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
 	small, large := layertest.Mixed(300_000, 1*mib+7*512, 1), layertest.Mixed(300_000, 5*mib+512, 2)
 	for _, c := range []struct {
 		options string
@@ -72,15 +59,13 @@ func TestConverted(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := write(t, c.want)
-			args := []string{"convert", "-f", "raw", "-O", "qcow2", "-o", c.options, in, in + ".qcow2"}
+			var more []string
 			if c.packed {
-				args = append(args[:1:1], append([]string{"-c"}, args[1:]...)...)
+				more = []string{"-c"}
 			}
-			layertest.Run(t, qemuImg, args...)
-			d := open(t, in+".qcow2")
+			d := open(t, imagetest.Made(t, "qcow2", c.options, c.want, more...))
 			if strings.HasPrefix(c.options, "cluster_size=512,") {
-				same(t, d, newMemory(c.want)) // thousands of little clusters: the zlib ones are enough for the whole contract
+				imagetest.Same(t, d, bytes.NewReader(c.want), 200) // thousands of little clusters: the zlib ones are enough for the whole contract
 				return
 			}
 			layertest.Contract(t, d, c.want)
@@ -88,84 +73,39 @@ func TestConverted(t *testing.T) {
 	}
 }
 
-// qemuIO runs commands on an image as a guest would.
-func qemuIO(t *testing.T, path string, commands ...string) {
-	t.Helper()
-	args := []string{"-f", "qcow2", path}
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
-}
-
-// converted is what qemu-img shows of an image.
-func converted(t *testing.T, path string) []byte {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "converted.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, out)
-	b, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestBacking(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	// The raw base ends within a cluster and before its child; discarded and zeroed ranges hide it again.
-	base := write(t, layertest.Mixed(300_000, 1*mib+300*512, 3))
+	base := imagetest.Write(t, layertest.Mixed(300_000, 1*mib+300*512, 3))
 	dir := filepath.Dir(base)
 	middle, top := filepath.Join(dir, "middle.qcow2"), filepath.Join(dir, "top.qcow2")
 	for _, options := range []string{"cluster_size=64k", "extended_l2=on", "cluster_size=4k", "compat=0.10"} {
 		t.Run(options, func(t *testing.T) {
-			layertest.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "disk.raw", "-F", "raw", middle, "2M")
-			layertest.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "middle.qcow2", "-F", "qcow2", top, "2113024")
-			qemuIO(t, middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 300k 150k", "write -z 513k 1k",
+			testenv.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "disk.raw", "-F", "raw", middle, "2M")
+			testenv.Run(t, qemuImg, "create", "-f", "qcow2", "-o", options, "-b", "middle.qcow2", "-F", "qcow2", top, "2113024")
+			imagetest.QemuIO(t, "qcow2", middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 300k 150k", "write -z 513k 1k",
 				"write -P 0x13 1536k 512")
-			qemuIO(t, top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512", "write -z 1k 3k")
-			same(t, open(t, middle), newMemory(converted(t, middle)))
-			layertest.Contract(t, open(t, top), converted(t, top))
+			imagetest.QemuIO(t, "qcow2", top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512", "write -z 1k 3k")
+			imagetest.Same(t, open(t, middle), imagetest.Converted(t, "qcow2", middle), 200)
+			layertest.Contract(t, open(t, top), imagetest.Content(t, imagetest.Converted(t, "qcow2", top)))
 		})
 	}
 }
 
 func TestRealImages(t *testing.T) {
 	for _, name := range []string{"windows_volume.qcow2", "formats/ext2.qcow2", "vsstest.qcow2"} {
-		path := layertest.Shared(t, "data", name)
+		path := testenv.Shared(t, "data", name)
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			want := filepath.Join(t.TempDir(), "converted.raw")
-			layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", path, want)
-			same(t, open(t, path), layertest.Open(t, want))
+			imagetest.Same(t, open(t, path), imagetest.Converted(t, "qcow2", path), 200)
 		})
-	}
-}
-
-// same compares all bytes of two disks.
-func same(t *testing.T, got, want layer.Source) {
-	t.Helper()
-	if got.Size() != want.Size() {
-		t.Fatalf("size %d, want %d", got.Size(), want.Size())
-	}
-	a, b := make([]byte, 4*mib), make([]byte, 4*mib)
-	for off := int64(0); off < got.Size(); off += int64(len(a)) {
-		n := min(int64(len(a)), got.Size()-off)
-		if err := layer.ReadFull(got, a[:n], off); err != nil {
-			t.Fatal(err)
-		}
-		if err := layer.ReadFull(want, b[:n], off); err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(a[:n], b[:n]) {
-			t.Fatalf("bytes from %d to %d differ", off, off+n)
-		}
 	}
 }
 
 // TestSparseExtents holds that mapping a large empty disk follows what it holds, not its size.
 func TestSparseExtents(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.qcow2")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "qcow2", path, "16T")
-	qemuIO(t, path, "write -P 1 0 64k", "write -P 2 5T 64k")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "qcow2", path, "16T")
+	imagetest.QemuIO(t, "qcow2", path, "write -P 1 0 64k", "write -P 2 5T 64k")
 	d := open(t, path)
 	n := 0
 	for e, err := range layer.Extents(d, 0, d.Size()) {
@@ -180,12 +120,9 @@ func TestSparseExtents(t *testing.T) {
 }
 
 func BenchmarkCompressed(b *testing.B) {
-	qemuImg := layertest.Peer(b, "qemu-img")
-	in := write(b, layertest.Mixed(300_000, 256*mib, 8))
+	disk := layertest.Mixed(300_000, 256*mib, 8)
 	for _, kind := range []string{"zlib", "zstd"} {
-		path := filepath.Join(b.TempDir(), "disk.qcow2")
-		layertest.Run(b, qemuImg, "convert", "-c", "-O", "qcow2", "-o", "compression_type="+kind, in, path)
-		d := open(b, path)
+		d := open(b, imagetest.Made(b, "qcow2", "compression_type="+kind, disk, "-c"))
 		for _, random := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/random=%v", kind, random), func(b *testing.B) {
 				p := make([]byte, 64<<10)
@@ -211,13 +148,13 @@ func TestPieces(t *testing.T) {
 	for options, border := range map[string]int64{"cluster_size=64k": 128 * mib, "cluster_size=2M": 4096 * mib, "cluster_size=64k,extended_l2=on": 64 * mib} {
 		t.Run(options, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "disk.qcow2")
-			layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-q", "-f", "qcow2", "-o", options, path, "2T")
+			testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-q", "-f", "qcow2", "-o", options, path, "2T")
 			borders := []int64{1, 3, 4, 5, 8, 128, 256}
 			var writes []string
 			for i, k := range borders {
 				writes = append(writes, fmt.Sprintf("write -P %d %d 128k", i+1, k*border-64*kib))
 			}
-			qemuIO(t, path, writes...)
+			imagetest.QemuIO(t, "qcow2", path, writes...)
 			d := open(t, path)
 			got, want := make([]byte, 256*kib), make([]byte, 256*kib)
 			for i, k := range borders {
@@ -233,12 +170,10 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestLocator holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
+// TestOnePiece holds that reading a disk whose tables are in memory does not allocate, and that clusters that follow each
 // other in the file are one extent.
-func TestLocator(t *testing.T) {
-	in := write(t, bytes.Repeat([]byte("clusters "), 4*mib/9+1)[:4*mib])
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4k", in, in+".qcow2")
-	d := open(t, in+".qcow2")
+func TestOnePiece(t *testing.T) {
+	d := open(t, imagetest.Made(t, "qcow2", "cluster_size=4k", bytes.Repeat([]byte("clusters "), 4*mib/9+1)[:4*mib]))
 	if e, err := d.At(1*mib, mib/2); err != nil || e.Len != mib/2 || e.Base == nil {
 		t.Errorf("extent %+v, %v, want all 512 KiB in one", e, err)
 	}

@@ -1,6 +1,7 @@
 package qcow2_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,30 +11,33 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/qcow2"
 )
 
 // TestSnapshots takes internal snapshots between writes, one of them before the disk grew, and compares each with what
 // qemu-img converts it to.
 func TestSnapshots(t *testing.T) {
-	qemuImg, qemuIO := layertest.Peer(t, "qemu-img"), layertest.Peer(t, "qemu-io")
+	qemuImg, qemuIO := testenv.Peer(t, "qemu-img"), testenv.Peer(t, "qemu-io")
 	for _, options := range []string{"compat=1.1", "compat=1.1,cluster_size=512", "compat=1.1,extended_l2=on,cluster_size=16k", "compat=0.10"} {
 		t.Run(options, func(t *testing.T) {
 			image := filepath.Join(t.TempDir(), "disk.qcow2")
-			layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", options, image, "3M")
+			testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", options, image, "3M")
 			began := time.Now().Truncate(time.Second)
 			for i := range 3 {
 				for k := range 4 {
-					layertest.Run(t, qemuIO, "-c", fmt.Sprintf("write -P %d %dk %dk", 16*i+k+1, 700*k+100*i, 150), image)
+					testenv.Run(t, qemuIO, "-c", fmt.Sprintf("write -P %d %dk %dk", 16*i+k+1, 700*k+100*i, 150), image)
 				}
-				layertest.Run(t, qemuImg, "snapshot", "-q", "-c", fmt.Sprintf("state %d", i), image)
+				testenv.Run(t, qemuImg, "snapshot", "-q", "-c", fmt.Sprintf("state %d", i), image)
 				if i == 1 && options != "compat=0.10" { // version 2 does not know the size of a snapshot
-					layertest.Run(t, qemuImg, "resize", "-q", image, "5M")
+					testenv.Run(t, qemuImg, "resize", "-q", image, "5M")
 				}
 			}
-			layertest.Run(t, qemuIO, "-c", "write -P 99 0 1M", image)
+			testenv.Run(t, qemuIO, "-c", "write -P 99 0 1M", image)
 			d := open(t, image)
 			list := d.Snapshots()
 			if len(list) != 3 {
@@ -47,7 +51,7 @@ func TestSnapshots(t *testing.T) {
 					compareSnapshot(t, qemuImg, image, name, s)
 				}
 			}
-			if _, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{Snapshot: "none"}); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := qcow2.Open(testenv.Open(t, image), format.Env{Snapshot: "none"}); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("a snapshot that is not there: %v", err)
 			}
 		})
@@ -57,12 +61,12 @@ func TestSnapshots(t *testing.T) {
 func compareSnapshot(t *testing.T, qemuImg, image, name string, s qcow2.Snapshot) {
 	t.Helper()
 	truth := filepath.Join(t.TempDir(), "truth.raw")
-	layertest.Run(t, qemuImg, "convert", "-l", "snapshot.id="+s.ID, "-O", "raw", image, truth)
+	testenv.Run(t, qemuImg, "convert", "-l", "snapshot.id="+s.ID, "-O", "raw", image, truth)
 	want, err := os.ReadFile(truth)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{Snapshot: name})
+	d, err := qcow2.Open(testenv.Open(t, image), format.Env{Snapshot: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,26 +78,26 @@ func compareSnapshot(t *testing.T, qemuImg, image, name string, s qcow2.Snapshot
 
 // TestDataFile has the clusters in a file of their own.
 func TestDataFile(t *testing.T) {
-	qemuImg, qemuIO := layertest.Peer(t, "qemu-img"), layertest.Peer(t, "qemu-io")
+	qemuImg, qemuIO := testenv.Peer(t, "qemu-img"), testenv.Peer(t, "qemu-io")
 	for _, raw := range []string{"on", "off"} {
 		dir := t.TempDir()
 		image := filepath.Join(dir, "disk.qcow2")
-		layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", "data_file="+filepath.Join(dir, "disk.data")+",data_file_raw="+raw, image, "3M")
-		layertest.Run(t, qemuIO, "-c", "write -P 7 1M 300k", "-c", "write -P 8 0 64k", "-c", "write -z 1100k 64k", image)
+		testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-o", "data_file="+filepath.Join(dir, "disk.data")+",data_file_raw="+raw, image, "3M")
+		testenv.Run(t, qemuIO, "-c", "write -P 7 1M 300k", "-c", "write -P 8 0 64k", "-c", "write -z 1100k 64k", image)
 		truth := filepath.Join(dir, "truth.raw")
-		layertest.Run(t, qemuImg, "convert", "-O", "raw", image, truth)
+		testenv.Run(t, qemuImg, "convert", "-O", "raw", image, truth)
 		want, err := os.ReadFile(truth)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{OpenData: func(name string) (layer.Source, error) {
-			return layertest.Open(t, filepath.Join(dir, filepath.Base(name))), nil
-		}})
+		d, err := qcow2.Open(testenv.Open(t, image), format.Env{Files: imagetest.Files{Get: func(name string) (layer.Source, error) {
+			return testenv.Open(t, filepath.Join(dir, filepath.Base(name))), nil
+		}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		layertest.Contract(t, d, want)
-		if _, err := qcow2.Open(layertest.Open(t, image), qcow2.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+		if _, err := qcow2.Open(testenv.Open(t, image), format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
 			t.Errorf("without the data file: %v", err)
 		}
 	}
@@ -111,21 +115,21 @@ func TestSnapshotDamage(t *testing.T) {
 	copy(table[40:], "1one")
 	for _, c := range []struct {
 		name    string
-		spoil   func(b []byte) []byte
+		spoil   imagetest.Edit
 		entries int
 	}{
-		{"sound", func(b []byte) []byte { return b }, 1},
-		{"count of millions", put32(60, 1<<31), 0},
-		{"more than there are", put32(60, 3), 1},
-		{"past the end", put64(64, 1<<40), 0},
+		{"sound", imagetest.None, 1},
+		{"count of millions", imagetest.PutBE32(60, 1<<31), 0},
+		{"more than there are", imagetest.PutBE32(60, 3), 1},
+		{"past the end", imagetest.PutBE64(64, 1<<40), 0},
 		{"names past the end", func(b []byte) []byte { b[5*512+14] = 0xff; return b }, 0},
-		{"extra data of gigabytes", put32(5*512+36, 1<<31), 0},
+		{"extra data of gigabytes", imagetest.PutBE32(5*512+36, 1<<31), 0},
 	} {
 		b := append(small(), table...)
 		be.PutUint32(b[60:], 1)
 		be.PutUint64(b[64:], 5*512)
 		var warned error
-		d, err := qcow2.Open(newMemory(c.spoil(b)), qcow2.Options{Warn: func(err error) { warned = err }})
+		d, err := qcow2.Open(bytes.NewReader(c.spoil(b)), format.Env{Warn: func(err error) { warned = err }})
 		if err != nil || len(d.Snapshots()) != c.entries || (warned == nil) != (c.name == "sound") {
 			t.Errorf("%s: %v, warned %v", c.name, err, warned)
 			continue
@@ -138,7 +142,7 @@ func TestSnapshotDamage(t *testing.T) {
 	be.PutUint32(b[60:], 1)
 	be.PutUint64(b[64:], 5*512)
 	be.PutUint32(b[5*512+8:], 1) // too few entries for the size
-	if _, err := qcow2.Open(newMemory(b), qcow2.Options{Snapshot: "one"}); !errors.Is(err, layer.ErrCorrupt) {
+	if _, err := qcow2.Open(bytes.NewReader(b), format.Env{Snapshot: "one"}); !errors.Is(err, layer.ErrCorrupt) {
 		t.Errorf("L1 table too short: %v", err)
 	}
 }

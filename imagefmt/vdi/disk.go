@@ -6,35 +6,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/wintype"
 )
 
 // ErrOtherDisk says that a file was opened as the parent whose image UUID is not the parent's.
 var ErrOtherDisk = errors.New("not the parent")
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
-	Warn func(error)
-	// OpenParent finds and opens the parent of a differencing disk: VirtualBox names it by its UUIDs alone, that of
-	// the image and that of its last change. nil refuses every parent.
-	OpenParent func(image, modified wintype.GUID) (*Disk, error)
-}
-
-// IDs are the UUIDs of a disk.
-type IDs struct {
-	Image    wintype.GUID // of the file, by which a child names it
-	Modified wintype.GUID // changes when the disk is written to
-}
-
-// ReadIDs reads the UUIDs in the header of src. A src that is no VDI is a layer.ErrFormat.
-func ReadIDs(src layer.Source) (IDs, error) {
-	h, err := readHeader(src)
-	return IDs{h.image, h.modified}, err
-}
 
 // Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, those that are not
 // there of the parent, or zeros.
@@ -45,7 +25,7 @@ type Disk struct {
 	stride int64 // bytes from one block in the file to the next
 	first  int64 // where the data of block 0 in the file begins
 	pages  []atomic.Pointer[page]
-	parent *Disk // nil for none
+	parent *format.Disk // nil for none
 }
 
 const (
@@ -61,10 +41,8 @@ type page struct {
 }
 
 // Open reads the header of the image in src and opens its parents. A src without the signature is a layer.ErrFormat.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	if opts.Warn == nil {
-		opts.Warn = func(error) {}
-	}
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
 	h, err := readHeader(src)
 	if err != nil {
 		return nil, err
@@ -73,30 +51,42 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 		src: src, header: h, size: int64(h.size), stride: int64(h.blockSize) + int64(h.extra), first: int64(h.dataOff) + int64(h.extra),
 	}
 	d.pages = make([]atomic.Pointer[page], min(int64(h.blocks)*4/pageLen+1, cacheBytes/pageLen))
-	d.scan(opts.Warn)
+	d.scan(env.Warn)
 	if h.imageType == typeDiff {
-		if d.parent, err = openParent(h, opts); err != nil {
+		if d.parent, err = openParent(h, env); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
 }
 
-// openParent opens the parent by its UUID. A parent that was written to since is warned of and not refused, as in
-// VirtualBox: to compact a disk changes its UUID and not its bytes.
-func openParent(h header, opts Options) (*Disk, error) {
-	if opts.OpenParent == nil {
-		return nil, fmt.Errorf("parent %v: not opened: %w", h.parent, layer.ErrUnsupported)
+// openParent opens the parent by its UUID: VirtualBox names it by nothing else. Of several copies the one counts that was
+// not changed since, else the first. A parent that was written to since is warned of and not refused, as in VirtualBox:
+// to compact a disk changes its UUID and not its bytes.
+func openParent(h header, env format.Env) (*format.Disk, error) {
+	want := format.ID{File: h.parent, State: h.parentMod}
+	name, err := env.Files.Find(
+		func(id format.ID) bool { return id == want },
+		func(id format.ID) bool { return id.File == want.File },
+	)
+	if err == nil && name == "" {
+		err = fmt.Errorf("no .vdi file in the image's folder has that UUID: %w", fs.ErrNotExist)
 	}
-	parent, err := opts.OpenParent(h.parent, h.parentMod)
-	if err == nil && parent.header.image != h.parent {
-		err = fmt.Errorf("%w: UUID %v", ErrOtherDisk, parent.header.image)
+	var parent *format.Disk
+	var found format.ID
+	if err == nil {
+		parent, err = env.Files.Parent(name, format.Slashes, func(file layer.Source) error {
+			if found, err = readID(file); err == nil && found.File != want.File {
+				err = fmt.Errorf("%w: UUID %v", ErrOtherDisk, found.File)
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("parent %v: %w", h.parent, err)
 	}
-	if m := parent.header.modified; m != h.parentMod && !h.parentMod.IsZero() {
-		opts.Warn(fmt.Errorf("parent %v: modification UUID %v, want %v: it was changed after this image was made", h.parent, m, h.parentMod))
+	if found.State != want.State && !want.State.IsZero() {
+		env.Warn(fmt.Errorf("parent %v: modification UUID %v, want %v: it was changed after this image was made", h.parent, found.State, want.State))
 	}
 	return parent, nil
 }
@@ -138,8 +128,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	case err != nil:
 		return e, err
 	case entry == blockFree && d.parent != nil:
-		if k := layer.Clip(d.parent.size, off, e.Len); k > 0 {
-			return layer.Extent{Off: off, Len: k, Base: d.parent, BaseOff: off}, nil
+		if k := layer.Clip(d.parent.Size(), off, e.Len); k > 0 {
+			return layer.Extent{Off: off, Len: k, Base: d.parent.Source, BaseOff: off}, nil
 		}
 		e.Kind = layer.Zero
 	case entry >= blockZero:

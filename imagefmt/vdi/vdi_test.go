@@ -2,109 +2,51 @@ package vdi_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vdi"
-	"snapmount/imagefmt/wintype"
 )
 
 const mib = 1 << 20
 
 func open(t testing.TB, src layer.Source) *vdi.Disk {
 	t.Helper()
-	d, err := vdi.Open(src, vdi.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }})
+	d, err := vdi.Open(src, format.Env{Warn: func(err error) { t.Errorf("warning: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// same compares two disks: the sha256 of all of it, and 2,000 reads from one and from eight goroutines.
-func same(t testing.TB, got, want layer.Source) {
-	t.Helper()
-	if got.Size() != want.Size() {
-		t.Fatalf("size %d, want %d", got.Size(), want.Size())
-	}
-	a, b := sha256.New(), sha256.New()
-	for sum, s := range map[io.Writer]layer.Source{a: got, b: want} {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{io.NewSectionReader(s, 0, s.Size())}, make([]byte, mib)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !bytes.Equal(a.Sum(nil), b.Sum(nil)) {
-		t.Error("other bytes")
-	}
-	sameReads(t, got, want, 1, 2000)
-	var wg sync.WaitGroup
-	for g := range uint64(8) {
-		wg.Go(func() { sameReads(t, got, want, g+2, 250) })
-	}
-	wg.Wait()
-}
-
-func sameReads(t testing.TB, got, want layer.Source, seed uint64, count int) {
-	r := rand.New(rand.NewPCG(seed, 3))
-	a, b := make([]byte, 20_000), make([]byte, 20_000)
-	for range count {
-		off := r.Int64N(got.Size())
-		n := min(r.Int64N(int64(len(a))), got.Size()-off)
-		if err := layer.ReadFull(got, a[:n], off); err != nil {
-			t.Errorf("%d bytes at %d: %v", n, off, err)
-			return
-		}
-		if err := layer.ReadFull(want, b[:n], off); err != nil || !bytes.Equal(a[:n], b[:n]) {
-			t.Errorf("%d bytes at %d are others (%v)", n, off, err)
-			return
-		}
-	}
-}
-
-// converted writes a disk as qemu-img does and returns the image with what qemu-img shows of it.
-func converted(t testing.TB, disk []byte, options string) (image string, want layer.Source) {
-	t.Helper()
-	qemuImg := layertest.Peer(t, "qemu-img")
-	in := filepath.Join(t.TempDir(), "disk.raw")
-	if err := os.WriteFile(in, disk, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vdi", "-o", options, in, in+".vdi")
-	layertest.Run(t, qemuImg, "convert", "-f", "vdi", "-O", "raw", in+".vdi", in+".back")
-	return in + ".vdi", layertest.Open(t, in+".back")
-}
-
 func TestConverted(t *testing.T) {
 	for _, options := range []string{"static=off", "static=on"} {
 		t.Run(options, func(t *testing.T) {
-			image, want := converted(t, layertest.Mixed(3*mib, 9*mib+7*512, 1), options)
-			same(t, open(t, layertest.Open(t, image)), want)
+			image := imagetest.Made(t, "vdi", options, layertest.Mixed(3*mib, 9*mib+7*512, 1))
+			imagetest.Same(t, open(t, testenv.Open(t, image)), imagetest.Converted(t, "vdi", image), 2000)
 			disk := layertest.Mixed(3*mib, mib-3*512, 2)
-			image, _ = converted(t, disk, options)
-			layertest.Contract(t, open(t, layertest.Open(t, image)), disk)
+			layertest.Contract(t, open(t, testenv.Open(t, imagetest.Made(t, "vdi", options, disk))), disk)
 		})
 	}
 }
 
 func TestLarge(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.vdi")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "vdi", path, "30G")
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), "-f", "vdi", path, "-c", "write -P 1 29G 70k", "-c", "write -P 2 0 1k", "-c", "write -P 3 5000M 3M")
-	raw := path + ".raw"
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "vdi", "-O", "raw", path, raw)
-	d, want := open(t, layertest.Open(t, path)), layertest.Open(t, raw)
-	sameReads(t, d, want, 1, 2000)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "vdi", path, "30G")
+	imagetest.QemuIO(t, "vdi", path, "write -P 1 29G 70k", "write -P 2 0 1k", "write -P 3 5000M 3M")
+	d, want := open(t, testenv.Open(t, path)), imagetest.Converted(t, "vdi", path)
+	imagetest.SameReads(t, d, want, 1, 2000)
 	n := 0
 	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
@@ -121,16 +63,12 @@ func TestLarge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, section, other)
+		imagetest.Same(t, section, other, 2000)
 	}
 	if n != 6 {
 		t.Errorf("%d extents, want data, zeros, data, zeros, data, zeros", n)
 	}
 }
-
-type memory struct{ *bytes.Reader }
-
-func newMemory(b []byte) layer.Source { return memory{bytes.NewReader(b)} }
 
 // image is a disk to be written by hand: header, block map at 512, data at 1024.
 type image struct {
@@ -194,29 +132,25 @@ func TestDifferencing(t *testing.T) {
 	base := image{kind: 1, block: 4096, extra: 512, size: 5*4096 - 512, id: 1, blocks: []block("fab z")}
 	middle := image{kind: 4, block: 8192, size: 7 * 4096, id: 2, parent: 1, blocks: []block("fcfz")}
 	top := image{kind: 4, block: 1024, extra: 16, size: 6*4096 + 100, id: 3, parent: 2, blocks: []block("fdzfffffffffffffffffffffe")}
-	files := map[wintype.GUID]image{}
-	for _, im := range []image{base, middle, top} {
-		files[wintype.GUID(bytes.Repeat([]byte{im.id}, 16))] = im
-	}
-	var opts vdi.Options
-	opts.Warn = func(err error) { t.Errorf("warning: %v", err) }
-	opts.OpenParent = func(id, modified wintype.GUID) (*vdi.Disk, error) {
-		if modified[0] != id[0]+0x10 {
-			t.Errorf("asked for %v changed at %v", id, modified)
-		}
-		return vdi.Open(newMemory(files[id].bytes()), opts)
-	}
+	files := imagetest.Files{Format: vdi.Format, Warn: func(err error) { t.Errorf("warning: %v", err) }, Get: imagetest.InMemory(map[string][]byte{
+		"base.vdi": base.bytes(), "middle.vdi": middle.bytes(), "top.vdi": top.bytes(),
+	}), Beside: []string{"top.vdi", "middle.vdi", "base.vdi"}}
 	want := base.disk(nil)
-	layertest.Contract(t, open(t, newMemory(base.bytes())), want)
+	layertest.Contract(t, open(t, bytes.NewReader(base.bytes())), want)
 	for _, im := range []image{middle, top} {
 		want = im.disk(want)
-		d, err := vdi.Open(newMemory(im.bytes()), opts)
+		d, err := vdi.Open(bytes.NewReader(im.bytes()), format.Env{Warn: files.Warn, Files: files})
 		if err != nil {
 			t.Fatal(err)
 		}
 		layertest.Contract(t, d, want)
 	}
 }
+
+// found are files of which the search gives one whatever is looked for.
+type found struct{ imagetest.Files }
+
+func (f found) Find(...func(format.ID) bool) (string, error) { return f.Beside[0], nil }
 
 func TestParents(t *testing.T) {
 	child := image{kind: 4, block: 4096, size: 4096, id: 2, parent: 1, blocks: []block("f")}.bytes()
@@ -234,13 +168,15 @@ func TestParents(t *testing.T) {
 		{"missing", nil, fs.ErrNotExist, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			files := map[string][]byte{"base.vdi": c.b}
+			if c.b == nil {
+				clear(files)
+			}
 			warned := ""
-			_, err := vdi.Open(newMemory(child), vdi.Options{Warn: func(err error) { warned += err.Error() }, OpenParent: func(_, _ wintype.GUID) (*vdi.Disk, error) {
-				if c.b == nil {
-					return nil, fs.ErrNotExist
-				}
-				return vdi.Open(newMemory(c.b), vdi.Options{})
-			}})
+			_, err := vdi.Open(bytes.NewReader(child), format.Env{
+				Warn:  func(err error) { warned += err.Error() },
+				Files: found{imagetest.Files{Format: vdi.Format, Get: imagetest.InMemory(files), Beside: []string{"base.vdi"}}},
+			})
 			if !errors.Is(err, c.err) || err != nil && !strings.HasPrefix(err.Error(), "parent 01010101-0101-0101-0101-010101010101: ") {
 				t.Errorf("error %v, want %v", err, c.err)
 			}
@@ -249,14 +185,18 @@ func TestParents(t *testing.T) {
 			}
 		})
 	}
-	if _, err := vdi.Open(newMemory(child), vdi.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+	none := imagetest.Files{Format: vdi.Format, Get: imagetest.InMemory(map[string][]byte{"other.vdi": other.bytes()}), Beside: []string{"other.vdi"}}
+	if _, err := vdi.Open(bytes.NewReader(child), format.Env{Files: none}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no .vdi file in the image's folder") {
+		t.Errorf("error %v, want one of no file", err)
+	}
+	if _, err := vdi.Open(bytes.NewReader(child), format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
 		t.Errorf("error %v without an opener", err)
 	}
 }
 
 func BenchmarkRead(b *testing.B) {
-	image, _ := converted(b, layertest.Mixed(3*mib, 256*mib, 8), "static=off")
-	d := open(b, layertest.Open(b, image))
+	image := imagetest.Made(b, "vdi", "static=off", layertest.Mixed(3*mib, 256*mib, 8))
+	d := open(b, testenv.Open(b, image))
 	for _, random := range []bool{false, true} {
 		b.Run(fmt.Sprintf("random=%v", random), func(b *testing.B) {
 			p := make([]byte, 64<<10)

@@ -46,8 +46,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 // specification this is also so for a clear bit in the bitmap of a dynamic disk; QEMU alone ignores those.
 func (d *Disk) absent(off, n int64) layer.Extent {
 	if d.parent != nil {
-		if k := layer.Clip(d.parent.size, off, n); k > 0 {
-			return layer.Extent{Off: off, Len: k, Base: d.parent, BaseOff: off}
+		if k := layer.Clip(d.parent.Size(), off, n); k > 0 {
+			return layer.Extent{Off: off, Len: k, Base: d.parent.Source, BaseOff: off}
 		}
 	}
 	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}

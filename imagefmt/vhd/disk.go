@@ -10,19 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it.
-	Warn func(error)
-	// OpenParent opens the parent of a differencing disk by one of the paths that the disk gives, most often a
-	// Windows path. It decides what paths may reach. When it returns fs.ErrNotExist, layer.ErrFormat or a disk with
-	// another id than the child wants, it is called again with the next path. nil refuses every parent.
-	OpenParent func(path string) (*Disk, error)
-}
 
 // Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, the sectors that it does not have are
 // extents of its parent, or zeros.
@@ -33,9 +24,9 @@ type Disk struct {
 	created   uint32 // as in the footer
 	kind      uint32
 	blockSize int64
-	bitmapLen int64    // bytes before each block's data, whole sectors
-	table     []uint32 // sector of each block; shorter than the disk when the file is cut
-	parent    *Disk    // nil for none
+	bitmapLen int64        // bytes before each block's data, whole sectors
+	table     []uint32     // sector of each block; shorter than the disk when the file is cut
+	parent    *format.Disk // nil for none
 
 	full    []uint32 // a bit for each block whose bitmap is known to be all ones; atomic
 	mu      sync.Mutex
@@ -44,12 +35,9 @@ type Disk struct {
 
 // Open reads the footer, the dynamic header and the block table of the file in src, and opens its parents. A src
 // without the magic is a layer.ErrFormat.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	warn := opts.Warn
-	if warn == nil {
-		warn = func(error) {}
-	}
-	f, dataEnd, err := readFooter(src, warn)
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
+	f, dataEnd, err := readFooter(src, env.Warn)
 	if err != nil {
 		return nil, err
 	}
@@ -65,26 +53,26 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 	case typeFixed:
 		return d, nil
 	case typeDynamic, typeDifferencing:
-		return d, d.openDynamic(f, opts.OpenParent, warn)
+		return d, d.openDynamic(f, env)
 	}
 	return nil, fmt.Errorf("disk type %d, want fixed (2), dynamic (3) or differencing (4): %w", f.diskType, layer.ErrUnsupported)
 }
 
-func (d *Disk) openDynamic(f footer, open func(string) (*Disk, error), warn func(error)) error {
-	h, err := readHeader(d.src, f, warn)
+func (d *Disk) openDynamic(f footer, env format.Env) error {
+	h, err := readHeader(d.src, f, env.Warn)
 	if err != nil {
 		return err
 	}
 	d.blockSize = int64(h.blockSize)
 	bits := d.blockSize / sectorLen
 	d.bitmapLen = (bits/8 + sectorLen - 1) / sectorLen * sectorLen
-	if err := d.readTable(h, warn); err != nil {
+	if err := d.readTable(h, env.Warn); err != nil {
 		return err
 	}
 	d.full = make([]uint32, len(d.table)/32+1)
 	d.bitmaps = make(map[int64][]byte)
 	if d.kind == typeDifferencing {
-		d.parent, err = openParent(d.src, h, open)
+		d.parent, err = openParent(d.src, h, env.Files)
 	}
 	return err
 }

@@ -8,16 +8,13 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/vhd"
 )
-
-type memory struct{ *bytes.Reader }
-
-func newMemory(b []byte) layer.Source { return memory{bytes.NewReader(b)} }
 
 // image is a disk to be written by hand. A dynamic one has: footer copy at 0, header at 512, table at 1536, locators
 // at the next whole sector, and blocks behind them.
@@ -162,7 +159,7 @@ func TestFooters(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var warned []string
-			d, err := vhd.Open(newMemory(c.make()), vhd.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
+			d, err := vhd.Open(bytes.NewReader(c.make()), format.Env{Warn: func(err error) { warned = append(warned, err.Error()) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +215,7 @@ func TestRefused(t *testing.T) {
 		{"table outside", head(func(h []byte) { be.PutUint64(h[16:], 1<<63) }), layer.ErrCorrupt, "block table at"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := vhd.Open(newMemory(c.b), vhd.Options{})
+			_, err := vhd.Open(bytes.NewReader(c.b), format.Env{})
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("error %v, want %q of kind %q", err, c.text, c.kind)
 			}
@@ -229,15 +226,15 @@ func TestRefused(t *testing.T) {
 func TestDamageIsLocal(t *testing.T) {
 	be := binary.BigEndian
 	good := dynamic().bytes()
-	table := func(i int, v uint32) func([]byte) []byte {
+	table := func(i int, v uint32) imagetest.Edit {
 		return func(b []byte) []byte { be.PutUint32(b[tableAt+4*i:], v); return b }
 	}
 	for _, c := range []struct {
 		name   string
-		edit   func([]byte) []byte
+		edit   imagetest.Edit
 		off, n int64
 	}{
-		{"nothing", func(b []byte) []byte { return b }, 0, 0},
+		{"nothing", imagetest.None, 0, 0},
 		{"block outside", table(1, 1<<31), 4096, 4096},
 		{"bitmap in the footer", table(1, uint32(len(good)/512-1)), 4096, 4096},
 		// Its bitmap is 0xc0: two sectors, the second of them in the footer.
@@ -250,7 +247,7 @@ func TestDamageIsLocal(t *testing.T) {
 		{"file cut", func(b []byte) []byte { return b[:blocksAt+512+4096+512+1024] }, 1024, 4096 - 1024},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := vhd.Open(newMemory(c.edit(bytes.Clone(good))), vhd.Options{})
+			d, err := vhd.Open(bytes.NewReader(c.edit(bytes.Clone(good))), format.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -275,21 +272,20 @@ func TestDamageIsLocal(t *testing.T) {
 	}
 }
 
+// parents is the Env of a disk whose parents a function gives.
+func parents(get func(path string) (layer.Source, error)) format.Env {
+	return format.Env{Files: imagetest.Files{Format: vhd.Format, Get: get}}
+}
+
 func TestParentPaths(t *testing.T) {
 	im := image{kind: 4, id: 2, size: 4096, block: 4096, parentID: 1, parentName: "Bäse.vhd",
 		relative: `.\base.vhd`, absolute: `C:\disks\base.vhd`}
-	parent := func(id byte) *vhd.Disk {
-		d, err := vhd.Open(newMemory(image{kind: 2, id: id, size: 512}.bytes()), vhd.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
 	type answer struct {
-		disk *vhd.Disk
+		file layer.Source
 		err  error
 	}
-	missing, junk, right, wrong := answer{nil, fs.ErrNotExist}, answer{nil, layer.ErrFormat}, answer{parent(1), nil}, answer{parent(9), nil}
+	parent := func(id byte) answer { return answer{bytes.NewReader(image{kind: 2, id: id, size: 512}.bytes()), nil} }
+	missing, junk, right, wrong := answer{nil, fs.ErrNotExist}, answer{nil, layer.ErrFormat}, parent(1), parent(9)
 	broken := answer{nil, layer.Corrupt("footer", 0, "broken")}
 	for _, c := range []struct {
 		name    string
@@ -305,14 +301,14 @@ func TestParentPaths(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var asked []string
-			_, err := vhd.Open(newMemory(im.bytes()), vhd.Options{OpenParent: func(path string) (*vhd.Disk, error) {
+			_, err := vhd.Open(bytes.NewReader(im.bytes()), parents(func(path string) (layer.Source, error) {
 				asked = append(asked, path)
 				if len(asked) > len(c.answers) {
 					t.Fatalf("asked for %q", asked)
 				}
 				a := c.answers[len(asked)-1]
-				return a.disk, a.err
-			}})
+				return a.file, a.err
+			}))
 			if want := []string{`.\base.vhd`, `C:\disks\base.vhd`, "Bäse.vhd"}[:len(c.answers)]; strings.Join(asked, "|") != strings.Join(want, "|") {
 				t.Errorf("asked for %q, want %q", asked, want)
 			}
@@ -322,7 +318,7 @@ func TestParentPaths(t *testing.T) {
 		})
 	}
 	t.Run("no opener", func(t *testing.T) {
-		if _, err := vhd.Open(newMemory(im.bytes()), vhd.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+		if _, err := vhd.Open(bytes.NewReader(im.bytes()), format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
 			t.Errorf("error %v, want unsupported", err)
 		}
 	})
@@ -333,46 +329,35 @@ func TestParentPaths(t *testing.T) {
 		}
 		seal(b[headerAt:][:1024], 36)
 		var asked []string
-		_, err := vhd.Open(newMemory(b), vhd.Options{OpenParent: func(path string) (*vhd.Disk, error) {
+		_, err := vhd.Open(bytes.NewReader(b), parents(func(path string) (layer.Source, error) {
 			asked = append(asked, path)
-			return parent(1), nil
-		}})
+			return parent(1).file, nil
+		}))
 		if err != nil || len(asked) != 1 || asked[0] != "Bäse.vhd" {
 			t.Errorf("error %v, asked for %q", err, asked)
 		}
 	})
 }
 
+// TestMutations changes bytes of the records of a differencing disk.
+func TestMutations(t *testing.T) {
+	child := image{kind: 4, id: 2, size: 8192, block: 4096, parentID: 1, parentName: "p", relative: "r", blocks: []block{{1, 3, func(s int) bool { return s%3 == 0 }}}}.bytes()
+	base := image{kind: 2, id: 1, size: 1024}.bytes()
+	env := parents(func(string) (layer.Source, error) { return bytes.NewReader(base), nil })
+	open := func(b []byte) (*vhd.Disk, error) { return vhd.Open(bytes.NewReader(b), env) }
+	end := len(child)
+	if opened := imagetest.Mutations(t, child, 1000, open, [2]int{0, 85}, [2]int{headerAt, headerAt + 700}, [2]int{tableAt, tableAt + 8}, [2]int{end - 512, end - 427}); opened < 100 {
+		t.Errorf("%d were opened", opened)
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	f.Add(dynamic().bytes())
 	f.Add(image{kind: 2, id: 1, size: 1024}.bytes())
 	f.Add(image{kind: 4, id: 2, size: 8192, block: 4096, parentID: 1, parentName: "p", relative: "r", blocks: []block{{1, 3, all}}}.bytes())
+	base := image{kind: 2, id: 1, size: 1024}.bytes()
+	env := parents(func(string) (layer.Source, error) { return bytes.NewReader(base), nil })
 	f.Fuzz(func(t *testing.T, b []byte) {
-		begin := time.Now()
-		d, err := vhd.Open(newMemory(b), vhd.Options{OpenParent: func(string) (*vhd.Disk, error) {
-			return vhd.Open(newMemory(image{kind: 2, id: 1, size: 1024}.bytes()), vhd.Options{})
-		}})
-		if err != nil {
-			return
-		}
-		p := make([]byte, 9000)
-		for _, off := range []int64{0, 1, d.Size() / 2, d.Size() - 100} {
-			n, err := d.ReadAt(p, off)
-			if n < len(p) && err == nil || err == nil && off+int64(n) > d.Size() {
-				t.Errorf("ReadAt(%d) = %d, %v of a disk of %d bytes", off, n, err, d.Size())
-			}
-		}
-		at := int64(0)
-		for e := range layer.Extents(d, 0, d.Size()) {
-			if e.Off != at || e.Len <= 0 {
-				t.Fatalf("extent %+v, want one at %d", e, at)
-			}
-			if at += e.Len; time.Since(begin) > time.Second {
-				break
-			}
-		}
-		if s := time.Since(begin); s > 5*time.Second {
-			t.Errorf("took %v", s)
-		}
+		imagetest.Hostile(t, func() (*vhd.Disk, error) { return vhd.Open(bytes.NewReader(b), env) })
 	})
 }

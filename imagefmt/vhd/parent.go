@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
@@ -14,20 +15,14 @@ import (
 var ErrOtherDisk = errors.New("not the parent")
 
 // openParent tries the paths that the child gives: relative, absolute, then the bare name in the header.
-func openParent(src layer.Source, h header, open func(string) (*Disk, error)) (*Disk, error) {
+func openParent(src layer.Source, h header, files format.Files) (*format.Disk, error) {
 	paths, err := parentPaths(src, h)
 	if len(paths) == 0 {
 		return nil, errors.Join(layer.Corrupt("dynamic header", 64, "no name of the parent %v", h.parentID), err)
 	}
-	if open == nil {
-		return nil, fmt.Errorf("parent %q: not opened: %w", paths[0], layer.ErrUnsupported)
-	}
 	var errs []error
 	for _, path := range paths {
-		parent, err := open(path)
-		if err == nil && parent.id != h.parentID {
-			err = fmt.Errorf("%w: id %v, want %v", ErrOtherDisk, parent.id, h.parentID)
-		}
+		parent, err := files.Parent(path, format.Windows, h.isParent)
 		if err == nil {
 			return parent, nil
 		}
@@ -42,6 +37,15 @@ func openParent(src layer.Source, h header, open func(string) (*Disk, error)) (*
 		}
 	}
 	return nil, errs[0]
+}
+
+// isParent reports why a file is not the parent.
+func (h header) isParent(file layer.Source) error {
+	f, _, err := readFooter(file, func(error) {})
+	if err == nil && f.id != h.parentID {
+		err = fmt.Errorf("%w: id %v, want %v", ErrOtherDisk, f.id, h.parentID)
+	}
+	return err
 }
 
 // parentPaths lists the paths of the parent, most useful first, each once. The error tells of locators that could not

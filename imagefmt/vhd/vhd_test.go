@@ -2,14 +2,15 @@ package vhd_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhd"
 )
 
@@ -18,21 +19,12 @@ const mib = 1 << 20
 // TestConverted compares with what qemu-img shows of its own images, whose size it rounds up to the geometry unless
 // force_size is on.
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
-	in := filepath.Join(t.TempDir(), "disk.raw")
-	if err := os.WriteFile(in, layertest.Mixed(mib, 4*mib+7*512, 5), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	disk := layertest.Mixed(mib, 4*mib+7*512, 5)
 	for _, options := range []string{"subformat=dynamic", "subformat=fixed", "subformat=dynamic,force_size=on", "subformat=fixed,force_size=on"} {
 		t.Run(options, func(t *testing.T) {
-			image := filepath.Join(t.TempDir(), "disk.vhd")
-			layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vpc", "-o", options, in, image)
-			layertest.Run(t, qemuImg, "convert", "-f", "vpc", "-O", "raw", image, image+".raw")
-			want, err := os.ReadFile(image + ".raw")
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := vhd.Open(layertest.Open(t, image), vhd.Options{Warn: func(err error) { t.Error(err) }})
+			image := imagetest.Made(t, "vpc", options, disk)
+			want := imagetest.Content(t, imagetest.Converted(t, "vpc", image))
+			d, err := vhd.Open(testenv.Open(t, image), format.Env{Warn: func(err error) { t.Error(err) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,15 +35,15 @@ func TestConverted(t *testing.T) {
 
 // TestPair reads a real parent and its child, and compares both with libvhdi where FUSE works.
 func TestPair(t *testing.T) {
-	parent, child := layertest.Shared(t, "data", "formats", "image.vhd"), layertest.Shared(t, "data", "formats", "image-differential.vhd")
+	parent, child := testenv.Shared(t, "data", "formats", "image.vhd"), testenv.Shared(t, "data", "formats", "image-differential.vhd")
 	var warned []error
-	opts := vhd.Options{Warn: func(err error) { warned = append(warned, err) }}
+	warn := func(err error) { warned = append(warned, err) }
 	var asked []string
-	opts.OpenParent = func(path string) (*vhd.Disk, error) {
+	env := format.Env{Warn: warn, Files: imagetest.Files{Format: vhd.Format, Warn: warn, Get: func(path string) (layer.Source, error) {
 		asked = append(asked, path)
-		return vhd.Open(layertest.Open(t, parent), opts)
-	}
-	d, err := vhd.Open(layertest.Open(t, child), opts)
+		return testenv.Open(t, parent), nil
+	}}}
+	d, err := vhd.Open(testenv.Open(t, child), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,46 +57,23 @@ func TestPair(t *testing.T) {
 		t.Errorf("id %s", id)
 	}
 	for i, path := range []string{parent, child} {
-		d, err := vhd.Open(layertest.Open(t, path), opts)
+		d, err := vhd.Open(testenv.Open(t, path), env)
 		if err != nil {
 			t.Fatal(err)
 		}
-		layertest.Contract(t, d, libvhdi(t, parent, path, i+1))
+		layertest.Contract(t, d, imagetest.Libvhdi(t, path, i+1))
 	}
-}
-
-// libvhdi returns the disk that vhdimount shows as the given layer of the chain that ends in image.
-func libvhdi(t *testing.T, parent, image string, n int) []byte {
-	t.Helper()
-	vhdimount := layertest.Peer(t, "vhdimount")
-	fusermount, err := exec.LookPath("fusermount3")
-	if err != nil {
-		fusermount = layertest.Peer(t, "fusermount")
-	}
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		t.Skipf("SKIPPED: no FUSE: %v", err)
-	} else {
-		f.Close()
-	}
-	dir := t.TempDir()
-	layertest.Run(t, vhdimount, image, dir)
-	defer layertest.Run(t, fusermount, "-u", dir)
-	b, err := os.ReadFile(filepath.Join(dir, []string{"vhdi1", "vhdi2"}[n-1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func TestContractOfChain(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 9))
 	const size = 2*65536 + 3*512
 	want := make([]byte, size)
-	var below *vhd.Disk
+	files := map[string][]byte{}
 	for depth := range 4 {
 		im := image{kind: 3, id: byte(depth + 1), size: size, block: 65536}
 		if depth > 0 {
-			im.kind, im.parentID, im.parentName = 4, byte(depth), "below.vhd"
+			im.kind, im.parentID, im.parentName = 4, byte(depth), fmt.Sprint(depth-1)
 		}
 		for b := range 3 {
 			if r.IntN(3) == 0 {
@@ -122,27 +91,21 @@ func TestContractOfChain(t *testing.T) {
 				}
 			}
 		}
-		parent := below
-		d, err := vhd.Open(newMemory(im.bytes()), vhd.Options{
-			Warn:       func(err error) { t.Error(err) },
-			OpenParent: func(path string) (*vhd.Disk, error) { return parent, nil },
-		})
+		env := parents(imagetest.InMemory(files))
+		env.Warn = func(err error) { t.Error(err) }
+		d, err := vhd.Open(bytes.NewReader(im.bytes()), env)
 		if err != nil {
 			t.Fatal(err)
 		}
 		layertest.Contract(t, d, bytes.Clone(want))
-		below = d
+		files[fmt.Sprint(depth)] = im.bytes()
 	}
 }
 
 func TestSmallerParent(t *testing.T) {
 	small := image{kind: 2, id: 1, size: 3 * 512}
-	parent, err := vhd.Open(newMemory(small.bytes()), vhd.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	im := image{kind: 4, id: 2, size: 65536, block: 65536, parentID: 1, parentName: "p.vhd"}
-	d, err := vhd.Open(newMemory(im.bytes()), vhd.Options{OpenParent: func(string) (*vhd.Disk, error) { return parent, nil }})
+	d, err := vhd.Open(bytes.NewReader(im.bytes()), parents(imagetest.InMemory(map[string][]byte{"p.vhd": small.bytes()})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,16 +123,11 @@ func TestSmallerParent(t *testing.T) {
 	}
 }
 
-// TestLocator holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
+// TestOnePiece holds that reading a disk whose bitmaps are known does not allocate, and that blocks that are not there are
 // one extent.
-func TestLocator(t *testing.T) {
-	in := filepath.Join(t.TempDir(), "disk.raw")
+func TestOnePiece(t *testing.T) {
 	content := append(bytes.Repeat([]byte{7}, 2*mib), make([]byte, 8*mib)...)
-	if err := os.WriteFile(in, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "raw", "-O", "vpc", "-o", "subformat=dynamic,force_size=on", in, in+".vhd")
-	d, err := vhd.Open(layertest.Open(t, in+".vhd"), vhd.Options{})
+	d, err := vhd.Open(testenv.Open(t, imagetest.Made(t, "vpc", "subformat=dynamic,force_size=on", content)), format.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,8 +155,8 @@ func (d *Disk) badEntry(entry uint64, i int64, format string, args ...any) error
 // absent is what the disk has where the file has nothing: its parent, and zeros past the parent's end.
 func (d *Disk) absent(off, n int64) layer.Extent {
 	if d.parent != nil {
-		if k := layer.Clip(d.parent.size, off, n); k > 0 {
-			return layer.Extent{Off: off, Len: k, Base: d.parent, BaseOff: off}
+		if k := layer.Clip(d.parent.Size(), off, n); k > 0 {
+			return layer.Extent{Off: off, Len: k, Base: d.parent.Source, BaseOff: off}
 		}
 	}
 	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}

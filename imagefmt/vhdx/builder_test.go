@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/vhdx"
 	"snapmount/imagefmt/wintype"
@@ -307,23 +308,14 @@ func ring(entries []logEntry, id wintype.GUID) []byte {
 	return b
 }
 
-func open(t testing.TB, src layer.Source, opts vhdx.Options) *vhdx.Disk {
+func open(t testing.TB, src layer.Source, env format.Env) *vhdx.Disk {
 	t.Helper()
-	if opts.Warn == nil {
-		opts.Warn = func(err error) { t.Errorf("warning: %v", err) }
+	if env.Warn == nil {
+		env.Warn = func(err error) { t.Errorf("warning: %v", err) }
 	}
-	d, err := vhdx.Open(src, opts)
+	d, err := vhdx.Open(src, env)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func content(t testing.TB, s layer.Source) []byte {
-	t.Helper()
-	b := make([]byte, s.Size())
-	if err := layer.ReadFull(s, b, 0); err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

@@ -2,7 +2,6 @@ package vhdx_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,8 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhdx"
 )
 
@@ -52,9 +54,14 @@ func randomLayer(r *rand.Rand, im image, below []byte, states []uint64) (image, 
 	return im, want
 }
 
+// parents is the Env of a disk whose parents a function gives.
+func parents(get func(path string) (layer.Source, error)) format.Env {
+	return format.Env{Files: imagetest.Files{Format: vhdx.Format, Get: get}}
+}
+
 // parentIs gives a file as the parent by every path.
-func parentIs(src layer.Source, opts vhdx.Options) vhdx.Options {
-	return vhdx.Options{OpenParent: func(string) (layer.Source, vhdx.Options, error) { return src, opts, nil }}
+func parentIs(src layer.Source) format.Env {
+	return parents(func(string) (layer.Source, error) { return src, nil })
 }
 
 // TestChain compares chains of four disks with what the builder meant. What libvhdi reads right is compared with it as
@@ -73,7 +80,7 @@ func TestChain(t *testing.T) {
 		dir := t.TempDir()
 		var want []byte
 		var top *vhdx.Disk
-		var below vhdx.Options // give the disks opened so far as parents
+		below := parents(func(path string) (layer.Source, error) { return testenv.Open(t, filepath.Join(dir, path[2:])), nil })
 		for depth := range byte(4) {
 			im := image{id: depth + 1, size: int64(depth)*c.grow + 3*mib + 12288, block: mib << (depth % 2), sector: c.sector}
 			states, name := []uint64{0, 6}, func(depth byte) string { return fmt.Sprint("disk", depth, ".avhdx") }
@@ -84,13 +91,11 @@ func TestChain(t *testing.T) {
 			im, want = randomLayer(r, im, want, states)
 			path := filepath.Join(dir, name(depth))
 			im.file().save(t, path)
-			src := layertest.Open(t, path)
-			top = open(t, src, below)
-			below = parentIs(src, below)
-			if !bytes.Equal(content(t, top), want) {
+			top = open(t, testenv.Open(t, path), below)
+			if !bytes.Equal(imagetest.Content(t, top), want) {
 				t.Errorf("depth %d, sectors of %d: other bytes", depth, c.sector)
 			}
-			if c.grow == 0 && depth%2 == 1 && !bytes.Equal(libvhdi(t, path, int(depth)+1), want) {
+			if c.grow == 0 && depth%2 == 1 && !bytes.Equal(imagetest.Libvhdi(t, path, int(depth)+1), want) {
 				t.Errorf("depth %d, sectors of %d: libvhdi shows other bytes", depth, c.sector)
 			}
 		}
@@ -110,7 +115,7 @@ func TestLargeChain(t *testing.T) {
 		}
 		parent := image{id: 1, size: 9 << 30, block: 32 * mib, sector: 512}.file()
 		im.parent = append(im.parent, "relative_path", "p.vhdx")
-		d := open(t, im.file(), parentIs(parent, vhdx.Options{}))
+		d := open(t, im.file(), parentIs(parent))
 		p := make([]byte, 4096)
 		for _, i := range []int64{first, second, last} {
 			if err := layer.ReadFull(d, p, i*im.block+512*100); err != nil {
@@ -158,22 +163,21 @@ func TestParentPaths(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var asked []string
-			_, err := vhdx.Open(im.file(), vhdx.Options{
-				OpenParent: func(path string) (layer.Source, vhdx.Options, error) {
-					asked = append(asked, path)
-					if len(asked) > len(c.answers) {
-						t.Fatalf("asked for %q", asked)
-					}
-					a := c.answers[len(asked)-1]
-					return a.src, vhdx.Options{}, a.err
-				},
-				FindParent: func(match func(layer.Source) bool) (layer.Source, vhdx.Options, error) {
-					if c.found.err == nil && !match(c.found.src) {
-						return nil, vhdx.Options{}, fs.ErrNotExist
-					}
-					return c.found.src, vhdx.Options{}, c.found.err
-				},
+			env := parents(func(path string) (layer.Source, error) {
+				if path == "found" {
+					return c.found.src, c.found.err
+				}
+				asked = append(asked, path)
+				if len(asked) > len(c.answers) {
+					t.Fatalf("asked for %q", asked)
+				}
+				a := c.answers[len(asked)-1]
+				return a.src, a.err
 			})
+			files := env.Files.(imagetest.Files)
+			files.Beside = []string{"found"}
+			env.Files = files
+			_, err := vhdx.Open(im.file(), env)
 			if want := []string{im.parent[9], im.parent[7], im.parent[1]}[:len(c.answers)]; !slices.Equal(asked, want) {
 				t.Errorf("asked for %q, want %q", asked, want)
 			}
@@ -182,36 +186,33 @@ func TestParentPaths(t *testing.T) {
 			}
 		})
 	}
-	if _, err := vhdx.Open(im.file(), vhdx.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+	if _, err := vhdx.Open(im.file(), format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
 		t.Errorf("error %v without an opener, want unsupported", err)
 	}
 }
 
 func TestLocatorDamage(t *testing.T) {
-	le := binary.LittleEndian
-	put16 := func(at int, v uint16) func([]byte) { return func(b []byte) { le.PutUint16(b[at:], v) } }
-	put32 := func(at int, v uint32) func([]byte) { return func(b []byte) { le.PutUint32(b[at:], v) } }
 	for _, c := range []struct {
 		name string
 		pair []string
-		edit func([]byte)
+		edit imagetest.Edit
 		kind error
 		text string
 	}{
-		{"whole", []string{"parent_linkage", braced(1)}, func([]byte) {}, layer.ErrUnsupported, "not opened"},
-		{"other type", []string{"parent_linkage", braced(1)}, func(b []byte) { b[0] ^= 1 }, layer.ErrUnsupported, "parent locator of type"},
-		{"no linkage", []string{"relative_path", "x"}, func([]byte) {}, layer.ErrCorrupt, "no parent_linkage"},
-		{"bad linkage", []string{"parent_linkage", "{x}"}, func([]byte) {}, layer.ErrCorrupt, "GUID"},
-		{"many entries", []string{"parent_linkage", braced(1)}, put16(18, 0xffff), layer.ErrCorrupt, "past the end"},
-		{"key outside", []string{"parent_linkage", braced(1)}, put32(20, 0xffffffff), layer.ErrCorrupt, "entry 0 reaches"},
-		{"value outside", []string{"parent_linkage", braced(1)}, put32(24, 1<<20), layer.ErrCorrupt, "entry 0 reaches"},
-		{"key too long", []string{"parent_linkage", braced(1)}, put16(28, 0xffff), layer.ErrCorrupt, "entry 0 reaches"},
-		{"value too long", []string{"parent_linkage", braced(1)}, put16(30, 0xffff), layer.ErrCorrupt, "entry 0 reaches"},
+		{"whole", []string{"parent_linkage", braced(1)}, imagetest.None, layer.ErrUnsupported, "not opened"},
+		{"other type", []string{"parent_linkage", braced(1)}, flip(0), layer.ErrUnsupported, "parent locator of type"},
+		{"no linkage", []string{"relative_path", "x"}, imagetest.None, layer.ErrCorrupt, "no parent_linkage"},
+		{"bad linkage", []string{"parent_linkage", "{x}"}, imagetest.None, layer.ErrCorrupt, "GUID"},
+		{"many entries", []string{"parent_linkage", braced(1)}, imagetest.PutLE16(18, 0xffff), layer.ErrCorrupt, "past the end"},
+		{"key outside", []string{"parent_linkage", braced(1)}, imagetest.PutLE32(20, 0xffffffff), layer.ErrCorrupt, "entry 0 reaches"},
+		{"value outside", []string{"parent_linkage", braced(1)}, imagetest.PutLE32(24, 1<<20), layer.ErrCorrupt, "entry 0 reaches"},
+		{"key too long", []string{"parent_linkage", braced(1)}, imagetest.PutLE16(28, 0xffff), layer.ErrCorrupt, "entry 0 reaches"},
+		{"value too long", []string{"parent_linkage", braced(1)}, imagetest.PutLE16(30, 0xffff), layer.ErrCorrupt, "entry 0 reaches"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := image{id: 2, size: mib, block: mib, sector: 512, parent: c.pair}.file()
 			c.edit(f.pieces[itemsAt+5*4096])
-			if _, err := vhdx.Open(f, vhdx.Options{}); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
+			if _, err := vhdx.Open(f, format.Env{}); !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("error %v, want %q of kind %v", err, c.text, c.kind)
 			}
 		})

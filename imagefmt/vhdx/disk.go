@@ -8,23 +8,10 @@ import (
 	"math/bits"
 	"sync/atomic"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
-
-// Options may be left zero.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading, such as a damaged header whose copy is whole;
-	// nil drops it.
-	Warn func(error)
-	// OpenParent opens the file of the parent by one of the paths that the disk gives, most often a Windows path, and
-	// returns with it the options for the parent itself. It decides what paths may reach. After an error, or a file
-	// that has not the id that the child wants, it is called with the next path. nil refuses every parent.
-	OpenParent func(path string) (layer.Source, Options, error)
-	// FindParent is called where no path leads to the parent. It returns a file that matches; fs.ErrNotExist when it
-	// has none. nil finds nothing.
-	FindParent func(match func(layer.Source) bool) (layer.Source, Options, error)
-}
 
 // Disk is the virtual disk, a layer.Mapper: its blocks are extents of the file, or of the file as replayed; what it
 // does not have is its parent's, or zeros.
@@ -34,10 +21,10 @@ type Disk struct {
 	id         wintype.GUID
 	blockBits  int
 	sectorBits int
-	ratioBits  int    // log2 of the payload blocks that a sector bitmap block describes
-	bat        span   // the part of the block allocation table that the disk needs and the file has
-	taken      []span // where no block can be
-	parent     *Disk  // nil for none
+	ratioBits  int          // log2 of the payload blocks that a sector bitmap block describes
+	bat        span         // the part of the block allocation table that the disk needs and the file has
+	taken      []span       // where no block can be
+	parent     *format.Disk // nil for none
 
 	pieces []atomic.Pointer[piece] // of the block allocation table, by number modulo length
 	pages  []atomic.Pointer[page]  // of sector bitmaps, likewise; differencing disks only
@@ -45,11 +32,9 @@ type Disk struct {
 
 // Open reads the headers, the log where it is not empty, the region table and the metadata of the file in src, and
 // opens its parents. A src without the magic is a layer.ErrFormat.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	warn := opts.Warn
-	if warn == nil {
-		warn = func(error) {}
-	}
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
+	warn := env.Warn
 	h, err := readHeader(src, warn)
 	if err != nil {
 		return nil, err
@@ -83,16 +68,13 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 	d.warnOfCut(warn)
 	if m.hasParent {
 		d.pages = make([]atomic.Pointer[page], min(pageCacheBytes/pageLen, d.size>>(pageBits+d.sectorBits)+1))
-		d.parent, err = openParent(m.locator, opts)
+		d.parent, err = openParent(m.locator, env)
 	}
 	return d, err
 }
 
 // Size is the size of the virtual disk, in bytes.
 func (d *Disk) Size() int64 { return d.size }
-
-// Parent is the disk that a differencing one stands on, nil for none.
-func (d *Disk) Parent() *Disk { return d.parent }
 
 // ID is the data write identifier in the header, by which a child names its parent.
 func (d *Disk) ID() wintype.GUID { return d.id }

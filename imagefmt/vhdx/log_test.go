@@ -11,8 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vhdx"
 )
 
@@ -44,7 +47,7 @@ func batSector(f *file, entry int, v uint64) []byte {
 // opened collects the warnings of a dirty disk, and returns its content.
 func opened(t *testing.T, src layer.Source) (d *vhdx.Disk, warned string) {
 	t.Helper()
-	d = open(t, src, vhdx.Options{Warn: func(err error) { warned += err.Error() + "\n" }})
+	d = open(t, src, format.Env{Warn: func(err error) { warned += err.Error() + "\n" }})
 	return d, warned
 }
 
@@ -82,7 +85,7 @@ func TestReplay(t *testing.T) {
 				im.log = append(im.log, e)
 			}
 		}
-		done := append(content(t, clean), make([]byte, 2*mib)...)
+		done := append(imagetest.Content(t, clean), make([]byte, 2*mib)...)
 		for _, e := range im.log {
 			for _, c := range e.changes {
 				copy(done[c.off:], append(c.data, make([]byte, c.n)...))
@@ -91,12 +94,12 @@ func TestReplay(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "dirty.vhdx")
 		f := im.file()
 		f.save(t, path)
-		d, warned := opened(t, layertest.Open(t, path))
+		d, warned := opened(t, testenv.Open(t, path))
 		if !strings.Contains(warned, "entries are replayed in memory") || strings.Count(warned, "\n") != 1 {
 			t.Errorf("seed %d: warned %q", seed, warned)
 		}
-		got := content(t, d)
-		if want := content(t, open(t, bytes.NewReader(done), vhdx.Options{})); !bytes.Equal(got, want) {
+		got := imagetest.Content(t, d)
+		if want := imagetest.Content(t, open(t, bytes.NewReader(done), format.Env{})); !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: other bytes than the replayed file has", seed)
 		}
 		if seed == 2 {
@@ -109,11 +112,11 @@ func TestReplay(t *testing.T) {
 		if err := os.Truncate(path, end+2*mib); err != nil {
 			t.Fatal(err)
 		}
-		layertest.Run(t, layertest.Peer(t, "qemu-img"), "check", "-r", "all", path) // replays in the file
-		if !bytes.Equal(got, converted(t, path)) {
+		testenv.Run(t, testenv.Peer(t, "qemu-img"), "check", "-r", "all", path) // replays in the file
+		if !bytes.Equal(got, imagetest.Content(t, imagetest.Converted(t, "vhdx", path))) {
 			t.Fatalf("seed %d: other bytes than QEMU shows", seed)
 		}
-		if again, warned := opened(t, layertest.Open(t, path)); warned != "" || !bytes.Equal(content(t, again), got) {
+		if again, warned := opened(t, testenv.Open(t, path)); warned != "" || !bytes.Equal(imagetest.Content(t, again), got) {
 			t.Errorf("seed %d: after QEMU's replay other bytes, or warned %q", seed, warned)
 		}
 	}
@@ -158,7 +161,7 @@ func TestSequences(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			im := dirtyDisk(rand.New(rand.NewPCG(1, 1)))
-			want := content(t, open(t, im.file(), vhdx.Options{}))
+			want := imagetest.Content(t, open(t, im.file(), format.Env{}))
 			im.log = append([]logEntry{}, c.log...)
 			f := im.file()
 			c.edit(f.pieces[ringAt])
@@ -169,8 +172,8 @@ func TestSequences(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "dirty.vhdx")
 			f.save(t, path)
-			d, warned := opened(t, layertest.Open(t, path))
-			if got := content(t, d); !bytes.Equal(got, want) {
+			d, warned := opened(t, testenv.Open(t, path))
+			if got := imagetest.Content(t, d); !bytes.Equal(got, want) {
 				t.Errorf("blocks begin with %d and %d, want %d and %d", got[0], got[2*mib], want[0], want[2*mib])
 			}
 			if strings.Count(warned, "\n") != 1 || (c.b0 == 0) != strings.Contains(warned, "no valid entries") {
@@ -179,8 +182,8 @@ func TestSequences(t *testing.T) {
 			if !c.qemu {
 				return
 			}
-			layertest.Run(t, layertest.Peer(t, "qemu-img"), "check", "-r", "all", path)
-			if !bytes.Equal(converted(t, path), want) {
+			testenv.Run(t, testenv.Peer(t, "qemu-img"), "check", "-r", "all", path)
+			if !bytes.Equal(imagetest.Content(t, imagetest.Converted(t, "vhdx", path)), want) {
 				t.Error("QEMU shows other bytes")
 			}
 		})
@@ -243,7 +246,7 @@ func TestLogRefused(t *testing.T) {
 				c.edit(f.pieces[at])
 				seal(f.pieces[at])
 			}
-			_, err := vhdx.Open(f, vhdx.Options{})
+			_, err := vhdx.Open(f, format.Env{})
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("error %v, want %q of kind %v", err, c.text, c.kind)
 			}
@@ -262,7 +265,7 @@ func TestLogRefused(t *testing.T) {
 		}
 		e := logEntry{sequence: 1, changes: slices.Repeat([]change{{off: 1 << 40, n: 4096}}, ringLen/32-2)}
 		f.put(far, e.bytes(guid(0x10)))
-		if _, err := vhdx.Open(f, vhdx.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+		if _, err := vhdx.Open(f, format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
@@ -88,59 +89,71 @@ func cut(b []byte, off uint32, n uint16) ([]byte, bool) {
 
 // check reports why the file in src is not the parent.
 func (l lineage) check(src layer.Source) error {
-	h, err := readHeader(src, func(error) {})
-	if err == nil && !slices.Contains(l.ids, h.dataWrite) {
-		err = fmt.Errorf("not the parent: id %v, want %v", h.dataWrite, l.ids[0])
+	id, err := readID(src)
+	if err == nil && !l.has(id) {
+		err = fmt.Errorf("not the parent: id %v, want %v", id.File, l.ids[0])
 	}
 	return err
 }
 
-// openParent opens the parent. The file that has its id is final: if that cannot be opened, no other is tried, so that
-// a chain costs no more than its length.
-func openParent(locator []byte, opts Options) (*Disk, error) {
+// has reports whether a file of that identifier is the parent.
+func (l lineage) has(id format.ID) bool { return slices.Contains(l.ids, id.File) }
+
+// openParent tries the paths that the child gives, then looks for a file with the parent's identifier. The file that has
+// it is final: if that cannot be opened, no other is tried, so that a chain costs no more than its length.
+func openParent(locator []byte, env format.Env) (*format.Disk, error) {
 	l, err := readLocator(locator)
 	if err != nil {
 		return nil, err
 	}
-	if opts.OpenParent == nil {
-		return nil, fmt.Errorf("parent %q: not opened: %w", l.paths, layer.ErrUnsupported)
-	}
-	src, name, parent, err := l.find(opts)
-	if err != nil {
-		return nil, err
-	}
-	d, err := Open(src, parent)
-	if err != nil {
-		return nil, fmt.Errorf("parent %s: %w", name, err)
-	}
-	return d, nil
-}
-
-// find tries the paths that the child gives, then looks for a file with the parent's id. name is for errors.
-func (l lineage) find(opts Options) (src layer.Source, name string, parent Options, err error) {
 	var errs []error
 	for _, path := range l.paths {
-		name = fmt.Sprintf("%q", path)
-		if src, parent, err = opts.OpenParent(path); err == nil {
-			err = l.check(src)
+		parent, final, err := l.try(env, path, format.Windows)
+		if err != nil {
+			err = fmt.Errorf("parent %q: %w", path, err)
 		}
-		if err == nil {
-			return src, name, parent, nil
+		if final {
+			return parent, err
 		}
-		errs = append(errs, fmt.Errorf("parent %s: %w", name, err))
+		errs = append(errs, err)
 	}
-	name, err = l.ids[0].String(), fs.ErrNotExist
-	if opts.FindParent != nil {
-		src, parent, err = opts.FindParent(func(src layer.Source) bool { return l.check(src) == nil })
+	parent, final, err := l.search(env)
+	if err != nil {
+		err = fmt.Errorf("parent %v: %w", l.ids[0], err)
 	}
-	if err == nil {
-		return src, name, parent, nil
+	if final {
+		return parent, err
 	}
-	errs = append(errs, fmt.Errorf("parent %s: %w", name, err))
-	for _, err := range errs { // what was found says more than what was not
+	for _, err := range append(errs, err) { // what was found says more than what was not
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, "", parent, err
+			return nil, err
 		}
 	}
-	return nil, "", parent, errs[0]
+	return nil, append(errs, err)[0]
+}
+
+// try opens the parent by a name; final says that its file has the parent's identifier.
+func (l lineage) try(env format.Env, name string, style format.Style) (parent *format.Disk, final bool, err error) {
+	parent, err = env.Files.Parent(name, style, func(file layer.Source) error {
+		err := l.check(file)
+		final = err == nil
+		return err
+	})
+	return parent, final, err
+}
+
+// search is try with the file beside the child that has the parent's identifier, which is for when files were renamed,
+// and for a child that had the name of its parent in another folder.
+func (l lineage) search(env format.Env) (parent *format.Disk, final bool, err error) {
+	name, err := env.Files.Find(l.has)
+	if err == nil && name == "" {
+		err = fmt.Errorf("no file with this identifier is beside %s: %w", env.Name, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if parent, final, err = l.try(env, name, format.Slashes); final {
+		env.Warn(fmt.Errorf("the parent is not where its names lead to, but %s has its identifier", name))
+	}
+	return parent, final, err
 }

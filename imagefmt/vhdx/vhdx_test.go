@@ -5,15 +5,16 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
-	"snapmount/imagefmt/vhdx"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 func noise(r *rand.Rand, b []byte) {
@@ -24,67 +25,40 @@ func noise(r *rand.Rand, b []byte) {
 	}
 }
 
-// converted is what qemu-img shows of an image. It replays the log of a copy.
-func converted(t *testing.T, path string) []byte {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "converted.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "vhdx", "-O", "raw", path, out)
-	b, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
-	in := filepath.Join(t.TempDir(), "disk.raw")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	data := layertest.Mixed(mib, 3*mib+7*512, 5)
-	if err := os.WriteFile(in, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, options := range []string{
 		"subformat=dynamic", "subformat=fixed", "subformat=dynamic,block_size=1M", "subformat=dynamic,block_size=2M,log_size=4M",
 		"subformat=dynamic,block_size=256M", "subformat=fixed,block_size=1M", "subformat=dynamic,block_size=4M,block_state_zero=off",
 	} {
 		t.Run(options, func(t *testing.T) {
-			image := filepath.Join(t.TempDir(), "disk.vhdx")
-			layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vhdx", "-o", options, in, image)
-			d := open(t, layertest.Open(t, image), vhdx.Options{})
-			want := converted(t, image)
+			image := imagetest.Made(t, "vhdx", options, data)
+			d := open(t, testenv.Open(t, image), format.Env{})
+			want := imagetest.Content(t, imagetest.Converted(t, "vhdx", image))
 			if !bytes.Equal(want[:len(data)], data) || len(want) > len(data)+mib {
 				t.Fatalf("qemu-img gives %d other bytes back", len(want))
 			}
 			layertest.Contract(t, d, want)
-			if len(layertest.Run(t, qemuImg, "check", image)) == 0 {
+			if len(testenv.Run(t, qemuImg, "check", image)) == 0 {
 				t.Error("qemu-img check says nothing")
 			}
 		})
 	}
 }
 
-// qemuIO runs commands on an image as a guest would.
-func qemuIO(t *testing.T, path string, commands ...string) {
-	t.Helper()
-	args := []string{"-f", "vhdx", path}
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
-}
-
 // TestChunks writes on both sides of every border between chunks, where the table has an entry for a sector bitmap.
 func TestChunks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.vhdx")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=1M", path, "13G")
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=1M", path, "13G")
 	var commands []string
 	want := make(map[int64]byte)
 	for i, at := range []int64{0, 4<<30 - mib, 4 << 30, 8<<30 - 512, 8 << 30, 12<<30 - 512, 12<<30 + 3*mib, 13<<30 - 512} {
 		commands = append(commands, fmt.Sprintf("write -P %d %d 512", i+1, at))
 		want[at] = byte(i + 1)
 	}
-	qemuIO(t, path, commands...)
-	d := open(t, layertest.Open(t, path), vhdx.Options{})
+	imagetest.QemuIO(t, "vhdx", path, commands...)
+	d := open(t, testenv.Open(t, path), format.Env{})
 	if d.Size() != 13<<30 {
 		t.Fatalf("size %d", d.Size())
 	}
@@ -115,13 +89,13 @@ func TestChunks(t *testing.T) {
 // TestLargest holds that opening the largest disk costs little, and that mapping it follows what it holds.
 func TestLargest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sparse.vhdx")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=32M", path, "64T")
-	qemuIO(t, path, "write -P 1 0 64k", "write -P 2 41T 64k", "write -P 3 70368744112128 64k")
-	src := layertest.Open(t, path)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "create", "-f", "vhdx", "-o", "block_size=32M", path, "64T")
+	imagetest.QemuIO(t, "vhdx", path, "write -P 1 0 64k", "write -P 2 41T 64k", "write -P 3 70368744112128 64k")
+	src := testenv.Open(t, path)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begin := time.Now()
-	d := open(t, src, vhdx.Options{})
+	d := open(t, src, format.Env{})
 	took := time.Since(begin)
 	runtime.ReadMemStats(&after)
 	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 || took > time.Second {
@@ -165,33 +139,14 @@ func TestStates(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), "states.vhdx")
 		im.file().save(t, path)
-		if sector == 512 && !bytes.Equal(converted(t, path), want) {
+		if sector == 512 && !bytes.Equal(imagetest.Content(t, imagetest.Converted(t, "vhdx", path)), want) {
 			t.Error("QEMU sees another disk than the builder meant")
 		}
-		if !bytes.Equal(libvhdi(t, path, 1), want) {
+		if !bytes.Equal(imagetest.Libvhdi(t, path, 1), want) {
 			t.Error("libvhdi sees another disk than the builder meant")
 		}
-		layertest.Contract(t, open(t, layertest.Open(t, path), vhdx.Options{}), want)
+		layertest.Contract(t, open(t, testenv.Open(t, path), format.Env{}), want)
 	}
-}
-
-// libvhdi returns the disk that vhdimount shows of the chain of n files that ends in path.
-func libvhdi(t *testing.T, path string, n int) []byte {
-	t.Helper()
-	vhdimount, fusermount := layertest.Peer(t, "vhdimount"), layertest.Peer(t, "fusermount3")
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		t.Skipf("SKIPPED: no FUSE: %v", err)
-	} else {
-		f.Close()
-	}
-	dir := t.TempDir()
-	layertest.Run(t, vhdimount, path, dir)
-	defer layertest.Run(t, fusermount, "-u", dir)
-	b, err := os.ReadFile(filepath.Join(dir, fmt.Sprint("vhdi", n)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func BenchmarkRead(b *testing.B) {
@@ -203,7 +158,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	path := filepath.Join(dir, "bench.vhdx")
 	im.file().save(b, path)
-	d := open(b, layertest.Open(b, path), vhdx.Options{})
+	d := open(b, testenv.Open(b, path), format.Env{})
 	p := make([]byte, step)
 	for _, c := range []struct {
 		name string

@@ -3,13 +3,14 @@ package vmdk
 import (
 	"fmt"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
 // builder puts the extents of a disk in a row.
 type builder struct {
 	disk    *Disk
-	opts    Options
+	env     format.Env
 	files   map[string]opened // several extents may lie in one file
 	grains  []*sparse
 	missing int
@@ -48,7 +49,7 @@ func (b *builder) build(desc descriptor, at int64, self layer.Source) error {
 
 // single is build for a disk in one file, whose header decides.
 func (b *builder) single(lines []extentLine, self layer.Source) error {
-	s, err := openSparse(self, b.opts.Warn)
+	s, err := openSparse(self, b.env.Warn)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (b *builder) single(lines []extentLine, self layer.Source) error {
 		said = lines[0].sectors
 	}
 	if said != uint64(s.capacity/sectorLen) {
-		b.opts.Warn(fmt.Errorf("descriptor: extent of 0x%x sectors, the sparse header has 0x%x and decides", said, s.capacity/sectorLen))
+		b.env.Warn(fmt.Errorf("descriptor: extent of 0x%x sectors, the sparse header has 0x%x and decides", said, s.capacity/sectorLen))
 	}
 	b.place(extent{grains: s}, s.capacity)
 	b.share()
@@ -83,7 +84,7 @@ func (b *builder) add(line extentLine) error {
 		if b.missing++; b.first == nil {
 			b.first = err
 		}
-		b.opts.Warn(fmt.Errorf("bytes 0x%x to 0x%x cannot be read: %w", b.disk.size, b.disk.size+n, err))
+		b.env.Warn(fmt.Errorf("bytes 0x%x to 0x%x cannot be read: %w", b.disk.size, b.disk.size+n, err))
 		b.place(extent{err: err}, n)
 		return nil
 	}
@@ -92,7 +93,7 @@ func (b *builder) add(line extentLine) error {
 		have = min(n, s.capacity)
 		err = fmt.Errorf("extent %q: %w", line.name,
 			layer.Corrupt("sparse header", 12, "capacity of 0x%x bytes, want 0x%x as the descriptor says", s.capacity, n))
-		b.opts.Warn(err)
+		b.env.Warn(err)
 	}
 	b.place(x, have)
 	b.place(extent{err: err}, n-have)
@@ -112,7 +113,7 @@ func (b *builder) open(line extentLine) (extent, error) {
 		}
 		off := int64(line.offset) * sectorLen
 		if end := off + int64(line.sectors)*sectorLen; end > src.Size() {
-			b.opts.Warn(fmt.Errorf("extent %q: ends at 0x%x, want 0x%x: the rest cannot be read", line.name, src.Size(), end))
+			b.env.Warn(fmt.Errorf("extent %q: ends at 0x%x, want 0x%x: the rest cannot be read", line.name, src.Size(), end))
 		}
 		return extent{flat: src, flatOff: off}, nil
 	case "SPARSE", "VMFSSPARSE", "SESPARSE":
@@ -120,7 +121,7 @@ func (b *builder) open(line extentLine) (extent, error) {
 		if err != nil {
 			return extent{}, err
 		}
-		s, err := openSparse(src, func(err error) { b.opts.Warn(fmt.Errorf("extent %q: %w", line.name, err)) })
+		s, err := openSparse(src, func(err error) { b.env.Warn(fmt.Errorf("extent %q: %w", line.name, err)) })
 		return extent{grains: s}, err
 	}
 	return extent{}, fmt.Errorf("of type %s: %w", line.kind, layer.ErrUnsupported)
@@ -130,8 +131,8 @@ func (b *builder) file(name string) (layer.Source, error) {
 	f, ok := b.files[name]
 	if !ok {
 		f.err = fmt.Errorf("not opened: %w", layer.ErrUnsupported)
-		if b.opts.OpenExtent != nil && b.missing <= maxMissing {
-			f.src, f.err = b.opts.OpenExtent(name)
+		if b.missing <= maxMissing {
+			f.src, f.err = openExtent(name, b.env)
 		}
 		b.files[name] = f
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"snapmount/imagefmt/layer"
 )
 
 // What no tool at hand writes is built here: streams with a footer, COWD and seSparse extents.
@@ -18,10 +16,6 @@ import (
 const sector = 512
 
 var le = binary.LittleEndian
-
-type memory struct{ *bytes.Reader }
-
-func newMemory(b []byte) layer.Source { return memory{bytes.NewReader(b)} }
 
 // descriptor is the text of a disk; parent "" for none.
 func descriptor(cid, parentCID uint32, parent, createType string, lines ...string) []byte {

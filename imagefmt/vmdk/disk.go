@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -25,38 +26,21 @@ var (
 	ErrOtherDisk = errors.New("not the parent as it was")
 )
 
-// Options may be left zero, which is enough for a disk in one file.
-type Options struct {
-	// Warn is told what is worth knowing and does not stop the reading; nil drops it.
-	Warn func(error)
-	// OpenExtent opens a file that the descriptor names, each name once. It decides what names may reach. nil refuses.
-	OpenExtent func(name string) (layer.Source, error)
-	// OpenParent opens the disk that a snapshot stands on, by the path in the child, often one of another host. It
-	// decides what paths may reach. nil refuses.
-	OpenParent func(path string) (*Disk, error)
-}
-
 // Disk is the virtual disk, a layer.Mapper: flat extents and grains are extents of the files, grains
 // that are not there of the parent, or zeros, and compressed grains of a Source that unpacks them.
 type Disk struct {
 	size    int64
 	cid     uint32
-	parent  *Disk // nil for none
+	parent  *format.Disk // nil for none
 	extents []extent
 }
 
 // Open opens the disk whose descriptor is src or is in src, with its extents and parents. An extent that is missing
 // among several is told to Warn, and its range is an error. An extent instead of a disk is an ErrExtent, and a src
 // without any magic is a layer.ErrFormat.
-func Open(src layer.Source, opts Options) (*Disk, error) {
-	if opts.Warn == nil {
-		opts.Warn = func(error) {}
-	}
-	text, at, self, err := readDescriptor(src)
-	if err != nil {
-		return nil, err
-	}
-	desc, err := parseDescriptor(text, at)
+func Open(src layer.Source, env format.Env) (*Disk, error) {
+	env = env.Ready()
+	desc, at, self, err := readDescriptor(src)
 	if err != nil {
 		return nil, err
 	}
@@ -64,18 +48,27 @@ func Open(src layer.Source, opts Options) (*Disk, error) {
 		return nil, fmt.Errorf("encrypted (%s): %w", desc.encryption, layer.ErrUnsupported)
 	}
 	d := &Disk{cid: desc.cid}
-	b := builder{disk: d, opts: opts, files: make(map[string]opened)}
+	b := builder{disk: d, env: env, files: make(map[string]opened)}
 	if err := b.build(desc, at, self); err != nil {
 		return nil, err
 	}
-	if err := d.openParent(desc, at, opts); err != nil {
+	if err := d.openParent(desc, at, env.Files); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// readDescriptor returns the descriptor, where it begins, and src if that is the first extent too.
-func readDescriptor(src layer.Source) (text string, at int64, self layer.Source, err error) {
+// readDescriptor finds and parses the descriptor: with it come where it begins, and src if that is the first extent too.
+func readDescriptor(src layer.Source) (desc descriptor, at int64, self layer.Source, err error) {
+	text, at, self, err := findDescriptor(src)
+	if err == nil {
+		desc, err = parseDescriptor(text, at)
+	}
+	return desc, at, self, err
+}
+
+// findDescriptor returns the text of the descriptor, where it begins, and src if that is the first extent too.
+func findDescriptor(src layer.Source) (text string, at int64, self layer.Source, err error) {
 	head := make([]byte, layer.Clip(src.Size(), 0, sectorLen))
 	if err := layer.ReadFull(src, head, 0); err != nil {
 		return "", 0, nil, fmt.Errorf("header: %w", err)
@@ -120,20 +113,20 @@ func readDescriptor(src layer.Source) (text string, at int64, self layer.Source,
 
 // openParent opens the disk that a snapshot stands on. Its content id must be the one that it had when the snapshot was
 // made: both VMware and QEMU refuse another, because the bytes would be wrong where the parent was written to since.
-func (d *Disk) openParent(desc descriptor, at int64, opts Options) error {
+func (d *Disk) openParent(desc descriptor, at int64, files format.Files) error {
 	if desc.parentHint == "" {
 		if desc.parentCID != noParent {
 			return layer.Corrupt("descriptor", at, "parentCID=%08x without a parentFileNameHint", desc.parentCID)
 		}
 		return nil
 	}
-	if opts.OpenParent == nil {
-		return fmt.Errorf("parent %q: not opened: %w", desc.parentHint, layer.ErrUnsupported)
-	}
-	parent, err := opts.OpenParent(desc.parentHint)
-	if err == nil && parent.cid != desc.parentCID {
-		err = fmt.Errorf("%w: CID %08x, want %08x", ErrOtherDisk, parent.cid, desc.parentCID)
-	}
+	parent, err := files.Parent(desc.parentHint, format.Either, func(file layer.Source) error {
+		below, _, _, err := readDescriptor(file)
+		if err == nil && below.cid != desc.parentCID {
+			err = fmt.Errorf("%w: CID %08x, want %08x", ErrOtherDisk, below.cid, desc.parentCID)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("parent %q: %w", desc.parentHint, err)
 	}

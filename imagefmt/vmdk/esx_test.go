@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vmdk"
 )
 
@@ -19,8 +22,8 @@ func TestStream(t *testing.T) {
 	clear(want[100<<10 : 1160<<10]) // a table that is not there
 	dir := folder(t, map[string][]byte{"disk.vmdk": stream(want), "padded.vmdk": append(stream(want), make([]byte, 10*sector+7)...)})
 	layertest.Contract(t, open(t, filepath.Join(dir, "disk.vmdk")), want)
-	same(t, open(t, filepath.Join(dir, "padded.vmdk")), newMemory(want))
-	same(t, newMemory(want), layertest.Open(t, converted(t, filepath.Join(dir, "disk.vmdk"))))
+	imagetest.Same(t, open(t, filepath.Join(dir, "padded.vmdk")), bytes.NewReader(want), 2000)
+	imagetest.Same(t, bytes.NewReader(want), imagetest.Converted(t, "vmdk", filepath.Join(dir, "disk.vmdk")), 2000)
 }
 
 // TestTornStream cuts a stream everywhere: what is before the cut reads, all behind it is an error, zeros too.
@@ -31,7 +34,7 @@ func TestTornStream(t *testing.T) {
 	before := 0
 	for cut := 8 * sector; cut < len(whole)-2*sector; cut += 1 + len(whole)/100 {
 		var warned []error
-		d, err := vmdk.Open(newMemory(whole[:cut]), vmdk.Options{Warn: func(err error) { warned = append(warned, err) }})
+		d, err := vmdk.Open(bytes.NewReader(whole[:cut]), format.Env{Warn: func(err error) { warned = append(warned, err) }})
 		if err != nil {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
@@ -68,11 +71,11 @@ func TestLostFooter(t *testing.T) {
 	le.PutUint64(misplaced[len(misplaced)-2*sector+56:], 1<<40)
 	for _, b := range [][]byte{whole[:len(whole)-sector-1], misplaced} {
 		n := 0
-		d, err := vmdk.Open(newMemory(b), vmdk.Options{Warn: func(err error) { n++; t.Log(err) }})
+		d, err := vmdk.Open(bytes.NewReader(b), format.Env{Warn: func(err error) { n++; t.Log(err) }})
 		if err != nil || n != 1 {
 			t.Fatalf("error %v, %d warnings", err, n)
 		}
-		same(t, d, newMemory(want))
+		imagetest.Same(t, d, bytes.NewReader(want), 2000)
 	}
 }
 
@@ -91,8 +94,8 @@ func TestCOWD(t *testing.T) {
 			if grain == 8 {
 				layertest.Contract(t, open(t, filepath.Join(dir, "disk.vmdk")), want)
 			}
-			same(t, open(t, filepath.Join(dir, "disk.vmdk")), layertest.Open(t, converted(t, filepath.Join(dir, "disk.vmdk"))))
-			same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), layertest.Open(t, converted(t, filepath.Join(dir, "disk-000001.vmdk"))))
+			imagetest.Same(t, open(t, filepath.Join(dir, "disk.vmdk")), imagetest.Converted(t, "vmdk", filepath.Join(dir, "disk.vmdk")), 2000)
+			imagetest.Same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), imagetest.Converted(t, "vmdk", filepath.Join(dir, "disk-000001.vmdk")), 2000)
 		})
 	}
 }
@@ -113,20 +116,14 @@ func TestSESparse(t *testing.T) {
 		"disk-000001.vmdk":          descriptor(6, 5, "disk.vmdk", "seSparse", fmt.Sprintf(`RW %d SESPARSE "disk-000001-sesparse.vmdk"`, capacity)),
 		"disk-000001-sesparse.vmdk": seSparse(capacity, changed),
 	})
-	same(t, open(t, filepath.Join(dir, "disk.vmdk")), newMemory(want))
-	same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), layertest.Open(t, converted(t, filepath.Join(dir, "disk-000001.vmdk"))))
+	imagetest.Same(t, open(t, filepath.Join(dir, "disk.vmdk")), bytes.NewReader(want), 2000)
+	imagetest.Same(t, open(t, filepath.Join(dir, "disk-000001.vmdk")), imagetest.Converted(t, "vmdk", filepath.Join(dir, "disk-000001.vmdk")), 2000)
 }
 
 // TestRedundant damages the grain directory or tables of a disk of QEMU's: the second ones are used.
 func TestRedundant(t *testing.T) {
-	dir := t.TempDir()
 	want := layertest.Mixed(300_000, 36*mib, 26) // two tables
-	in, path := write(t, filepath.Join(dir, "disk.raw"), want), filepath.Join(dir, "disk.vmdk")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "vmdk", in, path)
-	good := make([]byte, layertest.Open(t, path).Size())
-	if err := layer.ReadFull(layertest.Open(t, path), good, 0); err != nil {
-		t.Fatal(err)
-	}
+	good := imagetest.Content(t, testenv.Open(t, imagetest.Made(t, "vmdk", "subformat=monolithicSparse", want)))
 	directory := int(le.Uint64(good[56:])) * sector
 	table := int(le.Uint32(good[directory:])) * sector
 	for _, c := range []struct {
@@ -145,7 +142,7 @@ func TestRedundant(t *testing.T) {
 			b := bytes.Clone(good)
 			c.edit(b)
 			var warned []string
-			d, err := vmdk.Open(newMemory(b), vmdk.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
+			d, err := vmdk.Open(bytes.NewReader(b), format.Env{Warn: func(err error) { warned = append(warned, err.Error()) }})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,8 @@
 package vmdk
 
 import (
+	"errors"
+	"io/fs"
 	"sort"
 
 	"snapmount/imagefmt/layer"
@@ -32,6 +34,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	x := &d.extents[sort.Search(len(d.extents), func(i int) bool { return d.extents[i].end > off })]
 	e := layer.Extent{Off: off, Len: min(n, x.end-off)}
 	switch {
+	case errors.Is(x.err, fs.ErrNotExist):
+		return e, layer.MissingPart(e, x.err)
 	case x.err != nil:
 		return e, x.err
 	case x.grains != nil:
@@ -73,8 +77,8 @@ func (d *Disk) grain(x *extent, e layer.Extent) (layer.Extent, error) {
 // absent is what the disk has where the file has nothing: the parent, and zeros past its end.
 func (d *Disk) absent(e layer.Extent) layer.Extent {
 	if d.parent != nil {
-		if n := layer.Clip(d.parent.size, e.Off, e.Len); n > 0 {
-			return layer.Extent{Off: e.Off, Len: n, Base: d.parent, BaseOff: e.Off}
+		if n := layer.Clip(d.parent.Size(), e.Off, e.Len); n > 0 {
+			return layer.Extent{Off: e.Off, Len: n, Base: d.parent.Source, BaseOff: e.Off}
 		}
 	}
 	e.Kind = layer.Zero

@@ -6,9 +6,9 @@ import (
 	"sort"
 	"sync"
 
+	"snapmount/imagefmt/chunks"
 	"snapmount/imagefmt/inflate"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
 
 // packedGrains unpacks the compressed grains of a disk. An extent counts its own from the number of its first sector on,
@@ -30,7 +30,7 @@ func newPackedGrains(d *Disk) {
 	largest := int64(0)
 	for _, x := range d.extents {
 		if s := x.grains; s != nil && s.packed {
-			s.unpacked = &unpack.Source{First: x.start / sectorLen, Piece: s.grain, Bytes: s.capacity, Name: "compressed grains of a VMDK image"}
+			s.unpacked = &chunks.Source{First: x.start / sectorLen, Piece: s.grain, Bytes: s.capacity, Name: "compressed grains of a VMDK image"}
 			largest = max(largest, s.grain)
 			p.extents = append(p.extents, s)
 		}
@@ -38,7 +38,7 @@ func newPackedGrains(d *Disk) {
 	if len(p.extents) == 0 {
 		return
 	}
-	cache := unpack.New(d.size/sectorLen, largest, p.load, nil)
+	cache := chunks.New(d.size/sectorLen, largest, p.load, nil)
 	for _, s := range p.extents {
 		s.unpacked.Cache = cache
 	}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"snapmount/imagefmt/chunks"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/unpack"
 )
 
 // sparse is an extent whose data is found by a grain directory and grain tables. All are read when they are asked for.
@@ -29,7 +29,7 @@ type sparse struct {
 
 	*caches
 	salt     int64          // spreads the extents over the caches
-	unpacked *unpack.Source // of a compressed extent: what is in its grains
+	unpacked *chunks.Source // of a compressed extent: what is in its grains
 }
 
 // state tells what an entry says of its grain.

@@ -2,49 +2,30 @@ package vmdk_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
+	"snapmount/imagefmt/format"
+	"snapmount/imagefmt/imagetest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/vmdk"
 )
 
 const mib = 1 << 20
 
-// options opens what a disk in a folder names, beside it.
-func options(t testing.TB, dir string, warn func(error)) vmdk.Options {
-	return vmdk.Options{
-		Warn:       warn,
-		OpenExtent: func(name string) (layer.Source, error) { return openFile(t, filepath.Join(dir, name)) },
-		OpenParent: func(name string) (*vmdk.Disk, error) {
-			src, err := openFile(t, filepath.Join(dir, name))
-			if err != nil {
-				return nil, err
-			}
-			return vmdk.Open(src, options(t, dir, warn))
-		},
-	}
-}
-
-func openFile(t testing.TB, path string) (layer.Source, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	return layertest.Open(t, path), nil
-}
-
 // open opens a disk that must not be warned of.
 func open(t testing.TB, path string) *vmdk.Disk {
 	t.Helper()
-	d, err := vmdk.Open(layertest.Open(t, path), options(t, filepath.Dir(path), func(err error) { t.Errorf("warning: %v", err) }))
+	warn := func(err error) { t.Errorf("warning: %v", err) }
+	d, err := vmdk.Open(testenv.Open(t, path), format.Env{Warn: warn, Name: filepath.Base(path), Files: imagetest.Files{
+		Format: vmdk.Format, Get: imagetest.InFolder(t, filepath.Dir(path)), Warn: warn,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +41,6 @@ func write(t testing.TB, path string, b []byte) string {
 }
 
 func TestConverted(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
 	for _, subformat := range []string{"monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "streamOptimized"} {
 		for _, more := range []string{"", ",zeroed_grain=on", ",compat6=on"} {
 			if more == ",zeroed_grain=on" && strings.Contains(subformat, "Flat") || more == ",compat6=on" && subformat != "monolithicSparse" {
@@ -72,89 +52,29 @@ func TestConverted(t *testing.T) {
 				if more == "" {
 					want = want[:200*512+512]
 				}
-				dir := t.TempDir()
-				in, out := write(t, filepath.Join(dir, "disk.raw"), want), filepath.Join(dir, "disk.vmdk")
-				layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat="+subformat+more, in, out)
+				out := imagetest.Made(t, "vmdk", "subformat="+subformat+more, want)
 				if more == "" {
 					layertest.Contract(t, open(t, out), want)
 				}
-				same(t, open(t, out), newMemory(want))
+				imagetest.Same(t, open(t, out), bytes.NewReader(want), 2000)
 			})
 		}
 	}
 }
 
-// qemuIO runs commands on an image as a guest would.
-func qemuIO(t testing.TB, path string, commands ...string) {
-	t.Helper()
-	args := []string{"-f", "vmdk", path}
-	for _, c := range commands {
-		args = append(args, "-c", c)
-	}
-	layertest.Run(t, layertest.Peer(t, "qemu-io"), args...)
-}
-
-// converted is what qemu-img shows of an image, in a sparse file.
-func converted(t testing.TB, path string) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "converted.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-f", "vmdk", "-O", "raw", path, out)
-	return out
-}
-
-// same compares two disks: the sha256 of all of it, and 2,000 reads from one and from eight goroutines.
-func same(t testing.TB, got, want layer.Source) {
-	t.Helper()
-	if got.Size() != want.Size() {
-		t.Fatalf("size %d, want %d", got.Size(), want.Size())
-	}
-	a, b := sha256.New(), sha256.New()
-	for sum, s := range map[io.Writer]layer.Source{a: got, b: want} {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{io.NewSectionReader(s, 0, s.Size())}, make([]byte, mib)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !bytes.Equal(a.Sum(nil), b.Sum(nil)) {
-		t.Error("other bytes")
-	}
-	sameReads(t, got, want, 1, 2000)
-	var wg sync.WaitGroup
-	for g := range uint64(8) {
-		wg.Go(func() { sameReads(t, got, want, g+2, 250) })
-	}
-	wg.Wait()
-}
-
-func sameReads(t testing.TB, got, want layer.Source, seed uint64, count int) {
-	r := rand.New(rand.NewPCG(seed, 3))
-	a, b := make([]byte, 20_000), make([]byte, 20_000)
-	for range count {
-		off := r.Int64N(got.Size())
-		n := min(r.Int64N(int64(len(a))), got.Size()-off)
-		if err := layer.ReadFull(got, a[:n], off); err != nil {
-			t.Errorf("%d bytes at %d: %v", n, off, err)
-			return
-		}
-		if err := layer.ReadFull(want, b[:n], off); err != nil || !bytes.Equal(a[:n], b[:n]) {
-			t.Errorf("%d bytes at %d are others (%v)", n, off, err)
-			return
-		}
-	}
-}
-
 func TestBacking(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	for _, options := range []string{"subformat=monolithicSparse", "subformat=monolithicSparse,zeroed_grain=on", "subformat=twoGbMaxExtentSparse"} {
 		t.Run(options, func(t *testing.T) {
 			dir := t.TempDir()
 			raw := write(t, filepath.Join(dir, "disk.raw"), layertest.Mixed(300_000, 2*mib+300*512, 3))
 			base, middle, top := filepath.Join(dir, "base.vmdk"), filepath.Join(dir, "middle.vmdk"), filepath.Join(dir, "top.vmdk")
-			layertest.Run(t, qemuImg, "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", raw, base)
-			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "base.vmdk", "-F", "vmdk", middle)
-			qemuIO(t, middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 320k 192k", "write -P 0x13 1536k 512")
-			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "middle.vmdk", "-F", "vmdk", top)
-			qemuIO(t, top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512")
-			same(t, open(t, top), layertest.Open(t, converted(t, top)))
+			testenv.Run(t, qemuImg, "convert", "-O", "vmdk", "-o", "subformat=streamOptimized", raw, base)
+			testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "base.vmdk", "-F", "vmdk", middle)
+			imagetest.QemuIO(t, "vmdk", middle, "write -P 0x11 100k 3k", "write -P 0x12 1100k 200k", "write -z 320k 192k", "write -P 0x13 1536k 512")
+			testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-o", options, "-b", "middle.vmdk", "-F", "vmdk", top)
+			imagetest.QemuIO(t, "vmdk", top, "write -P 0x21 102k 1k", "write -P 0x22 1200k 1k", "write -P 0x23 2063k 512")
+			imagetest.Same(t, open(t, top), imagetest.Converted(t, "vmdk", top), 2000)
 		})
 	}
 }
@@ -162,18 +82,18 @@ func TestBacking(t *testing.T) {
 // TestGrownChild reads a child that is larger than its parent.
 func TestGrownChild(t *testing.T) {
 	dir := t.TempDir()
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	base, top := filepath.Join(dir, "base.vmdk"), filepath.Join(dir, "top.vmdk")
-	layertest.Run(t, qemuImg, "create", "-f", "vmdk", base, "1000k")
-	qemuIO(t, base, "write -P 0x11 0 1000k")
-	layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-b", "base.vmdk", "-F", "vmdk", top, "3M")
-	qemuIO(t, top, "write -P 0x22 100k 64k", "write -P 0x33 2M 1k")
-	same(t, open(t, top), layertest.Open(t, converted(t, top)))
+	testenv.Run(t, qemuImg, "create", "-f", "vmdk", base, "1000k")
+	imagetest.QemuIO(t, "vmdk", base, "write -P 0x11 0 1000k")
+	testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-b", "base.vmdk", "-F", "vmdk", top, "3M")
+	imagetest.QemuIO(t, "vmdk", top, "write -P 0x22 100k 64k", "write -P 0x33 2M 1k")
+	imagetest.Same(t, open(t, top), imagetest.Converted(t, "vmdk", top), 2000)
 }
 
 // TestLarge reads disks of several extents and of more than 4 GiB with little in them.
 func TestLarge(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	for _, c := range []struct {
 		subformat, size string
 		extents         int // of the whole disk, zeros and data
@@ -183,11 +103,11 @@ func TestLarge(t *testing.T) {
 		t.Run(c.subformat, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "disk.vmdk")
-			layertest.Run(t, qemuImg, "create", "-f", "vmdk", "-o", "subformat="+c.subformat, path, c.size)
-			qemuIO(t, path, "write -P 1 0 70k", "write -P 2 2097100k 100k", "write -P 3 4800M 1M", "write -P 4 4194300k 8k")
+			testenv.Run(t, qemuImg, "create", "-f", "vmdk", "-o", "subformat="+c.subformat, path, c.size)
+			imagetest.QemuIO(t, "vmdk", path, "write -P 1 0 70k", "write -P 2 2097100k 100k", "write -P 3 4800M 1M", "write -P 4 4194300k 8k")
 			d := open(t, path)
-			want := layertest.Open(t, converted(t, path))
-			sameReads(t, d, want, 9, 400)
+			want := imagetest.Converted(t, "vmdk", path)
+			imagetest.SameReads(t, d, want, 9, 400)
 			for _, off := range []int64{0, 2097100 << 10, 4800 * mib, 4194300 << 10} {
 				a, b := make([]byte, 3*mib), make([]byte, 3*mib)
 				off = max(0, off-mib)
@@ -213,26 +133,23 @@ func TestLarge(t *testing.T) {
 }
 
 func TestRealImage(t *testing.T) {
-	path := layertest.Shared(t, "data", "formats", "ext2.vmdk")
+	path := testenv.Shared(t, "data", "formats", "ext2.vmdk")
 	var want []byte
 	for _, name := range []string{"ext2.splitraw.000", "ext2.splitraw.001"} {
-		b, err := os.ReadFile(layertest.Shared(t, "data", "formats", name))
+		b, err := os.ReadFile(testenv.Shared(t, "data", "formats", name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, b...)
 	}
 	layertest.Contract(t, open(t, path), want)
-	same(t, newMemory(want), layertest.Open(t, converted(t, path)))
+	imagetest.Same(t, bytes.NewReader(want), imagetest.Converted(t, "vmdk", path), 2000)
 }
 
 func BenchmarkRead(b *testing.B) {
-	qemuImg := layertest.Peer(b, "qemu-img")
-	in := write(b, filepath.Join(b.TempDir(), "disk.raw"), layertest.Mixed(300_000, 256*mib, 8))
+	disk := layertest.Mixed(300_000, 256*mib, 8)
 	for _, subformat := range []string{"monolithicSparse", "twoGbMaxExtentFlat", "streamOptimized"} {
-		path := filepath.Join(b.TempDir(), "disk.vmdk")
-		layertest.Run(b, qemuImg, "convert", "-O", "vmdk", "-o", "subformat="+subformat, in, path)
-		d := open(b, path)
+		d := open(b, imagetest.Made(b, "vmdk", "subformat="+subformat, disk))
 		for _, random := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/random=%v", subformat, random), func(b *testing.B) {
 				p := make([]byte, 64<<10)

@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 )
 
 // TestAnywhereInside has images inside an image whose backing file is elsewhere on the volume, or on this machine.
 func TestAnywhereInside(t *testing.T) {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	create := func(backing, image string) {
-		layertest.Run(t, qemuImg, "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", "qcow2", image, "60817408")
+		testenv.Run(t, qemuImg, "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", "qcow2", image, "60817408")
 	}
 	image := outer(t, "40M", func(dir string) {
 		copyFile(t, demo(t), dir+"/deep/demo.qcow2")
@@ -27,14 +27,14 @@ func TestAnywhereInside(t *testing.T) {
 	want := manifest(t)["Documents"]["current"]
 	for _, name := range []string{"absolute", "above", "high", "host"} {
 		location := image + ":/tops/" + name + ".qcow2"
-		s, err := points.Open([]string{location}, points.Options{})
+		s, err := points.Open(t.Context(), []string{location}, points.Options{})
 		if err == nil {
 			s.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), "demo.qcow2 is not beside "+name+".qcow2, and want --allow-backing-anywhere for /") {
 			t.Errorf("%s: error %v", name, err)
 		}
-		s, err = points.Open([]string{location}, points.Options{Anywhere: true})
+		s, err = points.Open(t.Context(), []string{location}, points.Options{Anywhere: true})
 		if (err != nil) != (name == "host") {
 			t.Errorf("%s, anywhere: error %v", name, err)
 		}

@@ -26,9 +26,7 @@ func (p *Point) Explain(m layer.Mapper) iter.Seq[Piece] {
 	return func(yield func(Piece) bool) {
 		var held Piece
 		more := p.explain(m, func(next Piece) bool {
-			if next.Err == nil && next.Reason > 0 {
-				next.Err = &layer.UnknownError{Why: next.Reason, Off: next.Off, Len: next.Len}
-			}
+			next.settle()
 			if held.Len > 0 && next.continues(held) {
 				held.Len += next.Len
 				return true
@@ -42,6 +40,16 @@ func (p *Point) Explain(m layer.Mapper) iter.Seq[Piece] {
 		if more && held.Len > 0 {
 			yield(held)
 		}
+	}
+}
+
+// settle makes a reason an error, and tells the reason that an error has.
+func (p *Piece) settle() {
+	var unknown *layer.UnknownError
+	if errors.As(p.Err, &unknown) {
+		p.Reason = max(p.Reason, unknown.Why)
+	} else if p.Err == nil && p.Reason > 0 {
+		p.Err = &layer.UnknownError{Why: p.Reason, Off: p.Off, Len: p.Len}
 	}
 }
 
@@ -65,7 +73,7 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 		case e.Base != layer.Source(blocks):
 			piece.Why = describe(e.Base)
 			if packed, ok := e.Base.(layer.Packed); ok {
-				piece.packed(packed)
+				piece.Err = layer.CheckPacked(packed)
 			}
 		default:
 			if !p.onVolume(blocks, e, emit) {
@@ -78,16 +86,6 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 		}
 	}
 	return true
-}
-
-// packed tells what a piece lacks of what it is unpacked from.
-func (p *Piece) packed(leaf layer.Packed) {
-	err := layer.CheckPacked(leaf)
-	if unknown, ok := err.(*layer.UnknownError); ok {
-		p.Reason = unknown.Why
-	} else {
-		p.Err = err
-	}
 }
 
 // onVolume explains an extent of clusters.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs/ntfstest"
 )
@@ -31,7 +31,7 @@ func converted(format, qemu, file string, args ...string) wrapping {
 		for i := range args {
 			args[i] = strings.ReplaceAll(args[i], "DIR", dir)
 		}
-		layertest.Run(t, layertest.Peer(t, "qemu-img"), append(args, raw, filepath.Join(dir, file))...)
+		testenv.Run(t, testenv.Peer(t, "qemu-img"), append(args, raw, filepath.Join(dir, file))...)
 		return filepath.Join(dir, file)
 	}}
 }
@@ -49,15 +49,15 @@ func onBase(format, qemu, file, baseQemu, base string) wrapping {
 		if err := os.WriteFile(old, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		qemuImg, basePath := layertest.Peer(t, "qemu-img"), filepath.Join(dir, base)
+		qemuImg, basePath := testenv.Peer(t, "qemu-img"), filepath.Join(dir, base)
 		args := []string{"convert", "-f", "raw", "-O", baseQemu}
 		if baseQemu == "vpc" {
 			args = append(args, "-o", "force_size=on")
 		}
-		layertest.Run(t, qemuImg, append(args, old, basePath)...)
-		layertest.Run(t, qemuImg, "convert", "-f", "raw", "-O", qemu, "-B", basePath, "-F", baseQemu, raw, filepath.Join(dir, file))
+		testenv.Run(t, qemuImg, append(args, old, basePath)...)
+		testenv.Run(t, qemuImg, "convert", "-f", "raw", "-O", qemu, "-B", basePath, "-F", baseQemu, raw, filepath.Join(dir, file))
 		if qemu == "qcow2" { // of VMDKs it cannot: the name stays absolute
-			layertest.Run(t, qemuImg, "rebase", "-u", "-b", base, "-F", baseQemu, "-f", qemu, filepath.Join(dir, file))
+			testenv.Run(t, qemuImg, "rebase", "-u", "-b", base, "-F", baseQemu, "-f", qemu, filepath.Join(dir, file))
 		}
 		return filepath.Join(dir, file)
 	}}
@@ -67,7 +67,7 @@ func onBase(format, qemu, file, baseQemu, base string) wrapping {
 func acquired(file string, args ...string) wrapping {
 	return wrapping{name: file + " " + strings.Join(args, " "), format: "ewf", wrap: func(t *testing.T, raw, dir string) string {
 		stem := filepath.Join(dir, strings.TrimSuffix(file, filepath.Ext(file)))
-		layertest.Run(t, layertest.Peer(t, "ewfacquire"), append(append([]string{"-u", "-q", "-t", stem}, args...), raw)...)
+		testenv.Run(t, testenv.Peer(t, "ewfacquire"), append(append([]string{"-u", "-q", "-t", stem}, args...), raw)...)
 		return filepath.Join(dir, file)
 	}}
 }
@@ -76,7 +76,7 @@ func acquired(file string, args ...string) wrapping {
 func cut(first string, args ...string) wrapping {
 	return wrapping{name: first, format: "split raw", wrap: func(t *testing.T, raw, dir string) string {
 		stem := filepath.Join(dir, strings.TrimRight(first, "a01"))
-		layertest.Run(t, layertest.Peer(t, "split"), append(args, "-b", "7777777", raw, stem)...)
+		testenv.Run(t, testenv.Peer(t, "split"), append(args, "-b", "7777777", raw, stem)...)
 		return filepath.Join(dir, first)
 	}}
 }
@@ -139,7 +139,7 @@ func images(t *testing.T, s *points.Set) map[string]uint32 {
 // TestFormats shows all files and block images of all points of the demo disk, out of every format.
 func TestFormats(t *testing.T) {
 	want, raw := manifest(t), filepath.Join(t.TempDir(), "demo.raw")
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), raw)
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), raw)
 	s := open(t, raw)
 	size, blocks := s.Images[0].Disk.Size(), images(t, s)
 	if len(blocks) != 7 {
@@ -155,12 +155,12 @@ func TestFormats(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(dir)
-			image, opts := w.wrap(t, raw, dir), points.Options{Warn: func(line string) { t.Errorf("warning: %s", line) }}
+			image, opts := w.wrap(t, raw, dir), points.Options{Warn: func(err error) { t.Errorf("warning: %v", err) }}
 			if w.opts != nil {
 				more := w.opts(size)
 				opts.Offset, opts.Size = more.Offset, more.Size
 			}
-			s, err := points.Open([]string{image}, opts)
+			s, err := points.Open(t.Context(), []string{image}, opts)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package points
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
@@ -24,8 +26,9 @@ type Gone struct {
 // FindGone looks through points of one volume, oldest first, for what the last of them lacks, and gives it by path. A
 // file that has a new name is not gone, nor is one whose path has another file. What cannot be looked at is told to fail;
 // what may be there still, for all that can be known, is not gone.
-// progress, which may be nil, is told how many of the file records were looked at, twice over.
-func FindGone(points []*Point, progress func(done, total int64), fail func(error)) []Gone {
+// Where ctx ends, fail is told its cause, and nothing is given. The file records are gone through twice, which progress
+// is told.
+func FindGone(ctx context.Context, points []*Point, progress layer.Progress, fail func(error)) []Gone {
 	trees := make([]*ntfs.Tree, len(points))
 	for i, p := range points {
 		t, err := p.Files()
@@ -37,7 +40,10 @@ func FindGone(points []*Point, progress func(done, total int64), fail func(error
 	}
 	var found []timeline.Hit
 	newest := map[ntfs.Ref]int{} // the last point that has a file
-	for h, err := range timeline.Find(trees, timeline.ReadDirs(trees, progress), timeline.Query{Deleted: true}, progress) {
+	for h, err := range timeline.Find(ctx, trees, timeline.ReadDirs(ctx, trees, progress), timeline.Query{Deleted: true}, progress) {
+		if ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			p := points[h.Last]
 			fail(fmt.Errorf("%s@%s: %w", p.Volume.Name, p.Name, p.Because(err)))
@@ -48,6 +54,9 @@ func FindGone(points []*Point, progress func(done, total int64), fail func(error
 	now := points[len(points)-1]
 	last := map[string]timeline.Hit{} // of each path
 	for _, h := range found {
+		if ctx.Err() != nil {
+			break
+		}
 		if h.Last < newest[h.Ref] || h.Last < last[h.Path].Last {
 			continue // it had another path later, or the path had another file
 		}
@@ -56,6 +65,10 @@ func FindGone(points []*Point, progress func(done, total int64), fail func(error
 		} else if err != nil { // it may be there
 			fail(fmt.Errorf("%s@%s: %s: %w", now.Volume.Name, now.Name, h.Path, now.Because(err)))
 		}
+	}
+	if ctx.Err() != nil {
+		fail(context.Cause(ctx))
+		return nil
 	}
 	out := make([]Gone, 0, len(last))
 	for _, name := range slices.Sorted(maps.Keys(last)) {

@@ -1,6 +1,7 @@
 package points
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -133,7 +134,7 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 		}
 		loc = loc.WithLayer()
 	}
-	outer, err := Open([]string{loc.Image}, s.within())
+	outer, err := Open(s.ctx, []string{loc.Image}, s.within())
 	if err != nil {
 		return nil, err
 	}
@@ -160,15 +161,13 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 func (s *Set) imageOptions(name string) imagefmt.Options {
 	return imagefmt.Options{
 		Warn:     func(err error) { s.warn(fmt.Errorf("%s: %w", name, err)) },
-		Progress: func(done, total int64) { s.progress(name+": reading all of it once, MiB", mib(done), mib(total)) },
+		Progress: s.opts.Progress.Of(name),
+		Context:  s.ctx,
 		Force:    s.opts.Force,
 		ZeroBad:  s.opts.ZeroBad,
 		Anywhere: s.opts.Anywhere,
 	}
 }
-
-// mib rounds up.
-func mib(n int64) int { return int((n + 1<<20 - 1) >> 20) }
 
 // within is what holds for images around or inside those of s, too.
 func (s *Set) within() Options {
@@ -199,7 +198,7 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 	if !ok {
 		return s, t, nil
 	}
-	inner := &Set{opts: s.within(), cache: s.cache, outer: []*Set{s}}
+	inner := &Set{ctx: s.ctx, opts: s.within(), cache: s.cache, outer: []*Set{s}}
 	shown := fmt.Sprintf("%s:%s@%s:/%s", t.Point.Volume.Image.Path, t.Point.Volume.Name, t.Point.Name, strings.TrimLeft(name, "/"))
 	layer, rest := cutLayer(rest)
 	opts := inner.imageOptions(shown)
@@ -211,6 +210,9 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 	inner.closers = append(inner.closers, s)
 	inner.addImage(shown, disk)
 	inner.findVolumes()
+	if s.ctx.Err() != nil {
+		return inner, t, context.Cause(s.ctx)
+	}
 	next, err := inner.Resolve(inner.Images[0], rest)
 	if err != nil {
 		return inner, next, t.noImage(err)

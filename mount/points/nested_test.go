@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs/ntfstest"
 )
@@ -21,8 +21,8 @@ import (
 func outer(t *testing.T, size string, fill func(dir string)) string {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "outer.img")
-	layertest.Run(t, layertest.Peer(t, "truncate"), "-s", size, image)
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
+	testenv.Run(t, testenv.Peer(t, "truncate"), "-s", size, image)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
 	dir, unmount := ntfstest.MountNTFS3G(t, image, "rw")
 	fill(dir)
 	unmount()
@@ -42,16 +42,16 @@ func copyFile(t *testing.T, from, to string) {
 
 // backups holds the demo image in several forms: alone, as a chain of two files, in parts, and in a volume of its own.
 func backups(t *testing.T) string {
-	qemuImg := layertest.Peer(t, "qemu-img")
+	qemuImg := testenv.Peer(t, "qemu-img")
 	middle := outer(t, "40M", func(dir string) { copyFile(t, demo(t), dir+"/deep/demo.qcow2") })
 	return outer(t, "300M", func(dir string) {
 		copyFile(t, demo(t), dir+"/WindowsImageBackup/HOST/a@b.qcow2")
-		layertest.Run(t, qemuImg, "convert", "-O", "vpc", "-o", "force_size=on", demo(t), dir+"/chain.vhd")
-		layertest.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "chain.vhd", "-F", "vpc", dir+"/chain.qcow2")
-		layertest.Run(t, qemuImg, "convert", "-O", "raw", demo(t), dir+"/disk.raw")
-		layertest.Run(t, layertest.Peer(t, "split"), "-b", "20M", "-d", "-a", "3", dir+"/disk.raw", dir+"/disk.")
-		packed := layertest.Run(t, layertest.Peer(t, "gzip"), "-1", "-c", dir+"/disk.raw")
-		layertest.Run(t, qemuImg, "convert", "-c", "-O", "qcow2", middle, dir+"/middle.qcow2")
+		testenv.Run(t, qemuImg, "convert", "-O", "vpc", "-o", "force_size=on", demo(t), dir+"/chain.vhd")
+		testenv.Run(t, qemuImg, "create", "-q", "-f", "qcow2", "-b", "chain.vhd", "-F", "vpc", dir+"/chain.qcow2")
+		testenv.Run(t, qemuImg, "convert", "-O", "raw", demo(t), dir+"/disk.raw")
+		testenv.Run(t, testenv.Peer(t, "split"), "-b", "20M", "-d", "-a", "3", dir+"/disk.raw", dir+"/disk.")
+		packed := testenv.Run(t, testenv.Peer(t, "gzip"), "-1", "-c", dir+"/disk.raw")
+		testenv.Run(t, qemuImg, "convert", "-c", "-O", "qcow2", middle, dir+"/middle.qcow2")
 		if err := errors.Join(os.Remove(dir+"/disk.raw"), os.WriteFile(dir+"/note.txt", []byte("hello"), 0o644), os.WriteFile(dir+"/disk.raw.gz", packed, 0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestNested(t *testing.T) {
 		image + "@vss1:/middle.qcow2":                         fs.ErrNotExist,
 		strings.TrimSuffix(image, "r.img") + ":/middle.qcow2": fs.ErrNotExist,
 	} {
-		s, err := points.Open([]string{location}, points.Options{})
+		s, err := points.Open(t.Context(), []string{location}, points.Options{})
 		if err == nil {
 			_, err = s.NTFS()
 			s.Close()
@@ -112,14 +112,14 @@ func TestNested(t *testing.T) {
 // TestPackedProgress tells of the pass through a compressed image.
 func TestPackedProgress(t *testing.T) {
 	dir := t.TempDir()
-	layertest.Run(t, layertest.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
-	layertest.Run(t, layertest.Peer(t, "gzip"), "-1", dir+"/disk.raw")
-	told := make(map[string][2]int)
-	s, err := points.Open([]string{dir + "/disk.raw.gz"}, points.Options{Progress: func(what string, done, total int) {
+	testenv.Run(t, testenv.Peer(t, "qemu-img"), "convert", "-O", "raw", demo(t), dir+"/disk.raw")
+	testenv.Run(t, testenv.Peer(t, "gzip"), "-1", dir+"/disk.raw")
+	told := make(map[string][2]int64)
+	s, err := points.Open(t.Context(), []string{dir + "/disk.raw.gz"}, points.Options{Progress: func(what string, done, total int64) {
 		if at := told[what]; done < at[0] || done > total {
 			t.Errorf("%s: %d of %d after %d", what, done, total, at[0])
 		}
-		told[what] = [2]int{done, total}
+		told[what] = [2]int64{done, total}
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func enter(t *testing.T, location string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := points.Open([]string{loc.Image}, points.Options{})
+	s, err := points.Open(t.Context(), []string{loc.Image}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

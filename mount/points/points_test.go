@@ -13,16 +13,16 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 )
 
-func demo(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") }
+func demo(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") }
 
 func open(t *testing.T, paths ...string) *points.Set {
 	t.Helper()
-	s, err := points.Open(paths, points.Options{})
+	s, err := points.Open(t.Context(), paths, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func open(t *testing.T, paths ...string) *points.Set {
 // manifest is what the demo's volumes held at each point when they were written: label, point, path, sha256.
 func manifest(t *testing.T) map[string]map[string]map[string]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestBadInput(t *testing.T) {
 		return path
 	}
 	for name, path := range map[string]string{"empty": write("empty", nil), "directory": dir, "missing": filepath.Join(dir, "none")} {
-		if s, err := points.Open([]string{path}, points.Options{}); err == nil {
+		if s, err := points.Open(t.Context(), []string{path}, points.Options{}); err == nil {
 			s.Close()
 			t.Errorf("%s: opened", name)
 		} else if strings.Count(err.Error(), path) != 1 || strings.Contains(err.Error(), "\n") {

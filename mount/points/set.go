@@ -6,6 +6,7 @@
 package points
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,10 +41,10 @@ type Options struct {
 	DiffArea []string
 	// CacheBytes bounds what all file systems of the Set keep in memory of what they read; 0 is ntfs.DefaultCache.
 	CacheBytes int64
-	// Warn is told each line of Warnings when it is found, from any goroutine; nil drops them.
-	Warn func(string)
-	// Progress is told how much of something that can be slow is done, from any goroutine; nil drops it.
-	Progress func(what string, done, total int)
+	// Warn is told what each line of Warnings is of when it is found, from any goroutine; nil drops it.
+	Warn func(error)
+	// Progress is told how much of something that can be slow is done; nil drops it.
+	Progress layer.Progress
 	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
 	// imagefmt.Options.
 	Offset, Size int64
@@ -60,6 +61,7 @@ type Options struct {
 
 // Set is all that was found in the images given.
 type Set struct {
+	ctx     context.Context // of Open
 	Images  []*Image
 	Volumes []*Volume
 	points  []*Point // by Number
@@ -84,8 +86,11 @@ type Image struct {
 
 // Open opens every image. Volumes that cannot be understood are listed with their damage; an image that cannot be
 // opened at all is an error, since leaving it out would hide points in time.
-func Open(paths []string, opts Options) (*Set, error) {
-	s := &Set{opts: opts, cache: opts.cache}
+//
+// Where ctx ends, so do Open and, at any time later, what the Set reads by itself before a point can be entered: block
+// lists and images in images. Their error is its cause then.
+func Open(ctx context.Context, paths []string, opts Options) (*Set, error) {
+	s := &Set{ctx: ctx, opts: opts, cache: opts.cache}
 	if s.cache == nil {
 		s.cache = ntfs.NewCache(opts.CacheBytes)
 	}
@@ -93,7 +98,7 @@ func Open(paths []string, opts Options) (*Set, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	for i, path := range paths {
-		s.progress("opening images", i, len(paths))
+		s.opts.Progress.Tell("opening images", int64(i), int64(len(paths)))
 		disk, err := s.open(path)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -101,10 +106,13 @@ func Open(paths []string, opts Options) (*Set, error) {
 		s.addImage(path, disk)
 	}
 	s.findVolumes()
+	if ctx.Err() != nil {
+		return nil, errors.Join(context.Cause(ctx), s.Close())
+	}
 	return s, nil
 }
 
-// findVolumes finds the volumes of all images, and their points in time.
+// findVolumes finds the volumes of all images, and their points in time, as far as the context lasts.
 func (s *Set) findVolumes() {
 	for i, img := range s.Images {
 		if img.Table == nil {
@@ -115,6 +123,9 @@ func (s *Set) findVolumes() {
 			prefix = fmt.Sprintf("d%d", i+1)
 		}
 		for _, p := range img.Table.Partitions {
+			if s.ctx.Err() != nil {
+				return
+			}
 			v, err := openVolume(s, img, p, prefix)
 			if err != nil {
 				s.warn(fmt.Errorf("%s: partition %d: %w", img.Path, p.Number, err))
@@ -124,16 +135,13 @@ func (s *Set) findVolumes() {
 		}
 	}
 	for i, v := range s.Volumes {
-		s.progress("looking for points in time: volume", i, len(s.Volumes))
+		if s.ctx.Err() != nil {
+			return
+		}
+		s.opts.Progress.Tell("looking for points in time: volume", int64(i), int64(len(s.Volumes)))
 		v.findPoints(s)
 	}
-	s.progress("looking for points in time: volume", len(s.Volumes), len(s.Volumes))
-}
-
-func (s *Set) progress(what string, done, total int) {
-	if s.opts.Progress != nil {
-		s.opts.Progress(what, done, total)
-	}
+	s.opts.Progress.Tell("looking for points in time: volume", int64(len(s.Volumes)), int64(len(s.Volumes)))
 }
 
 // addImage adds an open image and its partition table.
@@ -170,8 +178,8 @@ func (s *Set) Warnings() []string {
 }
 
 func (s *Set) warn(err error) {
-	if line := oneLine(err); s.addWarning(line) && s.opts.Warn != nil {
-		s.opts.Warn(line)
+	if s.addWarning(oneLine(err)) && s.opts.Warn != nil {
+		s.opts.Warn(err)
 	}
 }
 

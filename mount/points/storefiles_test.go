@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 )
 
@@ -84,7 +84,7 @@ func captured(t *testing.T, p *points.Point, dir string) {
 // TestLostTables takes away the catalog of a real volume, which its own store files then replace, and then the tables of
 // the stores too, which copies of those files replace.
 func TestLostTables(t *testing.T) {
-	whole := open(t, layertest.Shared(t, "data", "vsstest.qcow2"))
+	whole := open(t, testenv.Shared(t, "data", "vsstest.qcow2"))
 	want := []map[string]string{contents(t, whole.Volumes[0].Snapshots()[0]), contents(t, whole.Volumes[0].Snapshots()[1])}
 	image, dir := filepath.Join(t.TempDir(), "lost.raw"), t.TempDir()
 	sparseCopy(t, whole.Volumes[0].Block, image)
@@ -104,7 +104,7 @@ func TestLostTables(t *testing.T) {
 			t.Errorf("%s has no table, and no damage", p.Name)
 		}
 	}
-	s, err := points.Open([]string{image}, points.Options{DiffArea: []string{dir}})
+	s, err := points.Open(t.Context(), []string{image}, points.Options{DiffArea: []string{dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
@@ -34,14 +34,14 @@ type vectors struct {
 
 func TestFilesEqualVectors(t *testing.T) {
 	for name, image := range map[string]func() (path string, volume int){
-		"vsstest.json": func() (string, int) { return layertest.Shared(t, "data", "vsstest.qcow2"), 0 },
+		"vsstest.json": func() (string, int) { return testenv.Shared(t, "data", "vsstest.qcow2"), 0 },
 		"vss_3_volstor.json": func() (string, int) {
 			dir := t.TempDir()
-			layertest.Run(t, "tar", "-xSzf", layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+			testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
 			return filepath.Join(dir, "vss_3_volstor.raw"), 1
 		},
 	} {
-		b, err := os.ReadFile(layertest.Shared(t, "vectors", name))
+		b, err := os.ReadFile(testenv.Shared(t, "vectors", name))
 		if err != nil {
 			t.Fatal(err)
 		}

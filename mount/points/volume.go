@@ -107,6 +107,9 @@ func (v *Volume) findPoints(s *Set) {
 		return
 	}
 	vss, err := v.openVSS(s, s.captured)
+	if s.ctx.Err() != nil {
+		return // nothing is known
+	}
 	if vss == nil || vss.Damage() != nil || slices.ContainsFunc(vss.Snapshots(), func(x *diffstore.Snapshot) bool { return x.Damage != nil }) {
 		if files := s.storeFilesFor(v); len(files) > 0 {
 			if more, err2 := v.openVSS(s, append(files, s.captured...)); err2 == nil {
@@ -133,7 +136,8 @@ func (v *Volume) openVSS(s *Set, files []diffstore.File) (*diffstore.Volume, err
 		Storage:  func(g wintype.GUID) (layer.Source, error) { return s.storage(v, g) },
 		Warn:     func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
 		Files:    files,
-		Progress: func(done, total int) { s.progress(v.Name+": reading block lists", done, total) },
+		Progress: s.opts.Progress.Of(v.Name),
+		Context:  s.ctx,
 	})
 }
 

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,13 +18,18 @@ import (
 // changes makes the directories of changes/: one for two points, A..B, which has what changed from A to B. Listed are
 // neighbours, and the oldest with the current state; any two others are there when they are looked up.
 type changes struct {
-	l      *Layout
-	item   *Item
+	l      *layout
+	item   *item
 	points []*points.Point // that are shown, oldest first
 
 	mu   sync.Mutex
 	kept []*difference // used last, the newest last
 }
+
+var changesDir = virtual{"changes", "changes/A..B/", "what was created, deleted, modified and renamed between two points",
+	func(l *layout, top *item, shown []*points.Point) maker {
+		return &changes{l: l, item: top, points: shown}
+	}}
 
 // maxKept is how many differences are kept: each has an entry for each file that changed.
 const maxKept = 16
@@ -34,7 +40,7 @@ type difference struct {
 	made func() (*pathTree, error)
 }
 
-func (m *changes) list(dir string) ([]Found, error) {
+func (m *changes) list(dir string) ([]found, error) {
 	if dir != "" {
 		t, err := m.below(dir)
 		if t == nil {
@@ -47,30 +53,30 @@ func (m *changes) list(dir string) ([]Found, error) {
 		}
 		return out, err2
 	}
-	var out []Found
+	var out []found
 	for i := range m.points[1:] {
-		out = append(out, Found{Name: m.name(m.points[i], m.points[i+1]), Dir: true})
+		out = append(out, found{name: m.name(m.points[i], m.points[i+1]), dir: true})
 	}
 	if len(m.points) > 2 {
-		out = append(out, Found{Name: m.name(m.points[0], m.points[len(m.points)-1]), Dir: true})
+		out = append(out, found{name: m.name(m.points[0], m.points[len(m.points)-1]), dir: true})
 	}
 	return out, nil
 }
 
 func (m *changes) name(a, b *points.Point) string {
-	return m.l.roots[a].Name + ".." + m.l.roots[b].Name
+	return m.l.roots[a].name + ".." + m.l.roots[b].name
 }
 
-func (m *changes) find(dir, name string) (Found, error) {
+func (m *changes) find(dir, name string) (found, error) {
 	if dir == "" {
 		if a, _ := m.pair(name); a == nil {
-			return Found{}, fmt.Errorf("%q: want two points in time, A..B: %w", name, fs.ErrNotExist)
+			return found{}, fmt.Errorf("%q: want two points in time, A..B: %w", name, fs.ErrNotExist)
 		}
-		return Found{Name: name, Dir: true}, nil
+		return found{name: name, dir: true}, nil
 	}
 	t, err := m.below(dir)
 	if t == nil {
-		return Found{}, err
+		return found{}, err
 	}
 	_, rest, _ := strings.Cut(dir, "/")
 	return t.find(rest, name)
@@ -79,12 +85,12 @@ func (m *changes) find(dir, name string) (Found, error) {
 // pair finds two points by "A..B".
 func (m *changes) pair(name string) (a, b *points.Point) {
 	for _, p := range m.points {
-		rest, ok := strings.CutPrefix(name, m.l.roots[p].Name+"..")
+		rest, ok := strings.CutPrefix(name, m.l.roots[p].name+"..")
 		if !ok {
 			continue
 		}
 		for _, q := range m.points {
-			if q != p && m.l.roots[q].Name == rest {
+			if q != p && m.l.roots[q].name == rest {
 				return p, q
 			}
 		}
@@ -126,7 +132,7 @@ func (m *changes) compare(a, b *points.Point) (*pathTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := compare.Trees(old, now, compare.Options{})
+	list, err := compare.Trees(context.Background(), old, now, compare.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +186,7 @@ func (m *changes) add(t *pathTree, a, b *points.Point, c *compare.Change) error 
 }
 
 // put adds what ref leads to at a point to a tree made below an item.
-func (l *Layout) put(t *pathTree, item *Item, below, kind, name string, p *points.Point, ref ntfs.Ref) error {
+func (l *layout) put(t *pathTree, top *item, below, kind, name string, p *points.Point, ref ntfs.Ref) error {
 	files, err := p.Files()
 	if err != nil {
 		return err
@@ -190,7 +196,7 @@ func (l *Layout) put(t *pathTree, item *Item, below, kind, name string, p *point
 		return err
 	}
 	at := path.Join(kind, points.ShownPath(name))
-	f, err := l.leaf(item, path.Join(below, path.Dir(at)), path.Base(at), p, n)
+	f, err := l.leaf(top, path.Join(below, path.Dir(at)), path.Base(at), p, n)
 	if err == nil {
 		t.add(at, f)
 	}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,19 +13,20 @@ import (
 // deleted makes the directories of deleted/: what some point had and the current state lacks, by its last path, as it
 // was then. A file that has a new name, or whose path has a new file, is not deleted.
 type deleted struct {
-	l      *Layout
-	item   *Item
+	l      *layout
+	item   *item
 	points []*points.Point // that are shown, oldest first
 	made   func() (*pathTree, error)
 }
 
-func newDeleted(l *Layout, item *Item, shown []*points.Point) *deleted {
-	m := &deleted{l: l, item: item, points: shown}
-	m.made = sync.OnceValues(m.look)
-	return m
-}
+var deletedDir = virtual{"deleted", "deleted/", "what some point has and the current state lacks, as it was last",
+	func(l *layout, top *item, shown []*points.Point) maker {
+		m := &deleted{l: l, item: top, points: shown}
+		m.made = sync.OnceValues(m.look)
+		return m
+	}}
 
-func (m *deleted) list(dir string) ([]Found, error) {
+func (m *deleted) list(dir string) ([]found, error) {
 	t, err := m.made()
 	if t == nil {
 		return nil, err
@@ -36,10 +38,10 @@ func (m *deleted) list(dir string) ([]Found, error) {
 	return out, err2
 }
 
-func (m *deleted) find(dir, name string) (Found, error) {
+func (m *deleted) find(dir, name string) (found, error) {
 	t, err := m.made()
 	if t == nil {
-		return Found{}, err
+		return found{}, err
 	}
 	return t.find(dir, name)
 }
@@ -49,7 +51,7 @@ func (m *deleted) look() (*pathTree, error) {
 	var damage error
 	failed := 0
 	t := &pathTree{}
-	for _, g := range points.FindGone(m.points, nil, func(err error) {
+	for _, g := range points.FindGone(context.Background(), m.points, nil, func(err error) {
 		if failed++; failed <= maxTold {
 			damage = errors.Join(damage, err)
 		}

@@ -1,5 +1,3 @@
-// Package tree is what users see of a points.Set: the layout of directories above the points, and the views made of
-// several points. It knows no FUSE.
 package tree
 
 import (
@@ -10,93 +8,92 @@ import (
 	"snapmount/mount/points"
 )
 
-// ItemKind tells what an Item is.
-type ItemKind uint8
+// itemKind tells what an item is.
+type itemKind uint8
 
-// The kinds of Item.
 const (
-	ItemDir     ItemKind = iota // a directory of Items
-	ItemLink                    // a symbolic link to Target, relative
-	ItemText                    // a file holding Text
-	ItemBlock                   // the block image of Point
-	ItemPoint                   // the root directory of Point's files
-	ItemVirtual                 // the root of Virtual directories
+	itemDir     itemKind = iota // a directory of items
+	itemLink                    // a symbolic link to target, relative
+	itemText                    // a file holding text
+	itemBlock                   // the block image of point
+	itemPoint                   // the root directory of point's files
+	itemVirtual                 // the top of virtual directories
 )
 
-// Item is one node of the tree users see that lies outside every point in time. Items are few and fixed at Open.
-type Item struct {
-	ID       int // its index in the Layout; the root is 0
-	Name     string
-	Kind     ItemKind
-	Parent   *Item // the root's is the root
-	Children []*Item
-	Target   string
-	Text     string
-	Point    *points.Point
-	Volume   *points.Volume // the volume it belongs to, or nil
-	Time     time.Time
-	byName   map[string]*Item
-	made     maker // what a Virtual is made by
+// item is one node of the tree that lies outside every point in time. Items are few and fixed when the FS is made.
+type item struct {
+	id       uint64
+	name     string
+	kind     itemKind
+	parent   *item // the root's is the root
+	children []*item
+	byName   map[string]*item
+	target   string
+	text     string
+	point    *points.Point
+	volume   *points.Volume // the volume it belongs to, or nil
+	time     time.Time
+	made     maker // by what virtual directories are made
 }
 
-// Layout is the fixed part of the tree: all that is above the roots of the points.
-type Layout struct {
-	items  []*Item
-	roots  map[*points.Point]*Item
+// layout is the fixed part of the tree: all that is above the roots of the points.
+type layout struct {
+	root   *item
+	items  map[uint64]*item // by number
+	roots  map[*points.Point]*item
 	counts map[*points.Image]int // of the images, from 1
 }
 
-// Root returns the top directory.
-func (l *Layout) Root() *Item { return l.items[0] }
-
-// Items returns all items; an item's ID is its index.
-func (l *Layout) Items() []*Item { return l.items }
-
-// Path returns the way to the item from the root, which is "".
-func (i *Item) Path() string {
-	if i.Parent == i {
+// path returns the way to the item from the root, which is "".
+func (i *item) path() string {
+	if i.parent == i {
 		return ""
 	}
-	return i.Parent.Path() + "/" + i.Name
+	return i.parent.path() + "/" + i.name
 }
 
-// Child returns the entry of that name, or nil.
-func (i *Item) Child(name string) *Item { return i.byName[name] }
+// free returns name, with a number behind it where the directory already has it.
+func (i *item) free(name string) string {
+	for n, base := 1, name; i.byName[name] != nil; {
+		n++
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+	return name
+}
 
-func (l *Layout) add(parent *Item, item Item) *Item {
-	n := &item
-	n.ID, n.Parent = len(l.items), parent
-	if parent == nil {
-		n.Parent = n
+func (l *layout) add(parent *item, i item) *item {
+	n := &i
+	if n.parent = parent; parent == nil {
+		n.parent, n.id = n, rootID
 	} else {
-		if n.Volume == nil {
-			n.Volume = parent.Volume
+		if n.volume == nil {
+			n.volume = parent.volume
 		}
-		if n.Time.IsZero() {
-			n.Time = parent.Time
+		if n.time.IsZero() {
+			n.time = parent.time
 		}
 		if parent.byName == nil {
-			parent.byName = map[string]*Item{}
+			parent.byName = map[string]*item{}
 		}
-		parent.byName[n.Name] = n
-		parent.Children = append(parent.Children, n)
+		parent.byName[n.name] = n
+		parent.children = append(parent.children, n)
+		for n.id = hashID(idItem, n.path()); n.id <= rootID || l.items[n.id] != nil; {
+			n.id = nextID(n.id)
+		}
 	}
-	l.items = append(l.items, n)
+	l.items[n.id] = n
 	return n
 }
 
-// RootOf returns the item of a point's root directory, or nil when the layout does not show it.
-func (l *Layout) RootOf(p *points.Point) *Item { return l.roots[p] }
-
-// Layout builds the fixed part of the tree. at dates what has no time of its own.
-func NewLayout(s *points.Set, at time.Time, view View) (*Layout, error) {
-	l := &Layout{roots: map[*points.Point]*Item{}, counts: map[*points.Image]int{}}
+// newLayout builds the fixed part of the tree. at dates what has no time of its own.
+func newLayout(s *points.Set, at time.Time, view View) (*layout, error) {
+	l := &layout{items: map[uint64]*item{}, roots: map[*points.Point]*item{}, counts: map[*points.Image]int{}}
 	for i, img := range s.Images {
 		l.counts[img] = i + 1
 	}
-	root := l.add(nil, Item{Kind: ItemDir, Time: at})
-	readme := l.add(root, Item{Name: "README.txt", Kind: ItemText})
-	raw := l.add(root, Item{Name: "raw", Kind: ItemDir})
+	l.root = l.add(nil, item{kind: itemDir, time: at})
+	readme := l.add(l.root, item{name: "README.txt", kind: itemText})
+	raw := l.add(l.root, item{name: "raw", kind: itemDir})
 	shown, err := view.selected(s.Volumes)
 	if err != nil {
 		return nil, err
@@ -107,88 +104,86 @@ func NewLayout(s *points.Set, at time.Time, view View) (*Layout, error) {
 		if err != nil {
 			return nil, err
 		}
-		names[v] = root.free(name)
+		names[v] = l.root.free(name)
 		if v.Filesystem == "ntfs" {
-			if err := l.addVolume(root, v, names[v], shown[v], view); err != nil {
+			if err := l.addVolume(v, names[v], shown[v], view); err != nil {
 				return nil, err
 			}
 		}
 	}
 	l.addImages(raw, s, shown, names)
-	l.addSets(root, s, names)
-	readme.Text = l.readme(s, names, shown)
+	l.addSets(s, names)
+	readme.text = l.readme(s, names, shown)
 	return l, nil
 }
 
-func (l *Layout) addImages(raw *Item, s *points.Set, shown map[*points.Volume][]*points.Point, names map[*points.Volume]string) {
+func (l *layout) addImages(raw *item, s *points.Set, shown map[*points.Volume][]*points.Point, names map[*points.Volume]string) {
 	for _, v := range s.Volumes {
-		dir := l.add(raw, Item{Name: raw.free(names[v]), Kind: ItemDir, Volume: v})
-		l.add(dir, Item{Name: "current.img", Kind: ItemBlock, Point: v.Current()})
+		dir := l.add(raw, item{name: raw.free(names[v]), kind: itemDir, volume: v})
+		l.add(dir, item{name: "current.img", kind: itemBlock, point: v.Current()})
 		for _, p := range shown[v] {
-			l.add(dir, Item{Name: fmt.Sprintf("vss%d.img", p.Snapshot.Index), Kind: ItemBlock, Point: p, Time: p.Created()})
+			l.add(dir, item{name: fmt.Sprintf("vss%d.img", p.Snapshot.Index), kind: itemBlock, point: p, time: p.Created()})
 		}
 	}
 }
 
-func (l *Layout) addVolume(root *Item, v *points.Volume, name string, shown []*points.Point, view View) error {
-	dir := l.add(root, Item{Name: name, Kind: ItemDir, Volume: v})
-	l.roots[v.Current()] = l.add(dir, Item{Name: "current", Kind: ItemPoint, Point: v.Current()})
-	snaps := l.add(dir, Item{Name: "snapshots", Kind: ItemDir})
+func (l *layout) addVolume(v *points.Volume, name string, shown []*points.Point, view View) error {
+	dir := l.add(l.root, item{name: name, kind: itemDir, volume: v})
+	l.roots[v.Current()] = l.add(dir, item{name: "current", kind: itemPoint, point: v.Current()})
+	snaps := l.add(dir, item{name: "snapshots", kind: itemDir})
 	for _, p := range shown {
 		name, err := view.pointName(p)
 		if err != nil {
 			return err
 		}
-		l.roots[p] = l.add(snaps, Item{Name: snaps.free(name), Kind: ItemPoint, Point: p, Time: p.Created()})
+		l.roots[p] = l.add(snaps, item{name: snaps.free(name), kind: itemPoint, point: p, time: p.Created()})
 	}
 	if p := points.FirstShown(slices.Backward(shown)); p != nil {
-		l.add(snaps, Item{Name: snaps.free("latest"), Kind: ItemLink, Target: l.roots[p].Name})
-		l.add(snaps, Item{Name: snaps.free("oldest"), Kind: ItemLink, Target: l.roots[points.FirstShown(slices.All(shown))].Name})
+		l.add(snaps, item{name: snaps.free("latest"), kind: itemLink, target: l.roots[p].name})
+		l.add(snaps, item{name: snaps.free("oldest"), kind: itemLink, target: l.roots[points.FirstShown(slices.All(shown))].name})
 	}
 	for _, p := range shown {
-		l.add(dir, Item{Name: fmt.Sprintf("vss%d", p.Snapshot.Index), Kind: ItemLink, Target: "snapshots/" + l.roots[p].Name})
+		l.add(dir, item{name: fmt.Sprintf("vss%d", p.Snapshot.Index), kind: itemLink, target: "snapshots/" + l.roots[p].name})
 	}
 	l.addVirtual(dir, v, shown)
-	ids := l.add(dir, Item{Name: "ids", Kind: ItemDir})
+	ids := l.add(dir, item{name: "ids", kind: itemDir})
 	for _, p := range shown {
 		id := p.Snapshot.CopyID
-		if !id.IsZero() && ids.Child(id.String()) == nil {
-			l.add(ids, Item{Name: id.String(), Kind: ItemLink, Target: "../snapshots/" + l.roots[p].Name})
+		if !id.IsZero() && ids.byName[id.String()] == nil {
+			l.add(ids, item{name: id.String(), kind: itemLink, target: "../snapshots/" + l.roots[p].name})
 		}
 	}
 	return nil
 }
 
-// addVirtual adds the views of more than one point.
-func (l *Layout) addVirtual(dir *Item, v *points.Volume, shown []*points.Point) {
+// addVirtual adds what is made of more than one point.
+func (l *layout) addVirtual(dir *item, v *points.Volume, shown []*points.Point) {
 	if len(shown) == 0 {
 		return
 	}
 	all := append(slices.Clone(shown), v.Current())
-	item := l.add(dir, Item{Name: "versions", Kind: ItemVirtual})
-	item.made = &versions{l, item, all}
-	item = l.add(dir, Item{Name: "changes", Kind: ItemVirtual})
-	item.made = &changes{l: l, item: item, points: all}
-	item = l.add(dir, Item{Name: "deleted", Kind: ItemVirtual})
-	item.made = newDeleted(l, item, all)
+	for _, k := range virtuals {
+		i := l.add(dir, item{name: k.name, kind: itemVirtual})
+		i.made = k.make(l, i, all)
+	}
 }
 
 // addSets groups the points that were taken together on several volumes, under the time of the first.
-func (l *Layout) addSets(root *Item, s *points.Set, names map[*points.Volume]string) {
-	var sets *Item
+func (l *layout) addSets(s *points.Set, names map[*points.Volume]string) {
+	var sets *item
 	for _, group := range s.CopySets() {
 		group = slices.DeleteFunc(group, func(p *points.Point) bool { return l.roots[p] == nil })
 		if group = shared(group); group == nil {
 			continue
 		}
 		if sets == nil {
-			sets = l.add(root, Item{Name: root.free("sets"), Kind: ItemDir})
+			sets = l.add(l.root, item{name: l.root.free("sets"), kind: itemDir})
 		}
 		name := sets.free(group[0].Created().UTC().Format("2006-01-02T150405Z"))
-		dir := l.add(sets, Item{Name: name, Kind: ItemDir, Time: group[0].Created()})
+		dir := l.add(sets, item{name: name, kind: itemDir, time: group[0].Created()})
 		for _, p := range group {
-			if name := names[p.Volume]; dir.Child(name) == nil {
-				l.add(dir, Item{Name: name, Kind: ItemLink, Target: "../../" + name + "/snapshots/" + l.roots[p].Name})
+			if name := names[p.Volume]; dir.byName[name] == nil {
+				l.add(dir, item{name: name, kind: itemLink, target: "../../" + name + "/snapshots/" + l.roots[p].name})
 			}
 		}
 	}

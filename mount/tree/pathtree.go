@@ -14,7 +14,7 @@ import (
 // A pathTree is a directory held in memory: what was found by looking through whole points.
 type pathTree struct {
 	dirs  map[string]*pathTree
-	files map[string]Found
+	files map[string]found
 }
 
 // dir returns the directory at a path, made if need be.
@@ -37,27 +37,25 @@ func (t *pathTree) dir(name string) *pathTree {
 }
 
 // add puts a file at a path, unless that is below a link to a directory. A name that is taken, by what differed in case only or had the path before, gets a number.
-func (t *pathTree) add(name string, f Found) {
+func (t *pathTree) add(name string, f found) {
 	for dir, words := t, points.SplitPath(name); dir != nil && len(words) > 0; words = words[1:] {
-		if len(words) > 1 && dir.files[words[0]].Link != "" {
+		if len(words) > 1 && dir.files[words[0]].link != "" {
 			return
 		}
 		dir = dir.dirs[words[0]]
 	}
 	t = t.dir(path.Dir(name))
 	base := path.Base(name)
-	f.Name = base
-	for n := 2; t.has(f.Name); n++ {
+	f.name = base
+	for n := 2; t.has(f.name); n++ {
 		x := extension(base)
-		f.Name = fmt.Sprintf("%s~%d%s", strings.TrimSuffix(base, x), n, x)
+		f.name = fmt.Sprintf("%s~%d%s", strings.TrimSuffix(base, x), n, x)
 	}
 	if t.files == nil {
-		t.files = map[string]Found{}
+		t.files = map[string]found{}
 	}
-	t.files[f.Name] = f
+	t.files[f.name] = f
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (t *pathTree) has(name string) bool {
 	_, ok := t.files[name]
@@ -65,7 +63,7 @@ func (t *pathTree) has(name string) bool {
 }
 
 // list is what a maker gives, of the directory at a path.
-func (t *pathTree) list(dir string) ([]Found, error) {
+func (t *pathTree) list(dir string) ([]found, error) {
 	for _, word := range points.SplitPath(dir) {
 		if t = t.dirs[word]; t == nil {
 			return nil, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
@@ -73,22 +71,22 @@ func (t *pathTree) list(dir string) ([]Found, error) {
 	}
 	out := slices.Collect(maps.Values(t.files))
 	for name := range t.dirs {
-		out = append(out, Found{Name: name, Dir: true})
+		out = append(out, found{name: name, dir: true})
 	}
 	return out, nil
 }
 
-func (t *pathTree) find(dir, name string) (Found, error) {
+func (t *pathTree) find(dir, name string) (found, error) {
 	for _, word := range points.SplitPath(dir) {
 		if t = t.dirs[word]; t == nil {
-			return Found{}, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
+			return found{}, fmt.Errorf("%q: %w", dir, fs.ErrNotExist)
 		}
 	}
 	if f, ok := t.files[name]; ok {
 		return f, nil
 	}
 	if t.dirs[name] != nil {
-		return Found{Name: name, Dir: true}, nil
+		return found{name: name, dir: true}, nil
 	}
-	return Found{}, fmt.Errorf("%q: %w", path.Join(dir, name), fs.ErrNotExist)
+	return found{}, fmt.Errorf("%q: %w", path.Join(dir, name), fs.ErrNotExist)
 }

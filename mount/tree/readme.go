@@ -9,19 +9,20 @@ import (
 )
 
 // readme is the text of README.txt at the top of the mount, with the names that the layout gives.
-func (l *Layout) readme(s *points.Set, names map[*points.Volume]string, shown map[*points.Volume][]*points.Point) string {
+func (l *layout) readme(s *points.Set, names map[*points.Volume]string, shown map[*points.Volume][]*points.Point) string {
 	var b strings.Builder
 	b.WriteString("This is a read-only view of a Windows disk image at every point in time that it keeps.\n" +
-		"Copy from it what you need; nothing here can be changed, and nothing in the image is.\n\n" +
-		"  VOLUME/current              the volume as imaged\n" +
-		"  VOLUME/snapshots/TIME       the volume at that time (UTC); latest and oldest are links\n" +
-		"  VOLUME/vssN, VOLUME/ids/ID  the same snapshots by number (1 = oldest) and by shadow copy id\n" +
-		"  VOLUME/versions/PATH/       each distinct version of a file, named by the points that have it\n" +
-		"  VOLUME/changes/A..B/        what was created, deleted, modified and renamed between two points\n" +
-		"  VOLUME/deleted/             what some point has and the current state lacks, as it was last\n" +
-		"  raw/VOLUME/*.img            the same as block images, for other tools\n" +
-		"  any directory/.snapshots    the same directory at the other times; not listed, but there\n\n" +
-		"Unmount with: snapmount umount DIRECTORY\n")
+		"Copy from it what you need; nothing here can be changed, and nothing in the image is.\n\n")
+	say := func(path, text string) { fmt.Fprintf(&b, "  %-27s %s\n", path, text) }
+	say("VOLUME/current", "the volume as imaged")
+	say("VOLUME/snapshots/TIME", "the volume at that time (UTC); latest and oldest are links")
+	say("VOLUME/vssN, VOLUME/ids/ID", "the same snapshots by number (1 = oldest) and by shadow copy id")
+	for _, k := range virtuals {
+		say("VOLUME/"+k.path, k.text)
+	}
+	say("raw/VOLUME/*.img", "the same as block images, for other tools")
+	say("any directory/.snapshots", "the same directory at the other times; not listed, but there")
+	b.WriteString("\nUnmount with: snapmount umount DIRECTORY\n")
 	for _, img := range s.Images {
 		fmt.Fprintf(&b, "\nImage %s (%s, %d bytes)\n", img.Path, img.Disk.Format(), img.Disk.Size())
 	}
@@ -29,8 +30,8 @@ func (l *Layout) readme(s *points.Set, names map[*points.Volume]string, shown ma
 		fmt.Fprintf(&b, "\nVolume %s: %s, %d bytes at %d\n", names[v], orUnknown(v.Filesystem), v.Partition.Len, v.Partition.Off)
 		for _, p := range shown[v] {
 			snap, name := p.Snapshot, p.Name
-			if root := l.RootOf(p); root != nil {
-				name = root.Name
+			if root := l.roots[p]; root != nil {
+				name = root.name
 			}
 			fmt.Fprintf(&b, "  vss%-3d %-28s taken %s, shadow copy {%s}\n", snap.Index, name,
 				snap.Created.UTC().Format(wintype.Layout7), snap.CopyID)

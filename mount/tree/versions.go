@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,10 +18,13 @@ import (
 // versions makes the directories of versions/: below them each path that any point has, as a directory. That of a file
 // has one entry for each content that the path had, named by the first and the last point with it.
 type versions struct {
-	l      *Layout
-	item   *Item
+	l      *layout
+	item   *item
 	points []*points.Point // that are shown, oldest first
 }
+
+var versionsDir = virtual{"versions", "versions/PATH/", "each distinct version of a file, named by the points that have it",
+	func(l *layout, top *item, shown []*points.Point) maker { return &versions{l, top, shown} }}
 
 // held is what a path leads to at a point.
 type held struct {
@@ -44,7 +48,7 @@ func (m *versions) at(name string) (out []held, err error) {
 
 // list gives the names that dir has at any point, as the newest of them has it, and the versions of the files that were
 // called dir.
-func (m *versions) list(dir string) ([]Found, error) {
+func (m *versions) list(dir string) ([]found, error) {
 	nodes, err := m.at(dir)
 	if len(nodes) == 0 {
 		if err == nil {
@@ -52,7 +56,7 @@ func (m *versions) list(dir string) ([]Found, error) {
 		}
 		return nil, err
 	}
-	var out []Found
+	var out []found
 	seen := map[string]bool{}
 	var newer *ntfs.Node // whose entries were taken last
 	for _, h := range slices.Backward(nodes) {
@@ -70,19 +74,19 @@ func (m *versions) list(dir string) ([]Found, error) {
 				continue
 			}
 			seen[key] = true
-			out = append(out, Found{Name: points.ShownName(h.node, e.Name), Dir: true})
+			out = append(out, found{name: points.ShownName(h.node, e.Name), dir: true})
 		}
 	}
 	files, err2 := m.files(dir, nodes)
 	return append(out, files...), errors.Join(err, err2)
 }
 
-func (m *versions) find(dir, name string) (Found, error) {
+func (m *versions) find(dir, name string) (found, error) {
 	at, damage := path.Join(dir, name), error(nil)
 	for _, p := range slices.Backward(m.points) {
 		_, err := p.Walk(at, false)
 		if err == nil {
-			return Found{Name: name, Dir: true}, nil
+			return found{name: name, dir: true}, nil
 		}
 		if !points.Absent(err) {
 			damage = errors.Join(damage, err)
@@ -91,18 +95,18 @@ func (m *versions) find(dir, name string) (Found, error) {
 	nodes, err := m.at(dir)
 	files, err2 := m.files(dir, nodes)
 	for _, f := range files {
-		if f.Name == name {
+		if f.name == name {
 			return f, nil
 		}
 	}
 	if damage = errors.Join(damage, err, err2); damage == nil {
 		damage = fs.ErrNotExist
 	}
-	return Found{}, fmt.Errorf("%q: %w", at, damage)
+	return found{}, fmt.Errorf("%q: %w", at, damage)
 }
 
 // files gives the versions of what is no directory.
-func (m *versions) files(name string, nodes []held) (out []Found, err error) {
+func (m *versions) files(name string, nodes []held) (out []found, err error) {
 	nodes = slices.DeleteFunc(nodes, func(h held) bool { return h.node.Kind == ntfs.KindDir })
 	for len(nodes) > 0 {
 		n := 1
@@ -120,7 +124,7 @@ func (m *versions) files(name string, nodes []held) (out []Found, err error) {
 
 // interval names the points from first to last.
 func (m *versions) interval(first, last *points.Point) string {
-	a, b := m.l.roots[first].Name, m.l.roots[last].Name
+	a, b := m.l.roots[first].name, m.l.roots[last].name
 	if a == b {
 		return a
 	}
@@ -153,6 +157,6 @@ func sameVersion(a, b *ntfs.Node) bool {
 	if err != nil || err2 != nil {
 		return false
 	}
-	same, _, err := compare.SameContent(x, y)
+	same, _, err := compare.SameContent(context.Background(), x, y)
 	return same && err == nil
 }

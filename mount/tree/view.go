@@ -9,7 +9,7 @@ import (
 	"snapmount/mount/points"
 )
 
-// View says which points a Layout shows, and how it names them. The zero value shows all, named as DESIGN has it.
+// View says which points a layout shows, and how it names them. The zero value shows all, named as DESIGN has it.
 type View struct {
 	// Points selects snapshots: "all", or a list of numbers, ranges (3..5) and what PointNamed takes, with commas. The
 	// current state is always shown.
@@ -115,13 +115,4 @@ func expand(format string, value func(c byte) (string, bool)) (string, error) {
 		return "", fmt.Errorf("template %q: %q is no name for a directory", format, name)
 	}
 	return name, nil
-}
-
-// free returns name, with a number behind it where dir already has it.
-func (i *Item) free(name string) string {
-	for n, base := 1, name; i.Child(name) != nil; {
-		n++
-		name = fmt.Sprintf("%s-%d", base, n)
-	}
-	return name
 }

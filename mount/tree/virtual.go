@@ -2,6 +2,7 @@ package tree
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 
@@ -9,51 +10,87 @@ import (
 	"snapmount/ntfs"
 )
 
-// A Virtual is a directory that no point has: it is made of what several points have. It is below an Item of kind
-// ItemVirtual, and described by that and its Path alone.
-type Virtual struct {
-	Item *Item
-	Path string // below the item; "" is the item itself
+// virtuals are the directories beside the points of a volume that are made of several of them. A new one is a file with
+// its maker, and a line here.
+var virtuals = []virtual{versionsDir, changesDir, deletedDir}
+
+// A virtual is the top of directories that no point has.
+type virtual struct {
+	name string                                                  // of the directory
+	path string                                                  // in README.txt, below that of a volume: what is to be found there
+	text string                                                  // what README.txt says of it
+	make func(l *layout, top *item, shown []*points.Point) maker // shown are oldest first
 }
 
-// Found is an entry of a Virtual: another one, a symbolic link, or a file of a point.
-type Found struct {
-	Name  string
-	Dir   bool          // it is the Virtual of that name
-	Link  string        // or a link with this text
-	Point *points.Point // or File of this point
-	File  *ntfs.Node    //
-}
-
-// maker makes the directories below one item. Paths are relative to it. Both may be called concurrently.
+// maker makes the directories below one item. Paths are relative to it, "" is itself. Both may be called concurrently.
+// list may give entries and an error, which says what is missing.
 type maker interface {
-	list(dir string) ([]Found, error)
-	find(dir, name string) (Found, error)
+	list(dir string) ([]found, error)
+	find(dir, name string) (found, error)
 }
 
-// Entries lists the directory by name. With an error, which says what is missing, what could be had is there too.
-func (d Virtual) Entries() ([]Found, error) {
-	found, err := d.Item.made.list(d.Path)
-	slices.SortFunc(found, func(a, b Found) int { return cmp.Compare(a.Name, b.Name) })
-	return found, err
+// found is an entry of a virtual directory: another one, a symbolic link, or a file of a point.
+type found struct {
+	name  string
+	dir   bool          // it is the virtual directory of that name
+	link  string        // or a link with this text
+	point *points.Point // or file of this point
+	file  *ntfs.Node    //
 }
-
-// Child finds one entry. It wraps fs.ErrNotExist when there is none.
-func (d Virtual) Child(name string) (Found, error) { return d.Item.made.find(d.Path, name) }
-
-// Join is the directory of that name in d.
-func (d Virtual) Join(name string) Virtual { return Virtual{d.Item, path.Join(d.Path, name)} }
 
 // leaf gives n as an entry. A link of a point would lead elsewhere from here, and a directory can be in one directory only:
 // they become links to themselves.
-func (l *Layout) leaf(item *Item, dir, name string, p *points.Point, n *ntfs.Node) (Found, error) {
+func (l *layout) leaf(i *item, dir, name string, p *points.Point, n *ntfs.Node) (found, error) {
 	if n.Kind != ntfs.KindDir && n.Kind != ntfs.KindSymlink {
-		return Found{Name: name, Point: p, File: n}, nil
+		return found{name: name, point: p, file: n}, nil
 	}
 	at, err := points.DirPath(n)
 	if err != nil {
-		return Found{}, err
+		return found{}, err
 	}
-	from := path.Join(item.Path(), dir)
-	return Found{Name: name, Link: points.RelativeLink(from, path.Join(l.RootOf(p).Path(), at))}, nil
+	from := path.Join(i.path(), dir)
+	return found{name: name, link: points.RelativeLink(from, path.Join(l.roots[p].path(), at))}, nil
+}
+
+// virtualChild finds an entry of a virtual directory.
+func (n Node) virtualChild(name string) (Node, error) {
+	e, err := n.item.made.find(n.name, name)
+	if err != nil {
+		return Node{}, err
+	}
+	return n.made(e)
+}
+
+// virtualEntries lists a virtual directory by name. With an error, what could be had is there too.
+func (n Node) virtualEntries() (out []child, err error) {
+	list, damage := n.item.made.list(n.name)
+	slices.SortFunc(list, func(a, b found) int { return cmp.Compare(a.name, b.name) })
+	for _, e := range list {
+		c, err := n.made(e)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, child{e.name, c})
+	}
+	return out, damage
+}
+
+// made gives an entry of a virtual directory as a node.
+func (n Node) made(e found) (Node, error) {
+	if e.file != nil {
+		return n.fs.file(e.point, e.file)
+	}
+	k := named{part: partVirtual, item: n.item, name: path.Join(n.name, e.name), link: e.link}
+	if e.link != "" {
+		k.part = partVirtualLink
+	}
+	return n.fs.virtual(n.fs.table.id(k, fmt.Sprintf("%s\x00%s\x00%s", n.item.path(), k.name, k.link)), k), nil
+}
+
+func (f *FS) virtual(id uint64, k named) Node {
+	n := Node{ID: id, Kind: KindDir, fs: f, part: k.part, item: k.item, name: k.name, link: k.link}
+	if k.part == partVirtualLink {
+		n.Kind = KindLink
+	}
+	return n
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // A wimChunk is a chunk of a file in a WIM archive and what was archived.
@@ -22,7 +22,7 @@ type wimChunk struct {
 // wimChunks has wimlib archive files and returns the compressed chunks, and how many were stored as they were.
 func wimChunks(t testing.TB, files map[string][]byte, size int, compress string) (chunks []wimChunk, stored int) {
 	t.Helper()
-	tool := layertest.Peer(t, "wimlib-imagex")
+	tool := testenv.Peer(t, "wimlib-imagex")
 	dir := filepath.Join(t.TempDir(), "files")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func wimChunks(t testing.TB, files map[string][]byte, size int, compress string)
 		}
 	}
 	path := filepath.Join(t.TempDir(), "x.wim")
-	layertest.Run(t, tool, "capture", dir, path, "--compress="+compress, fmt.Sprint("--chunk-size=", size))
+	testenv.Run(t, tool, "capture", dir, path, "--compress="+compress, fmt.Sprint("--chunk-size=", size))
 	wim, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func words(size int) []byte {
 
 func goSource(t testing.TB, size int) []byte {
 	t.Helper()
-	root := strings.TrimSpace(string(layertest.Run(t, "go", "env", "GOROOT")))
+	root := strings.TrimSpace(string(testenv.Run(t, "go", "env", "GOROOT")))
 	files, err := filepath.Glob(filepath.Join(root, "src", "net", "http", "*.go"))
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package compare
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"iter"
 
@@ -27,13 +28,13 @@ func (b By) String() string { return [...]string{"record", "extents", "bytes"}[b
 const window = 256 << 10
 
 // SameContent tells whether a and b hold the same bytes, and how that was found. Only what places do not prove is read.
-// An error says that a range which counts cannot be read; then nothing is known.
-func SameContent(a, b layer.Mapper) (bool, By, error) {
-	return same(a, b, ntfs.Differ(a, b))
+// An error says that a range which counts cannot be read, or is the cause of the end of ctx; then nothing is known.
+func SameContent(ctx context.Context, a, b layer.Mapper) (bool, By, error) {
+	return same(ctx, a, b, ntfs.Differ(a, b))
 }
 
 // same is SameContent where ranges are what is to be read.
-func same(a, b layer.Mapper, ranges iter.Seq2[int64, int64]) (bool, By, error) {
+func same(ctx context.Context, a, b layer.Mapper, ranges iter.Seq2[int64, int64]) (bool, By, error) {
 	if a.Size() != b.Size() {
 		return false, ByRecord, nil
 	}
@@ -45,6 +46,9 @@ func same(a, b layer.Mapper, ranges iter.Seq2[int64, int64]) (bool, By, error) {
 			p, q = make([]byte, min(window, a.Size())), make([]byte, min(window, a.Size()))
 		}
 		for end := off + n; off < end; {
+			if ctx.Err() != nil {
+				return false, ByBytes, context.Cause(ctx)
+			}
 			part := min(end-off, window)
 			same, err := sameAt(a, b, off, p[:part], q[:part])
 			if !same || err != nil {

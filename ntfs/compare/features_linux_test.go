@@ -158,7 +158,7 @@ func TestFeatures(t *testing.T) {
 		}
 		sameLines(t, path, got, lines)
 	}
-	if _, err := compare.Trees(a, b, compare.Options{Paths: []string{"none"}}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := compare.Trees(t.Context(), a, b, compare.Options{Paths: []string{"none"}}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a path of neither tree: %v", err)
 	}
 	if got := quiet(told(t, a, b, compare.Options{System: true, Paths: []string{"System Volume Information"}})); len(got) != 1 || !strings.HasPrefix(got[0], "content") {
@@ -187,7 +187,7 @@ func damaged(t *testing.T, a *ntfs.Tree, image string, want []string) {
 		t.Fatal(err)
 	}
 	v[e.BaseOff+510]++
-	seq, err := compare.Trees(a, openTree(t, bytes.NewReader(v)), compare.Options{})
+	seq, err := compare.Trees(t.Context(), a, openTree(t, bytes.NewReader(v)), compare.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

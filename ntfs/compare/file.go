@@ -2,14 +2,16 @@ package compare
 
 import (
 	"bytes"
+	"context"
 	"slices"
 
 	"snapmount/ntfs"
 )
 
 // SameFile tells whether two nodes hold the same: all streams byte for byte, or a link's reparse data. They need not be
-// the same file; names, times and all other metadata do not count, and prove nothing. With an error it is not known.
-func SameFile(a, b *ntfs.Node) (bool, error) {
+// the same file; names, times and all other metadata do not count, and prove nothing. With an error, which may be the cause of the
+// end of ctx, it is not known.
+func SameFile(ctx context.Context, a, b *ntfs.Node) (bool, error) {
 	if a.Ref == b.Ref && a.SameContentIn(b.Tree()) {
 		return true, nil
 	}
@@ -34,7 +36,7 @@ func SameFile(a, b *ntfs.Node) (bool, error) {
 		if !slices.ContainsFunc(y, func(o ntfs.StreamInfo) bool { return o.Name == s.Name }) {
 			return false, nil
 		}
-		if same, err := SameStream(a, b, s.Name); !same || err != nil {
+		if same, err := SameStream(ctx, a, b, s.Name); !same || err != nil {
 			return false, err
 		}
 	}
@@ -43,12 +45,12 @@ func SameFile(a, b *ntfs.Node) (bool, error) {
 
 // SameStream tells whether a stream that two nodes have is the same byte for byte, by what the volume keeps of it. With
 // an error it is not known.
-func SameStream(a, b *ntfs.Node, name string) (bool, error) {
+func SameStream(ctx context.Context, a, b *ntfs.Node, name string) (bool, error) {
 	x, err := a.Stored(name)
 	y, err2 := b.Stored(name)
 	if err := sideErr(err, err2); err != nil {
 		return false, err
 	}
-	same, _, err := SameContent(x, y)
+	same, _, err := SameContent(ctx, x, y)
 	return same, err
 }

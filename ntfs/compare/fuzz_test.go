@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -41,7 +41,7 @@ func (p patched) At(off, n int64) (layer.Extent, error) {
 
 // FuzzTrees compares a volume with itself after two words of its first file records, or anywhere else, were changed.
 func FuzzTrees(f *testing.F) {
-	s, err := points.Open([]string{filepath.Join(layertest.Root(f), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(f.Context(), []string{filepath.Join(testenv.Root(f), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func FuzzTrees(f *testing.F) {
 		}
 		start := time.Now()
 		for _, pair := range [][2]*ntfs.Tree{{old, tr}, {tr, now}} {
-			changes, err := compare.Trees(pair[0], pair[1], compare.Options{System: word%2 == 0, Paranoid: word%16 == 1})
+			changes, err := compare.Trees(t.Context(), pair[0], pair[1], compare.Options{System: word%2 == 0, Paranoid: word%16 == 1})
 			if err != nil {
 				continue
 			}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,6 +77,7 @@ type HistoryOptions struct {
 
 // history is what is known of the location.
 type history struct {
+	ctx     context.Context
 	opts    HistoryOptions
 	moments []Moment
 	found   []found   // by moment
@@ -103,18 +105,23 @@ type file struct {
 // Versions come in the order of First. What is unknown at a moment is a Version with an Err, and hides no other moment.
 //
 // Of a directory, the versions of each file that ever was in it follow, while it was and for one version after; they
-// come by name. It returns an error that wraps fs.ErrNotExist when the path leads nowhere at all moments.
-func History(moments []Moment, opts HistoryOptions) (iter.Seq[Version], error) {
-	h := &history{opts: opts, moments: moments, above: make([]dirPath, len(moments))}
+// come by name. Where ctx ends, its cause is the last of the sequence, and versions are missing. History returns an error
+// that wraps fs.ErrNotExist when the path leads nowhere at all moments.
+func History(ctx context.Context, moments []Moment, opts HistoryOptions) (iter.Seq2[Version, error], error) {
+	h := &history{ctx: ctx, opts: opts, moments: moments, above: make([]dirPath, len(moments))}
 	refs, err := h.find()
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(Version) bool) {
+	return func(yield func(Version, error) bool) {
 		var rows []Version
 		dirs := map[ntfs.Ref]bool{}
 		for _, ref := range refs {
 			own := h.follow(&file{ref: ref, prefer: h.isLocation, main: true})
+			if ctx.Err() != nil {
+				yield(Version{}, context.Cause(ctx))
+				return
+			}
 			rows = append(rows, own...)
 			if h.stream == "" && slices.ContainsFunc(own, func(v Version) bool { return v.Node != nil && v.Node.Kind == ntfs.KindDir }) {
 				dirs[ref] = true
@@ -129,7 +136,7 @@ func History(moments []Moment, opts HistoryOptions) (iter.Seq[Version], error) {
 }
 
 // yieldNumbered counts versions, of which several rows may be the same one, and yields the rows.
-func yieldNumbered(rows []Version, yield func(Version) bool) bool {
+func yieldNumbered(rows []Version, yield func(Version, error) bool) bool {
 	type version struct {
 		f   *file
 		own int
@@ -142,7 +149,7 @@ func yieldNumbered(rows []Version, yield func(Version) bool) bool {
 			}
 			v.Number = numbers[k]
 		}
-		if !yield(v) {
+		if !yield(v, nil) {
 			return false
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -18,7 +18,7 @@ import (
 
 func openImage(t testing.TB, path string) *points.Set {
 	t.Helper()
-	s, err := points.Open([]string{path}, points.Options{})
+	s, err := points.Open(t.Context(), []string{path}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func pointsOf(v *points.Volume, path string) ([]*points.Point, []compare.Moment)
 func allSums(t *testing.T, v *points.Volume, path string) map[string]string {
 	t.Helper()
 	points, moments := pointsOf(v, path)
-	versions, err := compare.History(moments, compare.HistoryOptions{Path: path, First: len(moments) - 1})
+	versions, err := compare.History(t.Context(), moments, compare.HistoryOptions{Path: path, First: len(moments) - 1})
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -69,7 +69,7 @@ func allSums(t *testing.T, v *points.Volume, path string) map[string]string {
 
 // TestHistoryOfDemo compares with what was written to each point.
 func TestHistoryOfDemo(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(layertest.Root(t), "testdata", "demo.json"))
+	b, err := os.ReadFile(filepath.Join(testenv.Root(t), "testdata", "demo.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestHistoryOfDemo(t *testing.T) {
 	if err := json.Unmarshal(b, &truth); err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range openImage(t, filepath.Join(layertest.Root(t), "testdata", "demo.qcow2")).Volumes {
+	for _, v := range openImage(t, filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")).Volumes {
 		names := map[string]string{}
 		for i, p := range v.Snapshots() {
 			names[fmt.Sprintf("vss%d", i+1)] = p.Name
@@ -113,14 +113,14 @@ func TestHistoryOfDemo(t *testing.T) {
 // TestHistoryOfVectors compares with what an independent reader saw in images that Windows made.
 func TestHistoryOfVectors(t *testing.T) {
 	for name, image := range map[string]func() (path string, volume int){
-		"vsstest.json": func() (string, int) { return layertest.Shared(t, "data", "vsstest.qcow2"), 0 },
+		"vsstest.json": func() (string, int) { return testenv.Shared(t, "data", "vsstest.qcow2"), 0 },
 		"vss_3_volstor.json": func() (string, int) {
 			dir := t.TempDir()
-			layertest.Run(t, "tar", "-xSzf", layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+			testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
 			return filepath.Join(dir, "vss_3_volstor.raw"), 1
 		},
 	} {
-		b, err := os.ReadFile(layertest.Shared(t, "vectors", name))
+		b, err := os.ReadFile(testenv.Shared(t, "vectors", name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -37,7 +38,7 @@ func (w *follower) compare(a, b *state) stateChange {
 	if b.same && a.node.SameContentIn(b.node.Tree()) {
 		return c
 	}
-	c.compareStreams(a, b)
+	c.compareStreams(w.h.ctx, a, b)
 	if w.h.stream == "" && !b.same {
 		var err error
 		c.fields, err = changedFields(a.node, b.node)
@@ -84,14 +85,14 @@ func (c *stateChange) unexplained(field string) bool {
 }
 
 // compareStreams compares all streams that count, by name.
-func (c *stateChange) compareStreams(a, b *state) {
+func (c *stateChange) compareStreams(ctx context.Context, a, b *state) {
 	names := map[string]bool{}
 	for _, s := range slices.Concat(a.streams, b.streams) {
 		if names[s.Name] {
 			continue
 		}
 		names[s.Name] = true
-		same, by, err := sameStream(a, b, s.Name)
+		same, by, err := sameStream(ctx, a, b, s.Name)
 		switch {
 		case err != nil:
 			c.err = errors.Join(c.err, err)
@@ -108,7 +109,7 @@ func (c *stateChange) compareStreams(a, b *state) {
 }
 
 // sameStream is SameContent of a stream of two states, each of which may lack it.
-func sameStream(a, b *state, name string) (bool, By, error) {
+func sameStream(ctx context.Context, a, b *state, name string) (bool, By, error) {
 	has := func(s *state) bool {
 		return slices.ContainsFunc(s.streams, func(x ntfs.StreamInfo) bool { return x.Name == name })
 	}
@@ -125,7 +126,7 @@ func sameStream(a, b *state, name string) (bool, By, error) {
 	if err != nil || err2 != nil {
 		return false, ByRecord, cmp.Or(err, err2)
 	}
-	return SameContent(x, y)
+	return SameContent(ctx, x, y)
 }
 
 // changedFields names what of the metadata differs, but for the time of the last access and what the system counts by

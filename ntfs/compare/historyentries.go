@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,11 +17,11 @@ type entry struct {
 }
 
 // entries yields the versions of all files that were ever in the directories.
-func (h *history) entries(dirs map[ntfs.Ref]bool, yield func(Version) bool) {
+func (h *history) entries(dirs map[ntfs.Ref]bool, yield func(Version, error) bool) {
 	names := map[ntfs.Ref]entry{}
 	for _, dir := range slices.SortedFunc(maps.Keys(dirs), compareRefs) {
 		for _, v := range h.list(dir, names) {
-			if !yield(v) {
+			if !yield(v, nil) {
 				return
 			}
 		}
@@ -30,6 +31,10 @@ func (h *history) entries(dirs map[ntfs.Ref]bool, yield func(Version) bool) {
 		return cmp.Or(cmp.Compare(names[a].name, names[b].name), compareRefs(a, b))
 	}) {
 		rows := whileIn(h.follow(&file{ref: ref, prefer: inside}), dirs)
+		if h.ctx.Err() != nil {
+			yield(Version{}, context.Cause(h.ctx))
+			return
+		}
 		if e := names[ref]; len(rows) == 0 {
 			err := fmt.Errorf("%q: %w: the entry of the directory leads to no file of that name", e.name, ntfs.ErrStale)
 			rows = []Version{{Ref: ref, Path: e.name, First: e.moment, Last: e.moment, Events: []Event{EventUnknown}, Err: err}}

@@ -30,10 +30,13 @@ type follower struct {
 	gone bool   // it is known of a moment before that the file was not there
 }
 
-// follow tells the versions of a file.
+// follow tells the versions of a file, at as many moments as ctx leaves.
 func (h *history) follow(f *file) []Version {
 	w := &follower{h: h, f: f}
 	for i, m := range h.moments {
+		if h.ctx.Err() != nil {
+			break
+		}
 		t, err := m.Tree()
 		if err != nil {
 			if f.main { // else the versions of the directory tell

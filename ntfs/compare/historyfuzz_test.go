@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -31,7 +31,7 @@ func (s *spoiled) ReadAt(p []byte, off int64) (int, error) {
 
 // FuzzHistory tells the history of the root of four points, of which one is damaged in its file records or indexes.
 func FuzzHistory(f *testing.F) {
-	v := openImage(f, filepath.Join(layertest.Root(f), "testdata", "demo.qcow2")).Volumes[0]
+	v := openImage(f, filepath.Join(testenv.Root(f), "testdata", "demo.qcow2")).Volumes[0]
 	clean := historyOf(f, v.Points, nil)
 	for _, at := range []uint32{0, 1024 * 5, 1024*5 + 22, 1024 * 64, 1024*65 + 16, 1024*66 + 200, 1024 * 70} {
 		f.Add(uint8(1), at, []byte("BAAD"))
@@ -90,7 +90,7 @@ func historyOf(t testing.TB, points []*points.Point, change func(i int, s layer.
 			return n, "", err
 		}})
 	}
-	versions, err := compare.History(moments, compare.HistoryOptions{})
+	versions, err := compare.History(t.Context(), moments, compare.HistoryOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

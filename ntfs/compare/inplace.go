@@ -38,6 +38,9 @@ func (d *differ) account(r ntfs.Range) {
 func (d *differ) findInPlace() {
 	for _, s := range []*side{&d.a, &d.b} {
 		for ref := range d.parents {
+			if d.ctx.Err() != nil {
+				return
+			}
 			if n, err := s.t.Node(ref); err == nil && n.Attr&ntfs.AttrDirectory != 0 {
 				d.explain(n, nil)
 			}
@@ -54,7 +57,7 @@ func (d *differ) findInPlace() {
 		return
 	}
 	seen := map[uint64]bool{}
-	for ref, err := range d.b.t.Owners(suspects) {
+	for ref, err := range d.b.t.Owners(d.ctx, suspects) {
 		_, done := slices.BinarySearch(d.candidates, ref.Record)
 		if seen[ref.Record] || done {
 			continue
@@ -81,6 +84,9 @@ func (d *differ) suspects() (out []ntfs.Range) {
 	}
 	for r := range d.unexplained(c.size) {
 		for off, end := r.Off, r.Off+r.Len; off < end; {
+			if d.ctx.Err() != nil {
+				return nil
+			}
 			n := min(end-off, window)
 			used := false
 			for _, f := range c.used {

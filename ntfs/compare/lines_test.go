@@ -13,7 +13,7 @@ import (
 // told gives what Trees tells, a line each, as changes does.
 func told(t *testing.T, a, b *ntfs.Tree, opts compare.Options) []string {
 	t.Helper()
-	seq, err := compare.Trees(a, b, opts)
+	seq, err := compare.Trees(t.Context(), a, b, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

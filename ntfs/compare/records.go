@@ -17,6 +17,9 @@ func (d *differ) findRecords() {
 	x, y := make([]byte, window), make([]byte, window)
 	for off, n := range d.differingRecords(size) {
 		for end := off + n; off < end; off += window {
+			if d.ctx.Err() != nil {
+				return
+			}
 			part := min(end-off, window)
 			whole := d.a.readRecords(x[:part], off) && d.b.readRecords(y[:part], off)
 			if whole && !d.opts.Paranoid && bytes.Equal(x[:part], y[:part]) {

@@ -14,7 +14,7 @@ import (
 	"snapmount/diffstore"
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -37,8 +37,8 @@ func format(t *testing.T, cluster int) string {
 		t.Fatal(err)
 	}
 	f.Close()
-	layertest.Peer(t, "mkntfs")
-	layertest.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", fmt.Sprint(cluster), "-s", "512", "-p", "0", "-H", "255", "-S", "63", image, fmt.Sprint(fsSize/512))
+	testenv.Peer(t, "mkntfs")
+	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", fmt.Sprint(cluster), "-s", "512", "-p", "0", "-H", "255", "-S", "63", image, fmt.Sprint(fsSize/512))
 	return image
 }
 

@@ -70,9 +70,9 @@ func (p *pair) sameStream(name string) (bool, By, error) {
 		return false, ByBytes, err
 	}
 	if p.opts.Paranoid {
-		return same(x, y, written(x, y))
+		return same(p.ctx, x, y, written(x, y))
 	}
-	return SameContent(x, y)
+	return SameContent(p.ctx, x, y)
 }
 
 // written yields the ranges of two streams that are not holes in both.

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -58,19 +59,20 @@ type Options struct {
 }
 
 // Trees tells what differs between two trees of one volume, ordered by path, name by name, then by Kind. What cannot be
-// compared is an error beside a Change that has no more than its Path and Ref, as far as they are known. Trees itself fails when the volumes have another geometry, and wraps fs.ErrNotExist when
-// neither tree has a path of Options.Paths.
+// compared is an error beside a Change that has no more than its Path and Ref, as far as they are known; the cause of the
+// end of ctx is the last. Trees itself fails when the volumes have another geometry, and wraps fs.ErrNotExist when neither
+// tree has a path of Options.Paths.
 //
 // Records that lie in the same place in both are equal by proof, and so are the ranges of streams: neither is read. All
 // others are compared by their bytes. File times are compared as any other field, and prove nothing. Where a sequence
 // number differs, a record has a new file: one was deleted, one created. Data that changed while its record did not is
 // found by the changed blocks of the volume that no changed record accounts for.
-func Trees(a, b *ntfs.Tree, opts Options) (iter.Seq2[Change, error], error) {
-	if _, err := newDiffer(a, b, opts); err != nil {
+func Trees(ctx context.Context, a, b *ntfs.Tree, opts Options) (iter.Seq2[Change, error], error) {
+	if _, err := newDiffer(ctx, a, b, opts); err != nil {
 		return nil, err
 	}
 	return func(yield func(Change, error) bool) {
-		d, err := newDiffer(a, b, opts) // each iteration has its own
+		d, err := newDiffer(ctx, a, b, opts) // each iteration has its own
 		if err != nil {
 			yield(Change{}, err)
 			return
@@ -82,6 +84,7 @@ func Trees(a, b *ntfs.Tree, opts Options) (iter.Seq2[Change, error], error) {
 
 // A differ compares two trees: first it finds the files that may have changed, then it compares them, in order.
 type differ struct {
+	ctx        context.Context
 	a, b       side
 	opts       Options
 	candidates []uint64 // records that may have changed, and those of their base, in order
@@ -114,13 +117,13 @@ func compareRows(x, y row) int {
 	return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Ref.Record, y.Ref.Record), cmp.Compare(x.Ref.Seq, y.Ref.Seq))
 }
 
-func newDiffer(a, b *ntfs.Tree, opts Options) (*differ, error) {
+func newDiffer(ctx context.Context, a, b *ntfs.Tree, opts Options) (*differ, error) {
 	if a.RecordSize() != b.RecordSize() || a.ClusterSize() != b.ClusterSize() {
 		return nil, fmt.Errorf("records of %d and %d bytes, clusters of %d and %d: not one volume: %w",
 			a.RecordSize(), b.RecordSize(), a.ClusterSize(), b.ClusterSize(), layer.ErrUnsupported)
 	}
 	names := newInterner()
-	d := &differ{a: newSide(a, names), b: newSide(b, names), opts: opts, parents: map[ntfs.Ref]bool{}}
+	d := &differ{ctx: ctx, a: newSide(a, names), b: newSide(b, names), opts: opts, parents: map[ntfs.Ref]bool{}}
 	for _, path := range opts.Paths {
 		err, err2 := d.a.limit(path), d.b.limit(path)
 		if err != nil && err2 != nil {
@@ -130,11 +133,14 @@ func newDiffer(a, b *ntfs.Tree, opts Options) (*differ, error) {
 	return d, nil
 }
 
-// find collects the items, in order.
+// find collects the items, in order, as long as ctx lasts.
 func (d *differ) find() {
 	d.findRecords()
 	d.items = make([]item, 0, len(d.candidates))
 	for _, number := range d.candidates {
+		if d.ctx.Err() != nil {
+			return
+		}
 		d.collect(number, false)
 	}
 	if !d.opts.Paranoid {
@@ -189,10 +195,14 @@ func (d *differ) open(number uint64, inPlace bool) *pair {
 
 // tell compares what the items name, place by place.
 func (d *differ) tell(yield func(Change, error) bool) {
+	none := Change{OldSize: -1, NewSize: -1}
 	for i, x := range d.items {
 		p := d.open(x.number, x.inPlace)
 		p.choosePlace()
 		p.tell(x.at)
+		if d.ctx.Err() != nil {
+			break
+		}
 		if i+1 < len(d.items) && d.items[i+1].at == x.at {
 			continue
 		}
@@ -208,7 +218,10 @@ func (d *differ) tell(yield func(Change, error) bool) {
 		}
 		d.rows = d.rows[:0]
 	}
-	none := Change{OldSize: -1, NewSize: -1}
+	if d.ctx.Err() != nil {
+		yield(none, context.Cause(d.ctx))
+		return
+	}
 	for _, err := range d.lost {
 		if d.told() && !yield(none, err) {
 			return

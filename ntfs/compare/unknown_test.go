@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -36,7 +36,7 @@ func (u unkept) At(off, n int64) (layer.Extent, error) {
 // TestUnknown compares a volume with itself, of which a part was not kept: what that is of is not told as the same, nor
 // as changed.
 func TestUnknown(t *testing.T) {
-	s, err := points.Open([]string{filepath.Join(layertest.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(t.Context(), []string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestUnknown(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, opts := range []compare.Options{{}, {Paranoid: true}} {
-			changes, err := compare.Trees(old, whole, opts)
+			changes, err := compare.Trees(t.Context(), old, whole, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestUnknown(t *testing.T) {
 // TestOutOfReach compares a volume with itself, whose $MFT maps fewer records than it has: none of those beyond is told
 // to be new.
 func TestOutOfReach(t *testing.T) {
-	s, err := points.Open([]string{filepath.Join(layertest.Root(t), "testdata", "demo.qcow2")}, points.Options{})
+	s, err := points.Open(t.Context(), []string{filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestOutOfReach(t *testing.T) {
 		t.Fatal(short.Records(), err)
 	}
 	for _, pair := range [][2]*ntfs.Tree{{short, whole}, {whole, short}} {
-		changes, err := compare.Trees(pair[0], pair[1], compare.Options{})
+		changes, err := compare.Trees(t.Context(), pair[0], pair[1], compare.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

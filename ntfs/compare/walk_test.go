@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
@@ -149,12 +149,12 @@ func security(n *ntfs.Node) []byte {
 // TestRealPoints holds the changes between all points of real volumes against walks of both.
 func TestRealPoints(t *testing.T) {
 	for _, get := range []func(t *testing.T) string{
-		func(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") },
-		func(t *testing.T) string { return layertest.Shared(t, "data", "vsstest.qcow2") },
+		func(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") },
+		func(t *testing.T) string { return testenv.Shared(t, "data", "vsstest.qcow2") },
 		volstor,
 	} {
 		t.Run("", func(t *testing.T) {
-			s, err := points.Open([]string{get(t)}, points.Options{})
+			s, err := points.Open(t.Context(), []string{get(t)}, points.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,8 +170,8 @@ func TestRealPoints(t *testing.T) {
 
 // volstor unpacks a disk whose second volume has its diff area on the first.
 func volstor(t *testing.T) string {
-	archive, dir := layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), t.TempDir()
-	layertest.Run(t, layertest.Peer(t, "tar"), "-xSzf", archive, "-C", dir)
+	archive, dir := testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), t.TempDir()
+	testenv.Run(t, testenv.Peer(t, "tar"), "-xSzf", archive, "-C", dir)
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Fatal(entries, err)

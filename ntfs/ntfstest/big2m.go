@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // A filler writes to a mounted volume and notes what it wrote.
@@ -31,7 +31,7 @@ func fillBig2M(t testing.TB, image string) []Claim {
 	if err := os.Truncate(image, 20<<30); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", fmt.Sprint(cluster), "-s", "512", "-p", "0", "-H", "255", "-S", "63", "-L", "big2m", image)
+	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", fmt.Sprint(cluster), "-s", "512", "-p", "0", "-H", "255", "-S", "63", "-L", "big2m", image)
 	dir, unmount := MountNTFS3G(t, image, "streams_interface=windows,big_writes")
 	f := &filler{t: t, dir: dir, random: rand.NewChaCha8([32]byte{2})}
 	for _, size := range []int64{0, 1, 100, 700, 4095, 4096, 4097, 1 << 20, cluster - 1, cluster, cluster + 1, 3*cluster - 4096, 9*cluster + 12345} {

@@ -13,16 +13,16 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // Build returns the path of the volume's image, made once per user and kept in the cache folder. It skips the test,
 // loudly, where the scripts, python3, mkntfs, ntfs-3g, root or /dev/fuse are missing.
 func (v Volume) Build(t testing.TB) string {
 	t.Helper()
-	sources := []string{filepath.Join(layertest.Root(t), "ntfs", "ntfstest", "big2m.go")}
+	sources := []string{filepath.Join(testenv.Root(t), "ntfs", "ntfstest", "big2m.go")}
 	if v.fill == nil {
-		sources = []string{layertest.Shared(t, "tools", "ntfs-volumes", v.script), layertest.Shared(t, "tools", "ntfs-volumes", "common.py")}
+		sources = []string{testenv.Shared(t, "tools", "ntfs-volumes", v.script), testenv.Shared(t, "tools", "ntfs-volumes", "common.py")}
 	}
 	h := sha256.New()
 	for _, path := range sources {
@@ -43,7 +43,7 @@ func (v Volume) Build(t testing.TB) string {
 		return image
 	}
 	for _, tool := range []string{"python3", "mkntfs", "ntfs-3g", "fuser", "ntfsfallocate"} {
-		layertest.Peer(t, tool)
+		testenv.Peer(t, tool)
 	}
 	needMounts(t)
 	if err := os.MkdirAll(filepath.Dir(image), 0o700); err != nil {
@@ -98,7 +98,7 @@ func needMounts(t testing.TB) {
 // has let go of the image.
 func MountNTFS3G(t testing.TB, image, options string) (dir string, unmount func()) {
 	t.Helper()
-	program := layertest.Peer(t, "ntfs-3g")
+	program := testenv.Peer(t, "ntfs-3g")
 	needMounts(t)
 	dir = t.TempDir()
 	before, err := os.Stat(dir)
@@ -131,7 +131,7 @@ func MountNTFS3G(t testing.TB, image, options string) (dir string, unmount func(
 			time.Sleep(20 * time.Millisecond)
 		}
 		if now, err := os.Stat(dir); err != nil || !os.SameFile(now, before) {
-			layertest.Run(t, "umount", dir)
+			testenv.Run(t, "umount", dir)
 		}
 		if err := <-ended; err != nil {
 			t.Errorf("%v: %v\n%s", cmd, err, said.Bytes())

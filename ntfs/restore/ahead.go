@@ -118,7 +118,7 @@ func (a *archiver) addSmall(res *Result, s *small) error {
 	if err := s.write(); err != nil {
 		return writeError{err}
 	}
-	a.progress(0, res.Size)
+	a.done.add(0, res.Size)
 	if a.lines == nil {
 		return nil
 	}

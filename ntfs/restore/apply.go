@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,9 @@ const (
 )
 
 // Apply gives the files below root what the sidecar there says: the metadata that the place where they were restored
-// could not hold. done is told each line's path and what could not be set. Lines that fail cost no other.
-func Apply(root *os.Root, done func(path string, lost []string, err error)) error {
+// could not hold. done is told each line's path and what could not be set. Lines that fail cost no other. Where ctx ends,
+// the error is its cause; to apply all of it again goes on.
+func Apply(ctx context.Context, root *os.Root, done func(path string, lost []string, err error)) error {
 	f, err := openRegular(root, SidecarName)
 	if err != nil {
 		return err
@@ -32,7 +34,7 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 	if err != nil {
 		return err
 	}
-	a := &applier{root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
+	a := &applier{ctx: ctx, root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
 	defer a.leave(0)
 	removeOwnParts(root)
 	return a.lines(f)
@@ -40,6 +42,7 @@ func Apply(root *os.Root, done func(path string, lost []string, err error)) erro
 
 // An applier applies lines of a sidecar.
 type applier struct {
+	ctx      context.Context
 	root     *os.Root
 	target   target
 	done     func(path string, lost []string, err error) // is told what became of a line: of which path, what could not be set, and why

@@ -36,7 +36,7 @@ func TestApplyDamaged(t *testing.T) {
 	}
 	root := rootWith(t, dir, map[string]string{restore.SidecarName: strings.Join(lines, "\n"), "a": "1", "b": "2"})
 	told, failed := 0, 0
-	err := restore.Apply(root, func(path string, lost []string, err error) {
+	err := restore.Apply(t.Context(), root, func(path string, lost []string, err error) {
 		told++
 		if err != nil {
 			failed++
@@ -63,7 +63,7 @@ func TestApplyTwice(t *testing.T) {
 `
 	root := rootWith(t, dir, map[string]string{restore.SidecarName: sidecar, "cut/in/f": "1", "cut/in/h": "2"})
 	for range 3 {
-		err := restore.Apply(root, func(path string, _ []string, err error) {
+		err := restore.Apply(t.Context(), root, func(path string, _ []string, err error) {
 			if err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
@@ -94,7 +94,7 @@ func FuzzApply(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer root.Close()
-		restore.Apply(root, func(string, []string, error) {})
+		restore.Apply(t.Context(), root, func(string, []string, error) {})
 		if list, err := os.ReadDir(outer); err != nil || len(list) != 1 {
 			t.Errorf("outside of the target: %v, %v", list, err)
 		}
@@ -109,7 +109,7 @@ func TestApplyOwnNames(t *testing.T) {
 	lines := `{"path":"a","type":"file","name":"` + own + `"}` + "\n" + `{"path":"b","type":"file","name":"` + like + `"}`
 	root := rootWith(t, dir, map[string]string{restore.SidecarName: lines, "a": "1", "b": "2"})
 	for range 2 {
-		if err := restore.Apply(root, func(string, []string, error) {}); err != nil {
+		if err := restore.Apply(t.Context(), root, func(string, []string, error) {}); err != nil {
 			t.Error(err)
 		}
 		a, err := os.ReadFile(filepath.Join(dir, "a"))

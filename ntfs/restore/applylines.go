@@ -3,6 +3,7 @@ package restore
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -16,12 +17,15 @@ import (
 // lines applies the lines of a sidecar.
 func (a *applier) lines(f io.ReaderAt) error {
 	for _, each := range []func(lateLine, *Meta, error) error{a.learn, a.early} {
-		if err := readLines(f, each); err != nil {
+		if err := readLines(a.ctx, f, each); err != nil {
 			return fmt.Errorf("%s: %w", SidecarName, err)
 		}
 	}
 	slices.SortStableFunc(a.late, func(x, y lateLine) int { return cmp.Compare(x.turn, y.turn) })
 	for _, l := range a.late {
+		if a.ctx.Err() != nil {
+			return context.Cause(a.ctx)
+		}
 		b := make([]byte, l.len)
 		_, err := f.ReadAt(b, l.off)
 		var m Meta
@@ -38,7 +42,7 @@ func (a *applier) lines(f io.ReaderAt) error {
 }
 
 // readLines gives each line of a sidecar, or why it cannot be read.
-func readLines(f io.ReaderAt, each func(lateLine, *Meta, error) error) error {
+func readLines(ctx context.Context, f io.ReaderAt, each func(lateLine, *Meta, error) error) error {
 	end := int64(0) // of the line
 	lines := bufio.NewScanner(io.NewSectionReader(f, 0, math.MaxInt64))
 	lines.Buffer(make([]byte, 1<<16), maxLine)
@@ -48,6 +52,9 @@ func readLines(f io.ReaderAt, each func(lateLine, *Meta, error) error) error {
 		return n, line, err
 	})
 	for n, start := 1, int64(0); lines.Scan(); n, start = n+1, end {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		var m Meta
 		err := decodeMeta(lines.Bytes(), &m)
 		if err = each(lateLine{off: start, len: end - start, number: n}, &m, err); err != nil {

@@ -49,6 +49,7 @@ type packer interface {
 // An archiver writes sources to one archive.
 type archiver struct {
 	opts   Options
+	done   tally
 	pack   packer
 	copier *copier
 	reader *copier           // of what is not written yet
@@ -65,7 +66,8 @@ type archiver struct {
 // 1 MiB, an error in its midst is that of Archive, and out is no whole archive. Without NoSidecar the last member has the
 // metadata of all others, for Apply where the archive is unpacked: SidecarName.
 func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq2[Source, error], opts Options) error {
-	a := &archiver{opts: opts, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
+	a := &archiver{opts: opts, done: tally{told: opts.Progress}, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
+	out = lasting{ctx, out}
 	a.pack = &tarPacker{out: out}
 	if format == Zip {
 		a.pack = newZipPacker(out)
@@ -74,7 +76,7 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 		a.opts.Jobs = runtime.GOMAXPROCS(0)
 	}
 	a.opts.Names, a.fold = a.pack.names(opts.Names)
-	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.progress(0, n) }}
+	a.copier = &copier{ctx: ctx, partial: opts.Partial, tick: func(n int64) { a.done.add(0, n) }}
 	a.reader = &copier{ctx: ctx, partial: opts.Partial, tick: func(int64) {}}
 	if !opts.NoSidecar {
 		a.lines = &sidecar{}
@@ -99,6 +101,19 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 	return a.pack.close()
 }
 
+// lasting is a writer that fails when its context has ended, in whatever loop that is found.
+type lasting struct {
+	ctx context.Context
+	out io.Writer
+}
+
+func (l lasting) Write(p []byte) (int, error) {
+	if l.ctx.Err() != nil {
+		return 0, context.Cause(l.ctx)
+	}
+	return l.out.Write(p)
+}
+
 // ending gives an error that ends the archive.
 func ending(res *Result) error {
 	var ends writeError
@@ -106,12 +121,6 @@ func ending(res *Result) error {
 		return fmt.Errorf("%s: %w", res.Path, ends)
 	}
 	return nil
-}
-
-func (a *archiver) progress(files, bytes int64) {
-	if a.opts.Progress != nil {
-		a.opts.Progress(files, bytes)
-	}
 }
 
 // writeError is an error that ends the archive.
@@ -132,7 +141,7 @@ func (a *archiver) item(it *item, s *small) error {
 	if errors.Is(res.Err, errSkipped) {
 		return nil
 	}
-	a.progress(1, 0)
+	a.done.add(1, 0)
 	if a.opts.Done != nil {
 		a.opts.Done(*res)
 	}

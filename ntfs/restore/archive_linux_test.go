@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 )
 
@@ -25,13 +25,13 @@ import (
 // them, and that something was compressed or needs no backup.
 func TestTarToNTFS(t *testing.T) {
 	image := ntfstest.Feat512.Build(t)
-	gnu := layertest.Peer(t, "tar")
-	name, _ := archived(t, layertest.Open(t, image), "", Tar, Options{})
+	gnu := testenv.Peer(t, "tar")
+	name, _ := archived(t, testenv.Open(t, image), "", Tar, Options{})
 	target := filepath.Join(t.TempDir(), "target.img")
 	if err := errors.Join(os.WriteFile(target, nil, 0o600), os.Truncate(target, 1<<30)); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-c", "512", "-s", "512", "-p", "0", "-H", "255", "-S", "63", target)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-c", "512", "-s", "512", "-p", "0", "-H", "255", "-S", "63", target)
 	from, unmount := ntfstest.MountNTFS3G(t, image, "ro,streams_interface=xattr")
 	defer unmount()
 	to, unmount := ntfstest.MountNTFS3G(t, target, "streams_interface=xattr,big_writes")

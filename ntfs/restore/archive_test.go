@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -134,7 +134,7 @@ func mapPath(n Names, p string) string {
 // what was written to the volume.
 func TestArchivesOfEverything(t *testing.T) {
 	image := ntfstest.Feat512.Build(t)
-	volume := layertest.Open(t, image)
+	volume := testenv.Open(t, image)
 	tarName, told := archived(t, volume, "", Tar, Options{})
 	if info, err := os.Stat(tarName); err != nil || info.Size() > 200<<20 {
 		t.Errorf("a tar of %d bytes, %v: holes are not kept", info.Size(), err)

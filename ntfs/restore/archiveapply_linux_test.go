@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
@@ -54,7 +54,7 @@ func TestArchiveApplied(t *testing.T) {
 				}
 			}
 			if c.via {
-				layertest.Run(t, "cp", "-a", "--no-preserve=xattr", to+"/.", dir)
+				testenv.Run(t, "cp", "-a", "--no-preserve=xattr", to+"/.", dir)
 			}
 			applied(t, dir)
 			unmount()
@@ -69,7 +69,7 @@ func TestArchiveApplied(t *testing.T) {
 // unpack runs a program in a directory, and returns what it says.
 func unpack(t *testing.T, dir string, args []string) string {
 	t.Helper()
-	cmd := exec.Command(layertest.Peer(t, args[0]), args[1:]...)
+	cmd := exec.Command(testenv.Peer(t, args[0]), args[1:]...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -81,7 +81,7 @@ func unpack(t *testing.T, dir string, args []string) string {
 // archiveOf makes an archive of all of a volume.
 func archiveOf(t *testing.T, image string, format restore.Format) string {
 	t.Helper()
-	tree, err := ntfs.Open(layertest.Open(t, image), ntfs.Options{})
+	tree, err := ntfs.Open(testenv.Open(t, image), ntfs.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -31,7 +31,7 @@ func (b badRange) ReadAt(p []byte, off int64) (int, error) {
 
 // TestArchiveOfDamage damages one large file, in a way that no table tells.
 func TestArchiveOfDamage(t *testing.T) {
-	volume := layertest.Open(t, ntfstest.Feat512.Build(t))
+	volume := testenv.Open(t, ntfstest.Feat512.Build(t))
 	tree, err := ntfs.Open(volume, ntfs.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -86,7 +86,7 @@ func listed(t *testing.T, script, archive string) (out []listedMember) {
 // said runs a program, and returns what it says.
 func said(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(layertest.Peer(t, args[0]), args[1:]...)
+	cmd := exec.Command(testenv.Peer(t, args[0]), args[1:]...)
 	cmd.Env = append(os.Environ(), "TZ=UTC")
 	b, err := cmd.CombinedOutput()
 	if err != nil {

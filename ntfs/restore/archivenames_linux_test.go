@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -75,11 +75,11 @@ func TestArchiveNames(t *testing.T) {
 			target := freshNTFS(t, "512", 64<<20)
 			dir, unmount := ntfstest.MountNTFS3G(t, target, targetOptions)
 			if c.unpack == nil {
-				viaPOSIX(t, layertest.Open(t, image), dir)
+				viaPOSIX(t, testenv.Open(t, image), dir)
 			} else {
 				plain := t.TempDir() // where names have 255 bytes
 				unpack(t, plain, append(c.unpack, archiveOf(t, image, c.format)))
-				layertest.Run(t, "cp", "-a", plain+"/.", dir)
+				testenv.Run(t, "cp", "-a", plain+"/.", dir)
 				apply(t, dir)
 				applied(t, dir) // again: names that were given back are found
 			}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -35,8 +34,8 @@ func (a *archiver) send(p string, m *Meta, b body) (string, error) {
 		return "", a.ended(err)
 	}
 	sum, err := a.copier.send(w, b)
-	if c, ok := w.(io.Closer); ok {
-		err = errors.Join(err, c.Close())
+	if c, ok := w.(io.Closer); ok && err == nil { // else what is missing is not to be made up
+		err = c.Close()
 	}
 	return sum, a.ended(err)
 }

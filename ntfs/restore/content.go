@@ -29,6 +29,8 @@ type Gap struct {
 	Off int64  `json:"off"` // bytes
 	Len int64  `json:"len"`
 	Why string `json:"why"`
+
+	Reason layer.Reason `json:"reason,omitempty"` // it is unknown; 0 when it is damaged
 }
 
 // A copier copies content from layers to files. It is for one goroutine.
@@ -131,18 +133,22 @@ func (c *copier) gap(o *output, off, n int64, err error) error {
 
 // noteGap adds a range to those that are not in the image, where that is wanted; else it is an error.
 func (c *copier) noteGap(gaps *[]Gap, off, n int64, err error) error {
-	err = fmt.Errorf("0x%x bytes at 0x%x: %w", n, off, err)
+	var unknown *layer.UnknownError
+	if !errors.As(err, &unknown) { // which says where
+		unknown = &layer.UnknownError{}
+		err = fmt.Errorf("0x%x bytes at 0x%x: %w", n, off, err)
+	}
 	if !c.partial || !lost(err) {
 		return err
 	}
-	if last := len(*gaps) - 1; last >= 0 && (*gaps)[last].Off+(*gaps)[last].Len == off {
+	if last := len(*gaps) - 1; last >= 0 && (*gaps)[last].Off+(*gaps)[last].Len == off && (*gaps)[last].Reason == unknown.Why {
 		(*gaps)[last].Len += n
 		return nil
 	}
 	if len(*gaps) == maxGaps {
 		return fmt.Errorf("more than %d ranges are not in the image, the last: %w", maxGaps, err)
 	}
-	*gaps = append(*gaps, Gap{off, n, err.Error()})
+	*gaps = append(*gaps, Gap{off, n, err.Error(), unknown.Why})
 	return nil
 }
 

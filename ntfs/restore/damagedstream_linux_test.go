@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -44,7 +44,7 @@ func TestDamagedStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	volume := lostAt{layertest.Open(t, image), e.BaseOff}
+	volume := lostAt{testenv.Open(t, image), e.BaseOff}
 	for _, aside := range []bool{true, false} {
 		dir, _ := ntfstest.MountNTFS3G(t, freshNTFS(t, "512", 64<<20), targetOptions)
 		onPOSIX := t.TempDir()

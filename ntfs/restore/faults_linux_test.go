@@ -16,7 +16,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -202,7 +202,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s %v", c.op, c.err), func(t *testing.T) {
 			dir := mountFaulty(t, &fault{op: c.op, err: c.err})
-			r := restored(t, layertest.Open(t, image), dir, c.opts)
+			r := restored(t, testenv.Open(t, image), dir, c.opts)
 			failed := r.failed()
 			if len(failed) != c.failed {
 				t.Errorf("%d failed: %.500q", len(failed), failed)
@@ -238,7 +238,6 @@ func TestVanished(t *testing.T) {
 	image := ntfstest.Feat512.Build(t)
 	f := &fault{err: syscall.ENOTCONN}
 	dir := mountFaulty(t, f)
-	var n atomic.Int64
 	ended := make(chan *results)
 	go func() {
 		var r results
@@ -247,8 +246,8 @@ func TestVanished(t *testing.T) {
 			t.Error(err)
 		}
 		defer root.Close()
-		err = restore.Run(context.Background(), root, all(restore.Source{Node: lookup(t, image, "")}), restore.Options{Done: r.add, Progress: func(files, _ int64) {
-			if n.Add(files) == 300 {
+		err = restore.Run(context.Background(), root, all(restore.Source{Node: lookup(t, image, "")}), restore.Options{Done: r.add, Progress: func(what string, n, _ int64) {
+			if what == restore.ProgressFiles && n == 300 {
 				f.gone.Store(true)
 			}
 		}})

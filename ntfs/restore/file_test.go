@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/ntfstest"
 )
 
@@ -68,7 +68,7 @@ func TestCreateRemovesLeft(t *testing.T) {
 
 // TestArchiveCancelled ends an archive in its midst: nothing is left of it, nor of its lines.
 func TestArchiveCancelled(t *testing.T) {
-	top, err := ntfsRoot(layertest.Open(t, ntfstest.Feat512.Build(t)))
+	top, err := ntfsRoot(testenv.Open(t, ntfstest.Feat512.Build(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/restore"
 )
 
@@ -118,7 +118,7 @@ func TestHostileStructures(t *testing.T) {
 		{"plain", restore.Options{}}, {"verify", restore.Options{Verify: true, Overwrite: restore.Always}}, {"resume", restore.Options{Resume: true}},
 		{"if changed", restore.Options{Overwrite: restore.IfChanged}}, {"partial", restore.Options{Overwrite: restore.Always, Partial: true}},
 	} {
-		r := restored(t, layertest.Open(t, image), tmpfs, c.opts)
+		r := restored(t, testenv.Open(t, image), tmpfs, c.opts)
 		t.Logf("%s: %.300q", c.name, r.failed())
 		var st unix.Stat_t
 		if err := unix.Stat(filepath.Join(tmpfs, "largest"), &st); err != nil || st.Size != largest || st.Blocks > 64 {
@@ -140,7 +140,7 @@ func TestHostileStructures(t *testing.T) {
 		}
 		checkNoParts(t, tmpfs)
 	}
-	elsewhere := restored(t, layertest.Open(t, image), t.TempDir(), restore.Options{}).failed()
+	elsewhere := restored(t, testenv.Open(t, image), t.TempDir(), restore.Options{}).failed()
 	if len(elsewhere) < 4 || len(elsewhere) > 5 {
 		t.Errorf("failed: %q", elsewhere)
 	}
@@ -170,14 +170,14 @@ func TestDeep(t *testing.T) {
 		deep = 10000
 	}
 	image, dir := freshNTFS(t, "512", 64<<20), t.TempDir()
-	layertest.Run(t, layertest.Peer(t, "lowntfs-3g"), image, dir) // the other one looks up all of a path each time
+	testenv.Run(t, testenv.Peer(t, "lowntfs-3g"), image, dir) // the other one looks up all of a path each time
 	err := inChain(dir, deep, func(at int) error { return unix.Mkdirat(at, "d", 0o700) })
-	layertest.Run(t, "umount", dir)
+	testenv.Run(t, "umount", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dest := t.TempDir()
-	r := restored(t, layertest.Open(t, image), dest, restore.Options{})
+	r := restored(t, testenv.Open(t, image), dest, restore.Options{})
 	if failed := r.failed(); len(failed) > 0 || len(r.list) != deep {
 		t.Errorf("%d of %d directories, failed: %.300q", len(r.list), deep, failed)
 	}
@@ -187,7 +187,7 @@ func TestDeep(t *testing.T) {
 	}
 	defer root.Close()
 	lines := 0
-	err = restore.Apply(root, func(path string, _ []string, err error) {
+	err = restore.Apply(t.Context(), root, func(path string, _ []string, err error) {
 		if lines++; err != nil {
 			t.Errorf("%.100s of %d bytes: %v", path, len(path), err)
 		}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
@@ -34,7 +34,7 @@ func TestRestoreChild(t *testing.T) {
 		apply(t, dir)
 		return
 	}
-	volume := layer.Source(layertest.Open(t, image))
+	volume := layer.Source(testenv.Open(t, image))
 	if storage != "" {
 		volume = oldestOf(t, image, storage)
 	}
@@ -118,7 +118,7 @@ func TestKill(t *testing.T) {
 		if os.Getenv("SNAPMOUNT_LONG") == "" {
 			t.Skip("SKIPPED: takes minutes: set SNAPMOUNT_LONG")
 		}
-		volume, storage := snapshots(t, layertest.Open(t, image))
+		volume, storage := snapshots(t, testenv.Open(t, image))
 		kills(t, volume, storage, moments(2), freshMount)
 	})
 }
@@ -172,7 +172,7 @@ func TestKillApply(t *testing.T) {
 	finished(t, plain, child(ntfstest.Feat512.Build(t), "", plain))
 	fresh := func(t *testing.T) (string, func()) {
 		dir, unmount := freshMount(t)
-		layertest.Run(t, "cp", "-a", "--no-preserve=ownership,xattr,links", plain+"/.", dir)
+		testenv.Run(t, "cp", "-a", "--no-preserve=ownership,xattr,links", plain+"/.", dir)
 		return dir, unmount
 	}
 	whole, _ := fresh(t)
@@ -214,7 +214,7 @@ func dropSidecar(t *testing.T, dir string) {
 // contents lists names, types, modes, sizes, times, links and contents of all but the sidecar.
 func contents(t *testing.T, dir string) string {
 	t.Helper()
-	out := layertest.Run(t, "sh", "-c", `cd "$1" && find . ! -path './.snapmount-*' ! -path . -printf '%P %y %m %n %l %T@ ' \( -type f -printf '%s\n' -o -printf '\n' \) | sort
+	out := testenv.Run(t, "sh", "-c", `cd "$1" && find . ! -path './.snapmount-*' ! -path . -printf '%P %y %m %n %l %T@ ' \( -type f -printf '%s\n' -o -printf '\n' \) | sort
 	find . -type f ! -name .snapmount-meta.jsonl -print0 | sort -z | xargs -0 sha256sum`, "sh", dir)
 	return strings.ReplaceAll(string(out), dir, "DIR") // ntfs-3g has it in links
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"time"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
 
@@ -42,8 +44,35 @@ type Options struct {
 	LinkText func(n *ntfs.Node) (string, error)
 	// Done is told each file, directory or link that was restored, or was not; from any goroutine.
 	Done func(Result)
-	// Progress is told what was done since it was told last; from any goroutine.
-	Progress func(files, bytes int64)
+	// Progress is told how many ProgressFiles are done and how many ProgressBytes were read, from any goroutine, one call at
+	// a time. What there is in all is not known here: Count tells.
+	Progress layer.Progress
+}
+
+// What Options.Progress is told to count.
+const (
+	ProgressFiles = "files" // directories and links among them
+	ProgressBytes = "bytes"
+)
+
+// A tally adds up what is done.
+type tally struct {
+	told layer.Progress
+
+	mu           sync.Mutex
+	files, bytes int64
+}
+
+func (t *tally) add(files, bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.files, t.bytes = t.files+files, t.bytes+bytes
+	if files > 0 {
+		t.told.Tell(ProgressFiles, t.files, 0)
+	}
+	if bytes > 0 {
+		t.told.Tell(ProgressBytes, t.bytes, 0)
+	}
 }
 
 // Source is a file or directory to restore, with all below it.

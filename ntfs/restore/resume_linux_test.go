@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
@@ -26,7 +26,7 @@ func command(name string, args ...string) ([]byte, error) {
 // TestCancel ends a restore in its midst: no part of a file stays.
 func TestCancel(t *testing.T) {
 	image, dir := ntfstest.Feat512.Build(t), t.TempDir()
-	tree, err := ntfs.Open(layertest.Open(t, image), ntfs.Options{})
+	tree, err := ntfs.Open(testenv.Open(t, image), ntfs.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +40,8 @@ func TestCancel(t *testing.T) {
 	}
 	defer root.Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	done := 0
-	opts := restore.Options{Jobs: 1, Progress: func(files, _ int64) {
-		if done += int(files); done == 500 {
+	opts := restore.Options{Jobs: 1, Progress: func(what string, done, _ int64) {
+		if what == restore.ProgressFiles && done == 500 {
 			cancel()
 		}
 	}}
@@ -67,7 +66,7 @@ func TestPartsOfOthers(t *testing.T) {
 	if err := unix.Mkfifo(filepath.Join(dir, "b"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if failed := restored(t, layertest.Open(t, image), dir, restore.Options{Resume: true}).failed(); len(failed) != 1 || !strings.HasPrefix(failed[0], "b: ") {
+	if failed := restored(t, testenv.Open(t, image), dir, restore.Options{Resume: true}).failed(); len(failed) != 1 || !strings.HasPrefix(failed[0], "b: ") {
 		t.Errorf("failed: %q", failed)
 	}
 	checkNoParts(t, dir)
@@ -93,7 +92,7 @@ func TestDiskFull(t *testing.T) {
 	})
 	dir := t.TempDir()
 	mount(t, "size=2m", "tmpfs", "tmpfs", dir)
-	r := restored(t, layertest.Open(t, image), dir, restore.Options{})
+	r := restored(t, testenv.Open(t, image), dir, restore.Options{})
 	if failed := r.failed(); len(failed) != 1 || !strings.Contains(failed[0], "f05 large: ") || !strings.Contains(failed[0], "no space left") {
 		t.Errorf("failed: %q", failed)
 	}

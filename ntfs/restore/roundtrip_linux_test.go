@@ -20,7 +20,7 @@ import (
 	"snapmount/diffstore"
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -99,7 +99,7 @@ func freshNTFS(t testing.TB, sector string, size int64) string {
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, size)); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-c", "4096", "-s", sector, "-p", "0", "-H", "255", "-S", "63", "-L", "target", image)
+	testenv.Run(t, testenv.Peer(t, "mkntfs"), "-F", "-Q", "-q", "-c", "4096", "-s", sector, "-p", "0", "-H", "255", "-S", "63", "-L", "target", image)
 	return image
 }
 
@@ -121,7 +121,7 @@ func TestRoundTrip(t *testing.T) {
 			image := v.Build(t)
 			target := freshNTFS(t, map[bool]string{true: "4096", false: "512"}[v.Name == "feat4kn"], 4<<30)
 			dir, unmount := ntfstest.MountNTFS3G(t, target, targetOptions)
-			volume := layertest.Open(t, image)
+			volume := testenv.Open(t, image)
 			if way == "snapshot" {
 				volume = oldest(t, volume)
 			}
@@ -145,7 +145,7 @@ func viaPOSIX(t *testing.T, volume layer.Source, dir string) {
 	if failed := restored(t, volume, plain, restore.Options{}).failed(); len(failed) > 0 {
 		t.Errorf("failed: %q", failed)
 	}
-	layertest.Run(t, "cp", "-a", "--no-preserve=ownership,xattr,links", plain+"/.", dir)
+	testenv.Run(t, "cp", "-a", "--no-preserve=ownership,xattr,links", plain+"/.", dir)
 	applied(t, dir)
 }
 
@@ -156,7 +156,7 @@ func apply(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	err = restore.Apply(root, func(path string, lost []string, err error) {
+	err = restore.Apply(t.Context(), root, func(path string, lost []string, err error) {
 		if err != nil || len(lost) > 0 {
 			t.Errorf("apply: %s: %q, %v", path, lost, err)
 		}
@@ -335,8 +335,8 @@ func snapshots(t *testing.T, v layer.Source) (volume, storage string) {
 }
 
 func oldestOf(t *testing.T, volume, storage string) layer.Source {
-	area := layertest.Open(t, storage)
-	opened, err := diffstore.Open(layertest.Open(t, volume), diffstore.Options{Storage: func(wintype.GUID) (layer.Source, error) { return area, nil }})
+	area := testenv.Open(t, storage)
+	opened, err := diffstore.Open(testenv.Open(t, volume), diffstore.Options{Storage: func(wintype.GUID) (layer.Source, error) { return area, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

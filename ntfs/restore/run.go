@@ -24,6 +24,7 @@ type run struct {
 	fold    func(string) string // gives names that are one on the target the same text; nil where none are
 	top     *folder
 	tasks   chan func(*copier)
+	done    tally
 
 	turn sync.RWMutex // held by all that write, or by one
 
@@ -42,7 +43,7 @@ func Run(ctx context.Context, root *os.Root, sources iter.Seq2[Source, error], o
 	var workers sync.WaitGroup
 	for range r.opts.Jobs {
 		workers.Go(func() {
-			c := &copier{ctx: ctx, partial: opts.Partial, noHash: opts.NoHash && !opts.Verify, tick: func(n int64) { r.progress(0, n) }}
+			c := &copier{ctx: ctx, partial: opts.Partial, noHash: opts.NoHash && !opts.Verify, tick: func(n int64) { r.done.add(0, n) }}
 			for task := range r.tasks {
 				task(c)
 			}
@@ -68,7 +69,7 @@ func Run(ctx context.Context, root *os.Root, sources iter.Seq2[Source, error], o
 
 // newRun looks at what the target can hold.
 func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
-	r := &run{ctx: ctx, opts: opts, tasks: make(chan func(*copier)), top: topFolder(root), first: map[fileKey]*linked{}, busy: map[string]bool{}}
+	r := &run{ctx: ctx, opts: opts, done: tally{told: opts.Progress}, tasks: make(chan func(*copier)), top: topFolder(root), first: map[fileKey]*linked{}, busy: map[string]bool{}}
 	if r.opts.Jobs <= 0 {
 		r.opts.Jobs = runtime.GOMAXPROCS(0)
 	}
@@ -93,18 +94,12 @@ func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
 	return r, nil
 }
 
-func (r *run) progress(files, bytes int64) {
-	if r.opts.Progress != nil {
-		r.opts.Progress(files, bytes)
-	}
-}
-
 func (r *run) tell(res Result) {
 	if errors.Is(res.Err, errSkipped) {
 		res.Skipped, res.Err = true, nil
 	}
 	res.At = time.Now().UTC()
-	r.progress(1, 0)
+	r.done.add(1, 0)
 	if r.opts.Done != nil {
 		r.opts.Done(res)
 	}

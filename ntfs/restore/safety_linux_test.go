@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
@@ -33,7 +33,7 @@ func volumeOf(t *testing.T, fill func(dir string) error) string {
 
 func lookup(t *testing.T, image, path string) *ntfs.Node {
 	t.Helper()
-	tree, err := ntfs.Open(layertest.Open(t, image), ntfs.Options{})
+	tree, err := ntfs.Open(testenv.Open(t, image), ntfs.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestHostileVolume(t *testing.T) {
 	if err := errors.Join(os.Mkdir(dest, 0o700), write(outer, "neighbour.txt", "untouched")); err != nil {
 		t.Fatal(err)
 	}
-	r := restored(t, layertest.Open(t, image), dest, restore.Options{LinkText: func(*ntfs.Node) (string, error) { return "../../../../etc", nil }})
+	r := restored(t, testenv.Open(t, image), dest, restore.Options{LinkText: func(*ntfs.Node) (string, error) { return "../../../../etc", nil }})
 	if failed := r.failed(); len(failed) > 0 {
 		t.Errorf("failed: %q", failed)
 	}
@@ -154,11 +154,11 @@ func TestLinksInTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := listing(t, outer)
-	r := restored(t, layertest.Open(t, image), dest, restore.Options{})
+	r := restored(t, testenv.Open(t, image), dest, restore.Options{})
 	if got := listing(t, outer); got != before || len(r.failed()) != 4 { // the directory, and all files
 		t.Errorf("became\n%s\nfailed: %q", got, r.failed())
 	}
-	r = restored(t, layertest.Open(t, image), dest, restore.Options{Overwrite: restore.Always, NoSidecar: true})
+	r = restored(t, testenv.Open(t, image), dest, restore.Options{Overwrite: restore.Always, NoSidecar: true})
 	for name, want := range map[string]string{"victim/file.txt": "old", "dest/own.txt": "old", "dest/file.txt": "new", "dest/inside.txt": "new"} {
 		if b, err := os.ReadFile(filepath.Join(outer, name)); string(b) != want {
 			t.Errorf("%s: %q, %v, want %q", name, b, err, want)
@@ -190,7 +190,7 @@ func TestOverwrite(t *testing.T) {
 		dir := t.TempDir()
 		when := unix.NsecToTimeval(int64(c.year-1970) * 365 * 24 * 3600 * 1e9)
 		err := errors.Join(write(dir, "a.txt", c.there), unix.Utimes(dir+"/a.txt", []unix.Timeval{when, when}))
-		r := restored(t, layertest.Open(t, image), dir, restore.Options{Overwrite: c.how, NoSidecar: true})
+		r := restored(t, testenv.Open(t, image), dir, restore.Options{Overwrite: c.how, NoSidecar: true})
 		b, _ := os.ReadFile(dir + "/a.txt")
 		if err != nil || string(b) != c.want || len(r.failed()) != c.failed || r.list[0].Skipped != c.skipped {
 			t.Errorf("%+v: %q, failed %q, %v", c, b, r.failed(), err)
@@ -227,14 +227,14 @@ func TestTargetNames(t *testing.T) {
 		"vfat": mountVFAT,
 		"lowntfs-3g": func(t *testing.T) string {
 			dir := t.TempDir()
-			layertest.Run(t, layertest.Peer(t, "lowntfs-3g"), freshNTFS(t, "512", 64<<20), dir, "-o", "streams_interface=xattr,ignore_case,windows_names")
-			t.Cleanup(func() { layertest.Run(t, "umount", dir) })
+			testenv.Run(t, testenv.Peer(t, "lowntfs-3g"), freshNTFS(t, "512", 64<<20), dir, "-o", "streams_interface=xattr,ignore_case,windows_names")
+			t.Cleanup(func() { testenv.Run(t, "umount", dir) })
 			return dir
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := mount(t)
-			r := restored(t, layertest.Open(t, image), dir, restore.Options{NoSidecar: true})
+			r := restored(t, testenv.Open(t, image), dir, restore.Options{NoSidecar: true})
 			if failed := r.failed(); len(failed) > 0 {
 				t.Errorf("failed: %q", failed)
 			}
@@ -258,7 +258,7 @@ func mountVFAT(t *testing.T) string {
 	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 64<<20)); err != nil {
 		t.Fatal(err)
 	}
-	layertest.Run(t, layertest.Peer(t, "mkfs.vfat"), image)
+	testenv.Run(t, testenv.Peer(t, "mkfs.vfat"), image)
 	mount(t, "loop,utf8", "vfat", image, dir)
 	return dir
 }
@@ -272,5 +272,5 @@ func mount(t *testing.T, options, kind, what, dir string) {
 	if out, err := command("mount", "-o", options, "-t", kind, what, dir); err != nil {
 		t.Skipf("SKIPPED: mount %s: %v: %s", kind, err, out)
 	}
-	t.Cleanup(func() { layertest.Run(t, "umount", dir) })
+	t.Cleanup(func() { testenv.Run(t, "umount", dir) })
 }

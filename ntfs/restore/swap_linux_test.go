@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs/restore"
 )
 
@@ -64,13 +64,13 @@ func TestSwapped(t *testing.T) {
 	}
 	rounds, failed, told := 0, 0, 0
 	for end := time.Now().Add(span); time.Now().Before(end) || failed+told == 0 && rounds < 50; rounds++ {
-		r := restored(t, layertest.Open(t, image), dest, restore.Options{Overwrite: restore.Always, Resume: rounds%2 == 1})
+		r := restored(t, testenv.Open(t, image), dest, restore.Options{Overwrite: restore.Always, Resume: rounds%2 == 1})
 		failed += len(r.failed())
 		root, err := os.OpenRoot(dest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = restore.Apply(root, func(_ string, _ []string, err error) {
+		err = restore.Apply(t.Context(), root, func(_ string, _ []string, err error) {
 			if err != nil {
 				told++
 			}
@@ -96,5 +96,5 @@ func TestSwapped(t *testing.T) {
 
 // modified lists the times of change of the records of all that is in a directory.
 func modified(t *testing.T, dir string) string {
-	return string(layertest.Run(t, "find", dir, "-printf", `%P %T@ %C@\n`))
+	return string(testenv.Run(t, "find", dir, "-printf", `%P %T@ %C@\n`))
 }

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
@@ -43,13 +43,13 @@ func TestTimes(t *testing.T) {
 	tmpfs := t.TempDir()
 	mount(t, "size=16m", "tmpfs", "tmpfs", tmpfs)
 	ntfs3g, _ := ntfstest.MountNTFS3G(t, freshNTFS(t, "512", 64<<20), targetOptions)
-	restored(t, layertest.Open(t, image), ntfs3g, restore.Options{})
+	restored(t, testenv.Open(t, image), ntfs3g, restore.Options{})
 	for _, c := range []struct {
 		dir   string
 		holds bool
 	}{{tmpfs, true}, {t.TempDir(), false}} {
-		r := restored(t, layertest.Open(t, image), c.dir, restore.Options{})
-		again := restored(t, layertest.Open(t, image), c.dir, restore.Options{Resume: true})
+		r := restored(t, testenv.Open(t, image), c.dir, restore.Options{})
+		again := restored(t, testenv.Open(t, image), c.dir, restore.Options{Resume: true})
 		if failed := append(r.failed(), again.failed()...); len(failed) > 0 || len(r.list) != len(years) {
 			t.Errorf("%d items, failed: %q", len(r.list), failed)
 		}

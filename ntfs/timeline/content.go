@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"regexp"
@@ -54,8 +55,8 @@ type Match struct {
 	Wide bool   // in UTF-16LE
 }
 
-// search gives the first matches in m. The error says what could not be read; all else was searched.
-func (c *Content) search(m layer.Mapper) ([]Match, error) {
+// search gives the first matches in m. The error says what could not be read; all else was searched, unless ctx ended.
+func (c *Content) search(ctx context.Context, m layer.Mapper) ([]Match, error) {
 	var list []*searcher
 	if c.bytes {
 		list = append(list, &searcher{re: c.re, line: 1})
@@ -66,6 +67,9 @@ func (c *Content) search(m layer.Mapper) ([]Match, error) {
 	var damage error
 	next := int64(0)
 	for w, err := range layer.Scan(m, m.Size(), 4096, searchWindow) {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err != nil && damage == nil {
 			damage = fmt.Errorf("0x%x bytes at 0x%x: %w", w.Len, w.Off, err)
 		}

@@ -47,7 +47,7 @@ func TestSearch(t *testing.T) {
 				at := window + r.IntN(600) - 300 - r.IntN(2)*MaxMatch
 				copy(b[at:], []string{"needle", "\nneedle\n", " needledle "}[r.IntN(3)])
 			}
-			got, err := c.search(section(t, b))
+			got, err := c.search(t.Context(), section(t, b))
 			var want []int64
 			for _, m := range re.FindAllIndex(b, -1) {
 				want = append(want, int64(m[0]))
@@ -74,11 +74,11 @@ func TestSearchWide(t *testing.T) {
 	text := strings.Repeat("a𝄞b\n", 300_000) + "Viele GRÜSSE\nViele GRÜßE 𝄞!\n" + strings.Repeat("z", 1000)
 	at := strings.Index(text, "GRÜßE")
 	want := Match{int64(len(wideText(text[:at]))), 300_002, "Viele GRÜßE 𝄞!", true}
-	if got, err := c.search(section(t, wideText(text))); err != nil || !slices.Equal(got, []Match{want}) {
+	if got, err := c.search(t.Context(), section(t, wideText(text))); err != nil || !slices.Equal(got, []Match{want}) {
 		t.Errorf("%+v, want %+v, %v", got, want, err)
 	}
 	want.Off, want.Wide = int64(at), false
-	if got, err := c.search(section(t, []byte(text))); err != nil || !slices.Equal(got, []Match{want}) {
+	if got, err := c.search(t.Context(), section(t, []byte(text))); err != nil || !slices.Equal(got, []Match{want}) {
 		t.Errorf("%+v, want %+v, %v", got, want, err)
 	}
 }
@@ -106,7 +106,7 @@ func TestSearchDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.search(m)
+	got, err := c.search(t.Context(), m)
 	var offs []int64
 	for _, m := range got {
 		offs = append(offs, m.Off)

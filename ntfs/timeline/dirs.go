@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sort"
@@ -24,6 +25,7 @@ type Dirs struct {
 	list   []dir // by record, then by time
 	kept   map[span][]Segment
 	bytes  int
+	ended  error // the cause, where the reading was ended
 	nested error
 }
 
@@ -50,10 +52,10 @@ type Segment struct {
 }
 
 // ReadDirs reads the directories of all points. What cannot be read is missing: Versions tells it.
-func ReadDirs(points []*ntfs.Tree, progress func(done, total int64)) *Dirs {
+func ReadDirs(ctx context.Context, points []*ntfs.Tree, progress layer.Progress) *Dirs {
 	d := &Dirs{kept: map[span][]Segment{}}
 	names := map[string]string{}
-	for v, err := range Versions(points, Options{Directories: true, Progress: progress}) {
+	for v, err := range Versions(ctx, points, Options{Directories: true, Progress: progress.As("reading directories")}) {
 		if err != nil || !v.Node.Dir() || len(v.Names) == 0 {
 			continue
 		}
@@ -68,6 +70,7 @@ func ReadDirs(points []*ntfs.Tree, progress func(done, total int64)) *Dirs {
 		}
 		d.add(dir{v.Node.Ref.Record, name.Parent, name.Name, int32(v.First), int32(v.Last), v.Node.Live().Seq})
 	}
+	d.ended = context.Cause(ctx)
 	return d
 }
 
@@ -86,8 +89,8 @@ func (d *Dirs) add(x dir) {
 	d.list = append(d.list, x)
 }
 
-// Err says that directories were found to contain themselves.
-func (d *Dirs) Err() error { return d.nested }
+// Err says that directories were found to contain themselves, or that ReadDirs was ended.
+func (d *Dirs) Err() error { return cmp.Or(d.ended, d.nested) }
 
 // Paths gives the paths of a name over an interval, in order of time: more than one where a directory above it was
 // renamed, moved or replaced.

@@ -109,11 +109,14 @@ func (r *rower) part(j *journal, p int, m layer.Mapper, part ntfs.Range) bool {
 	}
 	var done []run
 	now := run{0, -1}
-	for x, err := range usn.Records(s) {
+	for x, err := range usn.Records(r.ctx, s) {
 		off := part.Off + x.Offset
 		if err != nil {
 			done, now = append(done, now), run{0, -1}
 			if !r.yield(nil, fmt.Errorf("change journal at %s: %w", r.v.Points[p].Name, err)) {
+				return false
+			}
+			if r.ctx.Err() != nil {
 				return false
 			}
 			continue

@@ -48,7 +48,7 @@ func TestEvents(t *testing.T) {
 	v := &Volume{Points: make([]Point, 5)}
 	next, at := map[int]int{}, -1
 	failed := 0
-	r := rower{v: v, dirs: &Dirs{kept: map[span][]Segment{}}, yield: func(row *Row, err error) bool {
+	r := rower{ctx: t.Context(), v: v, dirs: &Dirs{kept: map[span][]Segment{}}, yield: func(row *Row, err error) bool {
 		if err != nil {
 			failed++
 			return true

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"slices"
@@ -58,10 +59,11 @@ type Hit struct {
 }
 
 // Find yields what matches q, by record number, then by time, path and stream. What could not be looked at is an
-// error beside a Hit that is empty but for First and Last; a *Gap where it was records.
-func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64)) iter.Seq2[Hit, error] {
+// error beside a Hit that is empty but for First and Last; a *Gap where it was records. The cause of the end of ctx is the
+// last: no hit after it is known to be missing.
+func Find(ctx context.Context, points []*ntfs.Tree, d *Dirs, q Query, progress layer.Progress) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
-		f := &finder{points: points, dirs: d, q: q, owners: owners{}, open: map[place]int{}, last: map[string]content{}}
+		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, open: map[place]int{}, last: map[string]content{}}
 		for _, t := range points {
 			if t != nil {
 				f.upper = t.Upper
@@ -76,6 +78,10 @@ func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64
 		flush := func() bool {
 			hits := f.file(group)
 			group = group[:0]
+			if ctx.Err() != nil { // not all of them was searched
+				yield(Hit{}, context.Cause(ctx))
+				return false
+			}
 			if f.lost != nil && !yield(Hit{First: len(points) - 1, Last: len(points) - 1}, f.lost) {
 				return false
 			}
@@ -86,8 +92,12 @@ func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64
 			}
 			return true
 		}
-		for v, err := range Versions(points, Options{Progress: progress}) {
+		for v, err := range Versions(ctx, points, Options{Progress: progress.As("searching")}) {
 			if err != nil {
+				if ctx.Err() != nil {
+					yield(Hit{}, err)
+					return
+				}
 				if g, ok := err.(*Gap); ok {
 					if len(group) > 0 && g.From > group[0].Node.Ref.Record && !flush() {
 						return
@@ -117,6 +127,7 @@ func Find(points []*ntfs.Tree, d *Dirs, q Query, progress func(done, total int64
 }
 
 type finder struct {
+	ctx    context.Context
 	points []*ntfs.Tree
 	dirs   *Dirs
 	q      Query
@@ -349,13 +360,13 @@ func (f *finder) contents(v *Version, stream string) []content {
 		}
 		old, ok := f.last[stream]
 		if err == nil && ok && old.m != nil {
-			same, _, err := compare.SameContent(old.m, m)
+			same, _, err := compare.SameContent(f.ctx, old.m, m)
 			if ok = same && err == nil; ok {
 				c.matches, c.err = old.matches, old.err
 			}
 		}
 		if err == nil && (!ok || old.m == nil) {
-			c.matches, c.err = f.q.Content.search(m)
+			c.matches, c.err = f.q.Content.search(f.ctx, m)
 		}
 		if f.last[stream] = c; len(out) > 0 && ok {
 			out[len(out)-1].last = c.last

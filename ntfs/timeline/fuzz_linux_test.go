@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
@@ -20,7 +20,7 @@ func FuzzVersions(f *testing.F) {
 	if err := os.WriteFile(image, make([]byte, 2*mib), 0o600); err != nil {
 		f.Fatal(err)
 	}
-	layertest.Run(f, layertest.Peer(f, "mkntfs"), "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
+	testenv.Run(f, testenv.Peer(f, "mkntfs"), "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image)
 	base, err := os.ReadFile(image)
 	if err != nil {
 		f.Fatal(err)
@@ -58,9 +58,9 @@ func FuzzVersions(f *testing.F) {
 
 // check holds what must be of any volume: order, intervals within the points, paths that cover them.
 func check(t *testing.T, points []*ntfs.Tree) {
-	d := timeline.ReadDirs(points, nil)
+	d := timeline.ReadDirs(t.Context(), points, nil)
 	record, last := uint64(0), -1
-	for v, err := range timeline.Versions(points, timeline.Options{}) {
+	for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
 		if v.First < 0 || v.First > v.Last || v.Last >= len(points) {
 			t.Fatalf("from %d to %d, %v", v.First, v.Last, err)
 		}

@@ -1,10 +1,12 @@
 package timeline
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"time"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 	"snapmount/ntfs/usn"
 )
@@ -35,7 +37,7 @@ type RowOptions struct {
 	Points   bool // a row for each point, not one for each version
 	System   bool // metafiles and the files of VSS too
 	USN      bool // the records of the change journals too
-	Progress func(done, total int64)
+	Progress layer.Progress
 }
 
 // A Row is a file version under one of its names, or a named stream of it; or with Event, a record of the change journal.
@@ -56,21 +58,19 @@ type Row struct {
 }
 
 // Rows yields the rows of a volume: versions by record number and time, then events by time. What could not be read is
-// an error beside a nil Row, a *Gap where it was records. The Row is overwritten by the next one.
-func (v *Volume) Rows(o RowOptions) iter.Seq2[*Row, error] {
+// an error beside a nil Row, a *Gap where it was records; the cause of the end of ctx is the last. The Row is overwritten
+// by the next one.
+func (v *Volume) Rows(ctx context.Context, o RowOptions) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		trees := v.trees()
-		part := func(add int64) func(done, total int64) { // the records are gone over twice
-			if o.Progress == nil {
-				return nil
-			}
-			return func(done, total int64) { o.Progress(add*total+done, 2*total) }
+		part := func(add int64) layer.Progress { // the records are gone over twice
+			return func(what string, done, total int64) { o.Progress.Tell(what, add*total+done, 2*total) }
 		}
-		d := ReadDirs(trees, part(0))
-		r := rower{v: v, o: o, dirs: d, owners: owners{}, yield: yield}
-		for x, err := range Versions(trees, Options{Progress: part(1)}) {
+		d := ReadDirs(ctx, trees, part(0).As("reading file records"))
+		r := rower{ctx: ctx, v: v, o: o, dirs: d, owners: owners{}, yield: yield}
+		for x, err := range Versions(ctx, trees, Options{Progress: part(1)}) {
 			if err != nil {
-				if !yield(nil, err) {
+				if !yield(nil, err) || ctx.Err() != nil {
 					return
 				}
 				continue
@@ -87,6 +87,7 @@ func (v *Volume) Rows(o RowOptions) iter.Seq2[*Row, error] {
 }
 
 type rower struct {
+	ctx    context.Context
 	v      *Volume
 	o      RowOptions
 	dirs   *Dirs

@@ -16,7 +16,7 @@ import (
 
 	"snapmount/diffstore"
 	"snapmount/diffstore/vsstest"
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -35,7 +35,7 @@ type seen struct {
 // showed of each by path. The last state is the current one.
 func script(t testing.TB, options string, edits ...func(dir string) error) (points []*ntfs.Tree, truth []map[string]seen) {
 	t.Helper()
-	layertest.Peer(t, "mkntfs")
+	testenv.Peer(t, "mkntfs")
 	image := filepath.Join(t.TempDir(), "volume")
 	f, err := os.OpenFile(image, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -45,7 +45,7 @@ func script(t testing.TB, options string, edits ...func(dir string) error) (poin
 	if err := f.Truncate(48 * mib); err != nil { // the diff area is behind the file system
 		t.Fatal(err)
 	}
-	layertest.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image, fmt.Sprint(24*mib/512))
+	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image, fmt.Sprint(24*mib/512))
 	var states []io.ReaderAt
 	for _, edit := range edits {
 		dir, unmount := ntfstest.MountNTFS3G(t, image, "big_writes,"+options)
@@ -55,8 +55,8 @@ func script(t testing.TB, options string, edits ...func(dir string) error) (poin
 		truth = append(truth, look(t, dir))
 		unmount()
 		kept := filepath.Join(t.TempDir(), "state")
-		layertest.Run(t, "cp", "--sparse=always", image, kept)
-		states = append(states, layertest.Open(t, kept))
+		testenv.Run(t, "cp", "--sparse=always", image, kept)
+		states = append(states, testenv.Open(t, kept))
 	}
 	file, err := vsstest.NewFile(f)
 	if err != nil {
@@ -68,7 +68,7 @@ func script(t testing.TB, options string, edits ...func(dir string) error) (poin
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := layertest.Open(t, image)
+	live := testenv.Open(t, image)
 	v, err := diffstore.Open(live, diffstore.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
@@ -24,9 +24,9 @@ func told(t testing.TB, points []*ntfs.Tree) []map[string]seen {
 	for i := range out {
 		out[i] = map[string]seen{}
 	}
-	d := timeline.ReadDirs(points, nil)
+	d := timeline.ReadDirs(t.Context(), points, nil)
 	last := map[uint64]int{}
-	for v, err := range timeline.Versions(points, timeline.Options{}) {
+	for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestStory(t *testing.T) {
 	n := compare(t, told(t, points), truth)
 	t.Logf("%d paths at %d points", n, len(points))
 	streams := map[string][]string{}
-	for v, err := range timeline.Versions(points, timeline.Options{}) {
+	for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestStory(t *testing.T) {
 // TestFind looks for what the story did.
 func TestFind(t *testing.T) {
 	points, _ := story(t)
-	d := timeline.ReadDirs(points, nil)
+	d := timeline.ReadDirs(t.Context(), points, nil)
 	fold := points[0].Upper
 	glob := func(s string) *timeline.Pattern {
 		p, err := timeline.Glob(s, fold)
@@ -140,7 +140,7 @@ func TestFind(t *testing.T) {
 		"content in place":  {timeline.Query{Name: glob("still*"), Content: content("same")}, []string{"/still.txt 0-2 [{11 1 always the same false}]", "/still.txt 3-4 [{11 1 ALWAYS THE SAME false}]"}},
 	} {
 		var got []string
-		for h, err := range timeline.Find(points, d, c.q, nil) {
+		for h, err := range timeline.Find(t.Context(), points, d, c.q, nil) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func walk(t *testing.T, n *ntfs.Node, dir string, out map[string]seen) {
 // volumes opens a disk and gives the points of each volume, oldest first.
 func volumes(t *testing.T, image string) (out [][]*ntfs.Tree) {
 	t.Helper()
-	s, err := points.Open([]string{image}, points.Options{})
+	s, err := points.Open(t.Context(), []string{image}, points.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,11 +208,11 @@ func volumes(t *testing.T, image string) (out [][]*ntfs.Tree) {
 
 func images(t *testing.T) map[string]func(t *testing.T) string {
 	return map[string]func(t *testing.T) string{
-		"demo":    func(t *testing.T) string { return filepath.Join(layertest.Root(t), "testdata", "demo.qcow2") },
-		"vsstest": func(t *testing.T) string { return layertest.Shared(t, "data", "vsstest.qcow2") },
+		"demo":    func(t *testing.T) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") },
+		"vsstest": func(t *testing.T) string { return testenv.Shared(t, "data", "vsstest.qcow2") },
 		"vss_3_volstor": func(t *testing.T) string {
 			dir := t.TempDir()
-			layertest.Run(t, "tar", "-xSzf", layertest.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+			testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
 			files, err := filepath.Glob(filepath.Join(dir, "*"))
 			if err != nil || len(files) != 1 {
 				t.Fatalf("%q, %v", files, err)
@@ -247,7 +247,7 @@ func TestStops(t *testing.T) {
 	points := volumes(t, images(t)["demo"](t))[0]
 	for stop := range 40 {
 		n := 0
-		for range timeline.Versions(points, timeline.Options{}) {
+		for range timeline.Versions(t.Context(), points, timeline.Options{}) {
 			if n++; n > stop {
 				break
 			}
@@ -256,7 +256,7 @@ func TestStops(t *testing.T) {
 			t.Errorf("%d versions, want %d", n, stop+1)
 		}
 	}
-	for range timeline.Versions(nil, timeline.Options{}) {
+	for range timeline.Versions(t.Context(), nil, timeline.Options{}) {
 		t.Error("a version of nothing")
 	}
 }
@@ -267,7 +267,7 @@ func TestUnopened(t *testing.T) {
 	all := told(t, points)
 	points[1] = nil
 	var gap *timeline.Gap
-	for v, err := range timeline.Versions(points, timeline.Options{}) {
+	for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
 		if errors.As(err, &gap) || v.First <= 1 && v.Last >= 1 {
 			t.Errorf("%+v, %v", v, err)
 		}
@@ -275,7 +275,7 @@ func TestUnopened(t *testing.T) {
 	all[1] = map[string]seen{}
 	compare(t, told(t, points), all)
 	points[len(points)-1] = nil
-	for h, err := range timeline.Find(points, timeline.ReadDirs(points, nil), timeline.Query{Deleted: true}, nil) {
+	for h, err := range timeline.Find(t.Context(), points, timeline.ReadDirs(t.Context(), points, nil), timeline.Query{Deleted: true}, nil) {
 		if err == nil {
 			t.Errorf("%s is deleted, though the newest point cannot be opened", h.Path)
 		}

@@ -9,6 +9,7 @@ package timeline
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
 	"runtime"
@@ -44,8 +45,8 @@ func (g *Gap) Unwrap() error { return g.Err }
 
 // Options of Versions; the zero value works.
 type Options struct {
-	Directories bool                    // nothing else is decoded
-	Progress    func(done, total int64) // is told how many of the records were looked at; nil drops it
+	Directories bool           // nothing else is decoded
+	Progress    layer.Progress // is told how many of the file records were looked at
 }
 
 const (
@@ -57,10 +58,11 @@ const (
 
 // Versions yields the versions of all base records, those of deleted files too, by record number and then by time.
 // points are the volume at its points in time, oldest first; a point that could not be opened is nil, and no version is
-// known to last over it. What cannot be read is a *Gap beside a Version that is empty but for First and Last.
+// known to last over it. What cannot be read is a *Gap beside a Version that is empty but for First and Last. Where ctx
+// ends, its cause is the last error, and no version beside it or missing after it is known.
 //
 // It takes memory for a few windows of the $MFT, and all processors. It is safe for concurrent use.
-func Versions(points []*ntfs.Tree, o Options) iter.Seq2[Version, error] {
+func Versions(ctx context.Context, points []*ntfs.Tree, o Options) iter.Seq2[Version, error] {
 	return func(yield func(Version, error) bool) {
 		s := newSweep(points, o)
 		if s.size == 0 {
@@ -72,7 +74,7 @@ func Versions(points []*ntfs.Tree, o Options) iter.Seq2[Version, error] {
 				done := make(chan *window, 1)
 				coming = append(coming, done)
 				go func() {
-					w.run()
+					w.run(ctx)
 					done <- w
 				}()
 			}
@@ -84,9 +86,11 @@ func Versions(points []*ntfs.Tree, o Options) iter.Seq2[Version, error] {
 		for more && len(coming) > 0 {
 			w := <-coming[0]
 			coming = coming[1:]
-			if s.opts.Progress != nil {
-				s.opts.Progress(int64(w.first+w.records), int64(s.records))
+			if ctx.Err() != nil { // then w is not whole
+				yield(Version{}, context.Cause(ctx))
+				break
 			}
+			s.opts.Progress.Tell("reading file records", int64(w.first+w.records), int64(s.records))
 			if more = w.yield(yield); more {
 				start()
 			}

@@ -3,6 +3,7 @@ package timeline
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -34,8 +35,8 @@ type state struct {
 	ext    []uint64   // its extension records
 }
 
-// run follows the window over all points.
-func (w *window) run() {
+// run follows the window over all points, or as many as ctx leaves it.
+func (w *window) run(ctx context.Context) {
 	if w.skip {
 		w.joinGaps()
 		return
@@ -43,6 +44,9 @@ func (w *window) run() {
 	w.now, w.states = make([]byte, int64(w.records)*w.s.size), make([]state, w.records)
 	var before *ntfs.Tree
 	for p, t := range w.s.points {
+		if ctx.Err() != nil {
+			return
+		}
 		if !w.s.readable(t) {
 			w.forget(0, w.records, p)
 			before = nil
@@ -272,12 +276,14 @@ func join(gaps []*Gap, takes func(a, b *Gap) bool) []*Gap {
 	return out
 }
 
-// sameReason reports whether two gaps are of one kind: not kept, damaged, or else.
+// sameReason reports whether two gaps are of one kind: unknown for the same reason, damaged, or else.
 func sameReason(a, b *Gap) bool {
-	for _, kind := range []error{layer.ErrUnknown, layer.ErrCorrupt} {
-		if errors.Is(a.Err, kind) || errors.Is(b.Err, kind) {
-			return errors.Is(a.Err, kind) == errors.Is(b.Err, kind)
-		}
+	var x, y *layer.UnknownError
+	if unknown := errors.As(a.Err, &x); unknown || errors.As(b.Err, &y) {
+		return unknown && errors.As(b.Err, &y) && x.Why == y.Why
+	}
+	if damaged := errors.Is(a.Err, layer.ErrCorrupt); damaged || errors.Is(b.Err, layer.ErrCorrupt) {
+		return damaged == errors.Is(b.Err, layer.ErrCorrupt)
 	}
 	return a.Err.Error() == b.Err.Error()
 }

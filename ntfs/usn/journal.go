@@ -2,6 +2,7 @@ package usn
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"iter"
 
@@ -17,11 +18,15 @@ const (
 
 // Records yields the records of a journal, oldest first. Holes are passed over by the journal's extents, so the part
 // that was given back, often terabytes, costs nothing. A damaged range is one error, beside a Record of which only Offset
-// is set; decoding goes on with the next bytes that are a record in every field.
-func Records(m layer.Mapper) iter.Seq2[Record, error] {
+// is set; decoding goes on with the next bytes that are a record in every field. The cause of the end of ctx is the last.
+func Records(ctx context.Context, m layer.Mapper) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		s := scanner{yield: yield}
 		for w, err := range layer.Scan(m, m.Size(), pageSize, window) {
+			if ctx.Err() != nil {
+				yield(Record{Offset: w.Off}, context.Cause(ctx))
+				return
+			}
 			if err != nil {
 				if !s.flush(s.end) || !yield(Record{Offset: w.Off}, fmt.Errorf("USN records at 0x%x: 0x%x bytes: %w", w.Off, w.Len, err)) {
 					return

@@ -2,6 +2,7 @@ package usn
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func mapper(b []byte) layer.Mapper {
 
 // collect returns the names of the records, those that are moved, and the errors with their offsets.
 func collect(m layer.Mapper) (names []string, moved int, errs []string) {
-	for r, err := range Records(m) {
+	for r, err := range Records(context.Background(), m) {
 		if err != nil {
 			errs = append(errs, fmt.Sprintf("0x%x", r.Offset))
 			continue
@@ -241,7 +242,7 @@ func TestStops(t *testing.T) {
 	b := journal(0, 200, func(b []byte) { b[0] = 1; copy(b[pageSize:], bytes.Repeat([]byte{0xff}, pageSize)) })
 	for stop := range 100 {
 		count := 0
-		for range Records(mapper(b)) {
+		for range Records(context.Background(), mapper(b)) {
 			if count++; count > stop {
 				break
 			}
@@ -284,7 +285,7 @@ func FuzzUSN(f *testing.F) {
 			return
 		}
 		at, start := int64(-1), time.Now()
-		for r, err := range Records(mapper(b)) {
+		for r, err := range Records(context.Background(), mapper(b)) {
 			if r.Offset <= at || r.Offset >= int64(len(b)) || (err == nil && r.Offset/pageSize == at/pageSize && at >= 0 && r.Offset < at+8) {
 				t.Fatalf("record at 0x%x after 0x%x", r.Offset, at)
 			}

@@ -1,0 +1,6 @@
+//go:build race
+
+package compressed
+
+// Raced says that the race detector is on.
+const Raced = true

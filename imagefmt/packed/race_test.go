@@ -1,6 +1,0 @@
-//go:build race
-
-package packed
-
-// Raced says that the race detector is on.
-const Raced = true
