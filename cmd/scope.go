@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
@@ -63,6 +64,9 @@ func scopesIn(s *points.Set, img *points.Image, rest string) ([]scope, error) {
 	t, err := s.Resolve(img, rest)
 	if err != nil {
 		return nil, err
+	}
+	if points.IsRecord(t.Path) { // the files below a record that no directory leads to have no path
+		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
 	}
 	sc := scope{volume: t.Volume, points: inTime(t.Volume), below: t.Path}
 	if t.HasPoint {
