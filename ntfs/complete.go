@@ -125,7 +125,7 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	}
 	names, err2 := target.Names()
 	if err2 != nil || !slices.ContainsFunc(names, func(x Name) bool {
-		return !isDOS(x) && x.Parent == n.Ref && !n.tree.indexHas(x, ref.Record)
+		return !isDOS(x) && x.Parent == n.Ref && !n.tree.indexHas(x, Ref{Record: ref.Record})
 	}) {
 		return nil, err
 	}

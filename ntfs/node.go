@@ -143,6 +143,9 @@ type Node struct {
 	list       []attribute // all attributes, where there is an attribute list
 	extensions []uint64    // numbers of the extension records
 	doubtful   bool        // the attribute list does not say what they do
+	standard   bool        // it has $STANDARD_INFORMATION
+	namedDir   bool        // its names say that it is a directory
+	indexed    bool        // it has the index of a directory
 	own        *fileRecord // where the node keeps its record
 }
 
@@ -190,7 +193,7 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 			n.absorb(&n.list[i])
 		}
 	}
-	if n.Attr &^= AttrDirectory; r.flags&layout.RecordDirectory != 0 {
+	if n.Attr &^= AttrDirectory; n.isDir(r) {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
 	}
@@ -199,6 +202,9 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	}
 	if n.ReparseTag == TagWOF { // its unnamed stream is a hole
 		n.Allocated = n.packed
+	}
+	if !n.standard && n.Links == 0 && !n.Deleted && n.Damage == nil && n.Ref.Record >= firstUser {
+		n.Damage = fmt.Errorf("a base record by its header, without $STANDARD_INFORMATION and $FILE_NAME: %w", layer.ErrCorrupt)
 	}
 	if n.Damage != nil {
 		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
@@ -214,6 +220,7 @@ func (n *Node) absorb(a *attribute) {
 	}
 	switch {
 	case a.typ == typeStandardInformation:
+		n.standard = true
 		if len(a.value) < 36 {
 			n.Damage = errors.Join(n.Damage, fmt.Errorf("$STANDARD_INFORMATION: %w", errTooShort))
 			return
@@ -227,9 +234,12 @@ func (n *Node) absorb(a *attribute) {
 		if n.Links == 0 {
 			n.parent = decodeRef(le.Uint64(a.value)).Record
 		}
+		n.namedDir = le.Uint32(a.value[56:])&attrIndexed != 0
 		if a.value[65] != NamespaceDOS {
 			n.Links++
 		}
+	case a.is(typeIndexRoot, "$I30"):
+		n.indexed = true
 	case a.is(typeData, wofStream) && a.low == 0:
 		info := n.tree.streamInfo(a)
 		n.packed = info.Allocated
