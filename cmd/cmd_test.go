@@ -13,7 +13,9 @@ import (
 	"sync"
 	"testing"
 
+	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/mount/report"
 )
 
 func demo(t testing.TB) string { return filepath.Join(testenv.Root(t), "testdata", "demo.qcow2") }
@@ -127,13 +129,13 @@ func TestLsJSON(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	found := false
 	for _, line := range lines {
-		var e entryJSON
+		var e report.Entry
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatal(err)
 		}
 		if e.Path == "/Letters/offer.txt" {
 			found = true
-			if e.Kind != "file" || e.Size != 52 || *e.Mtime != "2026-03-02T12:00:00.0000000Z" || len(e.Streams) != 1 || e.Streams[0] != (streamJSON{"author", 4}) || e.Links != 1 || e.Ref == "" {
+			if e.Kind != "file" || e.Size != 52 || *e.Mtime != "2026-03-02T12:00:00.0000000Z" || len(e.Streams) != 1 || e.Streams[0] != (report.Stream{Name: "author", Size: 4}) || e.Links != 1 || e.Ref == "" {
 				t.Errorf("%s", line)
 			}
 		}
@@ -147,7 +149,7 @@ func TestNamesSurviveJSON(t *testing.T) {
 	for in, want := range map[string]string{
 		"a\xed\xa0\xbdb\"\n": `"a\ud83db\"\n"`, "😀": `"😀"`, "\xed\xb0\x80": `"\udc00"`, "plain": `"plain"`,
 	} {
-		if got, err := json.Marshal(name(in)); err != nil || string(got) != want {
+		if got, err := json.Marshal(report.Name(in)); err != nil || string(got) != want {
 			t.Errorf("%q: %s, %v, want %s", in, got, err, want)
 		}
 	}
@@ -155,7 +157,7 @@ func TestNamesSurviveJSON(t *testing.T) {
 
 func TestPrintableIsHarmless(t *testing.T) {
 	for in, want := range map[string]string{"a\x1b[2Jb": `a\x1b[2Jb`, "ü😀": "ü😀", "\xed\xa0\xbd": `\xed\xa0\xbd`, "a\nb": `a\x0ab`} {
-		if got := printable(in); got != want {
+		if got := text.Printable(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}

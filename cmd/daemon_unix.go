@@ -17,6 +17,7 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
+	"snapmount/mount/report"
 )
 
 // readyMessage is what a daemon tells the process that started it, as JSON: how far it is, any number of times, then
@@ -111,7 +112,7 @@ func (m *mountFlags) serveChild(args []string) error {
 	if err != nil && !told {
 		stderr.Close()
 		more, _ := io.ReadAll(io.LimitReader(helpers, 4<<10)) // it only adds to the error
-		text := oneLine(errors.Join(err, errors.New(string(more))))
+		text := report.OneLine(errors.Join(err, errors.New(string(more))))
 		return errors.Join(errTold, tell.Encode(readyMessage{Err: text, Said: said.String(), Code: exitCode(err)}))
 	}
 	return err

@@ -1,41 +1,33 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"snapmount/imagefmt/layer"
+	"snapmount/cmd/text"
 	"snapmount/mount/points"
+	"snapmount/mount/report"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
 
-// differ is the command "diff".
+// A differ is the command "diff".
 type differ struct {
-	open                                  *openFlags
 	stat, content, json, system, paranoid bool
 	only                                  []string
 
-	out    *bufio.Writer
-	raw    io.Writer // under out
-	errs   io.Writer
-	tty    bool
-	failed bool
-	a, b   *points.Point
+	out          *text.Out
+	tell         *text.Reporter
+	a, b         *points.Point
+	treeA, treeB *ntfs.Tree
 }
 
 func newDiff(o *openFlags) *cobra.Command {
-	d := &differ{open: o}
+	d := &differ{}
 	c := &cobra.Command{
 		Use:   "diff A B [PATH...]",
 		Short: "Tell what changed between two points in time",
@@ -51,8 +43,8 @@ func newDiff(o *openFlags) *cobra.Command {
 			if !c.Flags().Changed("cache") { // records are read in order, mostly: more would not help
 				o.cache = 48 << 20
 			}
-			d.raw, d.errs, d.tty = c.OutOrStdout(), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
-			return d.run(c.Context(), args)
+			d.out, d.tell = text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			return d.tell.Done(d.out, d.run(c.Context(), o, args))
 		},
 	}
 	f := c.Flags()
@@ -65,38 +57,47 @@ func newDiff(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (d *differ) run(ctx context.Context, args []string) error {
+func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 	kinds, err := d.kinds()
 	if err != nil {
 		return err
 	}
-	sets, paths, err := d.locate(ctx, args[0], args[1])
-	defer func() {
-		for _, s := range sets {
-			s.Close()
+	pair, err := o.opener().Pair(ctx, args[0], args[1])
+	if err != nil {
+		return err
+	}
+	defer pair.Close()
+	d.a, d.b = pair.A.Point, pair.B.Point
+	if d.treeA, err = d.a.Files(); err != nil {
+		return err
+	}
+	if d.treeB, err = d.b.Files(); err != nil {
+		return err
+	}
+	if a, b := d.treeA.Serial(), d.treeB.Serial(); a != b {
+		d.tell.Line("the volumes have different serial numbers, %016X and %016X: they may be two volumes", a, b)
+	}
+	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: append(pair.Paths(), args[2:]...), System: d.system, Paranoid: d.paranoid})
+	if err != nil {
+		return err
+	}
+	counts := make([]report.Count, len(compare.Kinds()))
+	for c, err := range changes {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-	}()
-	if err != nil {
-		return err
+		switch {
+		case err != nil:
+			d.fail(c.Path, err)
+		case !slices.Contains(kinds, c.Kind):
+		case d.stat:
+			counts[c.Kind].Add(c)
+		default:
+			d.change(ctx, c)
+		}
 	}
-	a, err := d.a.Files()
-	if err != nil {
-		return err
-	}
-	b, err := d.b.Files()
-	if err != nil {
-		return err
-	}
-	if a.Serial() != b.Serial() {
-		fmt.Fprintf(d.errs, "snapmount: the volumes have different serial numbers, %016X and %016X: they may be two volumes\n", a.Serial(), b.Serial())
-	}
-	d.out = bufio.NewWriter(d.raw)
-	err = d.print(ctx, a, b, kinds, compare.Options{Paths: append(paths, args[2:]...), System: d.system, Paranoid: d.paranoid})
-	if err := errors.Join(err, d.out.Flush()); err != nil {
-		return err
-	}
-	if d.failed {
-		return errPartial
+	if d.stat {
+		d.counts(kinds, counts)
 	}
 	return nil
 }
@@ -104,7 +105,7 @@ func (d *differ) run(ctx context.Context, args []string) error {
 // kinds are those to tell of.
 func (d *differ) kinds() ([]compare.Kind, error) {
 	if d.content && (d.json || d.stat) {
-		return nil, usageError{errors.New("--content goes with neither --json nor --stat")}
+		return nil, usagef("--content goes with neither --json nor --stat")
 	}
 	if len(d.only) == 0 {
 		return compare.Kinds(), nil
@@ -113,158 +114,80 @@ func (d *differ) kinds() ([]compare.Kind, error) {
 	for _, word := range d.only {
 		i := slices.IndexFunc(compare.Kinds(), func(k compare.Kind) bool { return k.String() == word })
 		if i < 0 {
-			return nil, usageError{fmt.Errorf("--only %q: want some of %v", word, compare.Kinds())}
+			return nil, usagef("--only %q: want some of %v", word, compare.Kinds())
 		}
 		out = append(out, compare.Kinds()[i])
 	}
 	return out, nil
 }
 
-// locate finds the two points, and the paths that the locations have. One image is opened once. It returns what is to be
-// closed, with an error too.
-func (d *differ) locate(ctx context.Context, first, second string) (sets []*points.Set, paths []string, err error) {
-	s, t, err := d.open.locate(ctx, first)
-	if err != nil {
-		return nil, nil, err
-	}
-	sets = append(sets, s)
-	u, again := t, error(nil)
-	switch loc, err := points.SplitLocation(second, exists); {
-	case strings.HasPrefix(second, "@") && !exists(second):
-		if t.Volume == nil {
-			return sets, nil, noVolume(s, first)
-		}
-		u, again = s.Resolve(t.Volume.Image, ":"+t.Volume.Name+second)
-	case err == nil && s.Images[0].Path == loc.WithLayer().Image:
-		u, again = s.Resolve(s.Images[0], loc.WithLayer().Rest)
-	default:
-		s, u, again = d.open.locate(ctx, second)
-		if again == nil {
-			sets = append(sets, s)
-		}
-	}
-	if again == nil && u.HasPath {
-		var inner *points.Set
-		inner, u, again = s.Enter(u)
-		sets[len(sets)-1] = inner // which closes s
-	}
-	if again != nil {
-		return sets, nil, again
-	}
-	for _, x := range []struct {
-		set *points.Set
-		points.Target
-		location string
-	}{{sets[0], t, first}, {s, u, second}} {
-		if x.Point == nil {
-			return sets, nil, noVolume(x.set, x.location)
-		}
-		if x.HasPath && strings.Trim(x.Path, "/") != "" {
-			paths = append(paths, x.Path)
-		}
-	}
-	d.a, d.b = t.Point, u.Point
-	return sets, paths, nil
-}
-
-func exists(path string) bool { _, err := os.Stat(path); return err == nil }
-
-// print prints the changes of those kinds, and tells what cannot be compared.
-func (d *differ) print(ctx context.Context, a, b *ntfs.Tree, kinds []compare.Kind, opts compare.Options) error {
-	changes, err := compare.Trees(ctx, a, b, opts)
-	if err != nil {
-		return err
-	}
-	counts := make([]countJSON, len(compare.Kinds()))
-	for c, err := range changes {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		n := &counts[c.Kind]
-		switch {
-		case err != nil:
-			d.fail(c.Path, err)
-		case !slices.Contains(kinds, c.Kind):
-		case d.stat:
-			n.Count++
-			n.Old, n.New = n.Old+max(c.OldSize, 0), n.New+max(c.NewSize, 0)
-		case d.json:
-			_ = json.NewEncoder(d.out).Encode(jsonOf(c)) // a bufio.Writer keeps its error for Flush
-		default:
-			fmt.Fprintln(d.out, lineOf(c, d.clean))
-			if d.content {
-				d.contents(ctx, a, b, c)
-			}
-		}
-	}
+// counts prints how many changes there are of each kind.
+func (d *differ) counts(kinds []compare.Kind, counts []report.Count) {
 	for _, k := range kinds {
 		n := counts[k]
-		switch n.Kind = k.String(); {
-		case !d.stat:
-		case d.json:
-			_ = json.NewEncoder(d.out).Encode(n)
-		default:
-			fmt.Fprintf(d.out, "%-8s %10d  %s\n", k, n.Count, n.sizes(k))
+		n.Between, n.Kind = report.BetweenOf(d.a, d.b), k.String()
+		sizes := map[compare.Kind]string{compare.Created: text.Bytes(n.New), compare.Deleted: text.Bytes(n.Old), compare.Content: text.Bytes(n.Old) + " -> " + text.Bytes(n.New)}
+		if d.json {
+			d.out.JSON(n)
+		} else {
+			fmt.Fprintf(d.out, "%-8s %10d  %s\n", k, n.Count, sizes[k])
 		}
 	}
-	return nil
+}
+
+// change prints one.
+func (d *differ) change(ctx context.Context, c compare.Change) {
+	if d.json {
+		d.out.JSON(report.ChangeOf(d.a, d.b, c))
+		return
+	}
+	line := fmt.Sprintf("%-8s  ", c.Kind)
+	if c.Kind == compare.Renamed {
+		line += d.out.Clean("/"+c.OldPath) + " -> "
+	}
+	line += d.out.Clean("/" + c.Path)
+	switch {
+	case c.Kind == compare.Content:
+		line += fmt.Sprintf("  %s -> %s bytes", sizeWord(c.OldSize), sizeWord(c.NewSize))
+	case len(c.Fields) > 0:
+		line += "  " + d.out.Clean(strings.Join(c.Fields, ", "))
+	}
+	if c.InPlace {
+		line += "  (in place: the file record did not change)"
+	}
+	fmt.Fprintln(d.out, line)
+	if d.content {
+		d.contents(ctx, c)
+	}
+}
+
+func sizeWord(n int64) string {
+	if n < 0 {
+		return "no"
+	}
+	return fmt.Sprint(n)
 }
 
 // contents shows how the streams that a change is of differ.
-func (d *differ) contents(ctx context.Context, a, b *ntfs.Tree, c compare.Change) {
-	streams := c.Fields
-	switch c.Kind {
-	case compare.Content:
-		streams = []string{""}
-	case compare.Streams:
-	default:
-		return
-	}
-	for _, s := range streams {
+func (d *differ) contents(ctx context.Context, c compare.Change) {
+	for side, err := range compare.Sides(d.treeA, d.treeB, c) {
 		path := "/" + c.Path
-		if s != "" {
-			path += ":" + s
+		if side.Stream != "" {
+			path += ":" + side.Stream
 		}
-		x, err := streamOf(a, c.Ref, s)
-		y, err2 := streamOf(b, c.Ref, s)
-		if err := errors.Join(err, err2); err != nil {
-			d.fail(path, err)
-			continue
+		if err == nil {
+			err = compare.WriteDiff(ctx, d.out, d.a.Name+":"+path, d.b.Name+":"+path, side.A, side.B, d.out.Cleaner())
 		}
-		if d.out.Flush() != nil { // it keeps the error
-			return
-		}
-		if err := writeContentDiff(ctx, d.raw, d.a.Name+":"+path, d.b.Name+":"+path, x, y); err != nil {
+		if err != nil {
 			d.fail(path, err)
 		}
 	}
-}
-
-// streamOf opens a stream of a file; one that is not there is empty.
-func streamOf(t *ntfs.Tree, ref ntfs.Ref, stream string) (layer.Mapper, error) {
-	n, err := t.Node(ref)
-	if err != nil {
-		return nil, err
-	}
-	m, err := n.Stored(stream)
-	if errors.Is(err, fs.ErrNotExist) {
-		return layer.Section(strings.NewReader(""), 0, 0)
-	}
-	return m, err
 }
 
 // fail tells what cannot be compared.
 func (d *differ) fail(path string, err error) {
-	d.failed = true
 	if path != "" {
-		path = printable("/"+strings.TrimPrefix(path, "/")) + ": "
+		path = "/" + strings.TrimPrefix(path, "/")
 	}
-	fmt.Fprintf(d.errs, "snapmount: %s%s\n", path, oneLine(d.b.Because(d.a.Because(err))))
-}
-
-func (d *differ) clean(s string) string {
-	if d.tty {
-		return printable(s)
-	}
-	return s
+	d.tell.Fail(path, d.b.Because(d.a.Because(err)))
 }

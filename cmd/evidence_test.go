@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/mount/report"
 )
 
 // TestInfoEvidence shows what an acquisition noted, and damage that info itself meets.
@@ -36,8 +37,8 @@ func TestInfoEvidence(t *testing.T) {
 			t.Errorf("%s\nwant %s", out, want)
 		}
 	}
-	evidence := func() (e evidenceReport) {
-		var r report
+	evidence := func() (e report.Evidence) {
+		var r report.Info
 		if _, out, _ := run("info", "--json", image); json.Unmarshal([]byte(out), &r) != nil || r.Images[0].Evidence == nil {
 			t.Fatalf("%s", out)
 		}
@@ -81,7 +82,7 @@ func TestLayerDates(t *testing.T) {
 			t.Errorf("%s\nwant %s", out, want)
 		}
 	}
-	var r report
+	var r report.Info
 	if _, out, _ := run("info", "--json", top); json.Unmarshal([]byte(out), &r) != nil {
 		t.Fatal(out)
 	}

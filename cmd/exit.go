@@ -2,10 +2,13 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 
+	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
 	"snapmount/mount"
 	"snapmount/mount/points"
+	"snapmount/mount/selection"
 )
 
 // Exit codes. A number is never used again for something else.
@@ -23,17 +26,14 @@ const (
 )
 
 // usageError is a mistake in how the program was called.
-type usageError struct{ error }
+type usageError = selection.UsageError
 
-func (e usageError) Unwrap() error { return e.error }
-
-// errPartial says that some items failed and were told one by one.
-var errPartial = errors.New("some items could not be read")
+func usagef(format string, args ...any) error { return usageError{Err: fmt.Errorf(format, args...)} }
 
 // errTold marks an error that was printed already.
 var errTold = errors.New("told")
 
-// codedError carries the exit code of another process.
+// codedError carries an exit code of its own.
 type codedError struct {
 	code int
 	error
@@ -42,6 +42,7 @@ type codedError struct {
 func exitCode(err error) int {
 	var usage usageError
 	var coded codedError
+	var partial text.PartialError
 	switch {
 	case err == nil:
 		return exitOK
@@ -51,7 +52,7 @@ func exitCode(err error) int {
 		return coded.code
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, errPartial):
+	case errors.As(err, &partial):
 		return exitPartial
 	case errors.Is(err, mount.ErrRefused):
 		return exitRefused

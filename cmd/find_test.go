@@ -11,21 +11,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"snapmount/imagefmt/layer/testenv"
-	"snapmount/imagefmt/wintype"
+	"snapmount/mount/report"
+	"snapmount/ntfs/restore"
 )
 
 // finds runs find and returns what it found.
-func finds(t *testing.T, wantCode int, args ...string) (hits []hitJSON) {
+func finds(t *testing.T, wantCode int, args ...string) (hits []report.Hit) {
 	t.Helper()
 	code, out, errs := run(append([]string{"find", "--json"}, args...)...)
 	if code != wantCode {
 		t.Errorf("%q: exit %d, want %d: %s", args, code, wantCode, errs)
 	}
 	for dec := json.NewDecoder(strings.NewReader(out)); ; {
-		var h hitJSON
+		var h report.Hit
 		if err := dec.Decode(&h); err == io.EOF {
 			return hits
 		} else if err != nil {
@@ -113,31 +113,6 @@ func TestFindFlags(t *testing.T) {
 	}
 }
 
-func TestTimeRange(t *testing.T) {
-	day := wintype.FiletimeOf(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC))
-	const long = 24 * 3600 * 10_000_000
-	for text, want := range map[string][2]wintype.Filetime{"2026-03-02": {day, day + long - 1}, "2026-03-02..": {day, 1<<63 - 1}, "..2026-03-02": {0, day + long - 1},
-		"2026-03-02T00:01Z..2026-03-02T00:01:00Z": {day + 600_000_000, day + 610_000_000 - 1}} {
-		if r, err := timeRange(text); err != nil || r.Min != want[0] || r.Max != want[1] {
-			t.Errorf("%s: %+v, want %v, %v", text, r, want, err)
-		}
-	}
-	now := wintype.FiletimeOf(time.Now())
-	for text, want := range map[string]wintype.Filetime{"-7d": now - 7*long, "+2h": now - 2*long/24} {
-		r, err := timeRange(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := r.Max
-		if text[0] == '-' {
-			at = r.Min
-		}
-		if at-want < -long/24 || at-want > long/24 {
-			t.Errorf("%s: %+v, want %v", text, r, want)
-		}
-	}
-}
-
 func TestTimelineFile(t *testing.T) {
 	d, dir := demo(t), t.TempDir()
 	start := map[string]string{"bodyfile": "0|/p1-Documents/", "csv": "date,time,timezone,MACB,", "jsonl": `{"datetime":"20`, "parquet": "PAR1"}
@@ -158,7 +133,7 @@ func TestTimelineFile(t *testing.T) {
 		}
 	}
 	path := filepath.Join(dir, "none")
-	err := writeWhole(path, nil, func(w io.Writer) error {
+	err := restore.Whole(path, true, nil, func(w io.Writer) error {
 		_, err := io.WriteString(w, "half")
 		return errors.Join(err, errors.New("disk full"))
 	})

@@ -1,37 +1,33 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
-	"sync"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
 	"snapmount/mount/points"
+	"snapmount/mount/report"
+	"snapmount/mount/selection"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
+	"snapmount/ntfs/restore"
 )
 
-// historian prints what a history has to tell.
+// A historian is the command "history".
 type historian struct {
 	all, hash, diff, json, system bool
 	extract                       string
-	out                           *bufio.Writer
-	errs                          io.Writer
-	tty                           bool
 
-	mu     sync.Mutex
-	failed bool
-
-	volume *points.Volume
-	points []*points.Point              // oldest first, the current state last
-	shown  map[ntfs.Ref]compare.Version // for --diff: by file, the version told last
+	out   *text.Out
+	tell  *text.Reporter
+	place *selection.Place
+	shown []*points.Point              // oldest first, the current state last
+	told  map[ntfs.Ref]compare.Version // for --diff: by file, the version told last
 }
 
 func newHistory(o *openFlags) *cobra.Command {
@@ -46,17 +42,10 @@ func newHistory(o *openFlags) *cobra.Command {
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if h.diff && h.json {
-				return usageError{errors.New("--diff writes text: leave --json out")}
+				return usagef("--diff writes text: leave --json out")
 			}
-			h.out, h.errs, h.tty = bufio.NewWriter(c.OutOrStdout()), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
-			err := h.run(c.Context(), o, args[0])
-			if err2 := h.out.Flush(); err == nil {
-				err = err2
-			}
-			if err == nil && h.failed {
-				err = errPartial
-			}
-			return err
+			h.out, h.tell = text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			return h.tell.Done(h.out, o.each(c.Context(), args, func(p *selection.Place) error { return h.run(c.Context(), p) }))
 		},
 	}
 	f := c.Flags()
@@ -69,25 +58,12 @@ func newHistory(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (h *historian) run(ctx context.Context, o *openFlags, location string) error {
-	s, t, err := o.locate(ctx, location)
+func (h *historian) run(ctx context.Context, p *selection.Place) error {
+	versions, err := p.History(ctx, h.all, h.system)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if t.Point == nil {
-		return noVolume(s, location)
-	}
-	h.volume, h.points = t.Volume, append(slices.Clone(t.Volume.Snapshots()), t.Volume.Current())
-	h.shown = map[ntfs.Ref]compare.Version{}
-	var moments []compare.Moment
-	for _, p := range h.points {
-		moments = append(moments, compare.Moment{Tree: p.Files, Find: func() (*ntfs.Node, string, error) { return p.Lookup(t.Path, false) }})
-	}
-	versions, err := compare.History(ctx, moments, compare.HistoryOptions{Path: t.Path, First: slices.Index(h.points, t.Point), Every: h.all, Hide: func(e ntfs.Entry) bool { return compare.IsStore(e.Name) }, System: h.system})
-	if err != nil {
-		return err
-	}
+	h.place, h.shown, h.told = p, p.InTime(), map[ntfs.Ref]compare.Version{}
 	if h.extract != "" {
 		return h.extractAll(ctx, versions)
 	}
@@ -102,55 +78,44 @@ func (h *historian) run(ctx context.Context, o *openFlags, location string) erro
 	return nil
 }
 
-// version prints one, and does what else is asked for.
+// version prints one, and does what else is asked for. The error is of the output.
 func (h *historian) version(ctx context.Context, v compare.Version) error {
-	point := h.points[v.First]
 	if v.Err != nil {
 		if told := (*points.DamagedError)(nil); !errors.As(v.Err, &told) {
-			v.Err = point.Because(v.Err)
+			v.Err = h.because(v, v.Err)
 		}
-		h.fail(v, v.Err)
+		h.tell.Fail(h.name(v), v.Err)
 	}
-	row := h.describe(v)
+	row := report.VersionOf(h.shown, v)
 	if h.hash && row.Kind == "file" {
-		sum, err := hashOf(ctx, v)
+		var err error
+		row.SHA256, err = hashOf(ctx, v)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			h.fail(v, point.Because(err))
+			h.tell.Fail(h.name(v), h.because(v, err))
 		}
-		row.SHA256 = sum
 	}
-	var err error
 	if h.json {
-		err = json.NewEncoder(h.out).Encode(row)
+		h.out.JSON(row)
 	} else {
 		h.print(row)
 	}
-	if v.Node == nil || row.Kind != "file" || err != nil {
-		return err
+	if v.Node == nil || row.Kind != "file" || !h.diff {
+		return nil
 	}
-	if h.diff {
-		err = h.showDiff(ctx, v)
-		h.shown[v.Ref] = v
-	}
+	err := h.showDiff(ctx, v)
+	h.told[v.Ref] = v
 	return err
 }
 
-func (h *historian) fail(v compare.Version, err error) { h.failAt(h.name(v), err) }
-
-// failAt may be called from any goroutine.
-func (h *historian) failAt(location string, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.failed = true
-	fmt.Fprintf(h.errs, "snapmount: %s: %s\n", printable(location), oneLine(err))
-}
+// because adds the damage of the point that a version is from.
+func (h *historian) because(v compare.Version, err error) error { return h.shown[v.First].Because(err) }
 
 // name is the location of a version.
 func (h *historian) name(v compare.Version) string {
-	name := fmt.Sprintf("%s@%s:%s", h.volume.Name, h.points[v.First].Name, v.Path)
+	name := fmt.Sprintf("%s@%s:%s", h.place.Volume.Name, h.shown[v.First].Name, v.Path)
 	if v.Stream != "" {
 		name += ":" + v.Stream
 	}
@@ -163,7 +128,7 @@ func hashOf(ctx context.Context, v compare.Version) (string, error) {
 		return "", err
 	}
 	sum := sha256.New()
-	if err := copyAll(ctx, sum, m); err != nil {
+	if err := restore.Copy(ctx, sum, m); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil)), nil
@@ -171,8 +136,8 @@ func hashOf(ctx context.Context, v compare.Version) (string, error) {
 
 // showDiff writes what differs from the version before; where a path came to lead to another file, from that one's.
 func (h *historian) showDiff(ctx context.Context, v compare.Version) error {
-	before, ok := h.shown[v.Ref]
-	if old, replaced := h.shown[v.Replaces]; replaced {
+	before, ok := h.told[v.Ref]
+	if old, replaced := h.told[v.Replaces]; replaced {
 		before, ok = old, true
 	}
 	if !ok || v.Joined && v.Number == before.Number {
@@ -180,21 +145,52 @@ func (h *historian) showDiff(ctx context.Context, v compare.Version) error {
 	}
 	a, err := before.Node.Stream(v.Stream)
 	if err != nil {
-		h.fail(before, h.points[before.First].Because(err))
+		h.tell.Fail(h.name(before), h.because(before, err))
 		return nil
 	}
 	b, err := v.Node.Stream(v.Stream)
 	if err == nil {
 		var same bool
 		if same, _, err = compare.SameContent(ctx, a, b); err == nil && !same {
-			return writeContentDiff(ctx, h.out, printable(h.name(before)), printable(h.name(v)), a, b)
+			return compare.WriteDiff(ctx, h.out, text.Printable(h.name(before)), text.Printable(h.name(v)), a, b, h.out.Cleaner())
 		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		h.fail(v, h.points[v.First].Because(err))
+		h.tell.Fail(h.name(v), h.because(v, err))
 	}
 	return nil
+}
+
+// print writes a row as text.
+func (h *historian) print(r report.Version) {
+	number, size, mtime := "-", "-", "-"
+	if r.Version != nil {
+		number, size, mtime = fmt.Sprint(*r.Version), fmt.Sprint(*r.Size), strings.Replace((*r.Mtime)[:19], "T", " ", 1)
+	}
+	what := string(r.Path)
+	if r.Stream != "" {
+		what += ":" + string(r.Stream)
+	}
+	if r.OldPath != "" {
+		what += " <- " + string(r.OldPath)
+	}
+	what = h.out.Clean(what)
+	event := r.Event
+	if len(r.Fields) > 0 {
+		event += " (" + strings.Join(r.Fields, ", ") + ")"
+	}
+	if r.Doubtful {
+		what += "  [" + text.Printable(r.Verdict) + "]"
+	}
+	if r.SHA256 != "" {
+		what = r.SHA256 + "  " + what
+	}
+	width := 0
+	for _, p := range h.shown {
+		width = max(width, len(p.Name))
+	}
+	fmt.Fprintf(h.out, "%3s  %-*s  %-*s  %12s  %19s  %-7s  %-20s  %s\n", number, width, r.First, width, r.Last, size, mtime, r.SameBy, event, what)
 }

@@ -19,6 +19,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
+	"snapmount/mount/report"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
 )
@@ -195,7 +196,7 @@ func historyOf(t *testing.T, wantCode int, args ...string) []historyRow {
 // pointNumbers gives the number of each point by its name, 0 for the oldest.
 func pointNumbers(t *testing.T, location string) map[string]int {
 	_, out, _ := run("info", "--json", location)
-	var r report
+	var r report.Info
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatal(err)
 	}

@@ -6,11 +6,18 @@ import (
 	"iter"
 	"os"
 	"path"
+	"sync"
 
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 	"snapmount/ntfs/restore"
 )
+
+// versionKey names a version, of which several rows may tell.
+type versionKey struct {
+	ref    ntfs.Ref
+	number int
+}
 
 // extractAll tells all versions, and writes those of files below the directory asked for.
 func (h *historian) extractAll(ctx context.Context, versions iter.Seq2[compare.Version, error]) error {
@@ -19,7 +26,7 @@ func (h *historian) extractAll(ctx context.Context, versions iter.Seq2[compare.V
 		return fmt.Errorf("--extract: %w", err)
 	}
 	defer root.Close()
-	at := map[string]int{} // the point of each file, by its location
+	var from sync.Map // the version of each file that is under way, by its location
 	written := map[versionKey]bool{}
 	sources := func(yield func(restore.Source, error) bool) {
 		for v, err := range versions {
@@ -34,28 +41,17 @@ func (h *historian) extractAll(ctx context.Context, versions iter.Seq2[compare.V
 			written[key] = true
 			base := path.Base(v.Path)
 			extension := path.Ext(base)
-			s := restore.Source{Node: v.Node, Stream: v.Stream, Origin: h.name(v), Name: base[:len(base)-len(extension)] + "." + h.points[v.First].Name + extension}
-			h.mu.Lock()
-			at[s.Origin] = v.First
-			h.mu.Unlock()
+			s := restore.Source{Node: v.Node, Stream: v.Stream, Origin: h.name(v), Name: base[:len(base)-len(extension)] + "." + h.shown[v.First].Name + extension}
+			from.Store(s.Origin, v)
 			if !yield(s, err) {
 				return
 			}
 		}
 	}
 	return restore.Run(ctx, root, sources, restore.Options{NoSidecar: true, NoHash: true, Done: func(res restore.Result) {
-		h.mu.Lock()
-		point := h.points[at[res.Origin]]
-		delete(at, res.Origin)
-		h.mu.Unlock()
+		v, _ := from.LoadAndDelete(res.Origin)
 		if res.Err != nil {
-			h.failAt(res.Origin, fmt.Errorf("--extract: %s: %w", res.Path, point.Because(res.Err)))
+			h.tell.Fail(res.Origin, fmt.Errorf("--extract: %s: %w", res.Path, h.because(v.(compare.Version), res.Err)))
 		}
 	}})
-}
-
-// versionKey names a version, of which several rows may tell.
-type versionKey struct {
-	ref    ntfs.Ref
-	number int
 }

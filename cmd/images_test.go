@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/mount/report"
 )
 
 // TestFormats reads one file of the demo image in every format that qemu-img writes.
@@ -49,7 +50,7 @@ func TestVerify(t *testing.T) {
 	testenv.Run(t, acquire, "-u", "-q", "-t", filepath.Join(dir, "disk"), "-f", "encase6", "-c", "none", disk)
 	image := filepath.Join(dir, "disk.E01")
 	code, stdout, stderr := run("verify", "--json", image)
-	var r verifyReport
+	var r report.Verify
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != exitOK || !r.Intact || r.Size != int64(len(raw)) || r.Hashes[0].Stored == nil {
 		t.Fatalf("exit code %d, %s%s, %v", code, stdout, stderr, err)
 	}

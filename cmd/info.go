@@ -1,68 +1,68 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
 	"snapmount/mount/points"
+	"snapmount/mount/report"
 )
 
+// infoFlags say what of a report to print.
+type infoFlags struct {
+	json, sets bool
+	next       bool // the commands that are useful now, too
+}
+
 func newInfo(o *openFlags) *cobra.Command {
-	var asJSON, sets bool
+	var f infoFlags
 	c := &cobra.Command{
 		Use:   "info IMAGE...",
 		Short: "Tell what is in an image: format, partitions, volumes, points in time, damage",
 		Args:  args(cobra.MinimumNArgs(1)),
-		RunE:  func(c *cobra.Command, args []string) error { return runInfo(c, o, args, asJSON, sets, false) },
+		RunE:  func(c *cobra.Command, args []string) error { return runInfo(c, o, args, f) },
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
-	c.Flags().BoolVar(&sets, "sets", false, "shadow copy sets too: points that were taken together, over all volumes and images")
+	c.Flags().BoolVar(&f.json, "json", false, "one JSON document")
+	c.Flags().BoolVar(&f.sets, "sets", false, "shadow copy sets too: points that were taken together, over all volumes and images")
 	return c
 }
 
-// runInfo prints the report; with next it ends with the commands that are useful now.
-func runInfo(c *cobra.Command, o *openFlags, images []string, asJSON, sets, next bool) (err error) {
-	w := bufio.NewWriter(c.OutOrStdout()) // it keeps the first error for the end
-	defer func() { err = errors.Join(w.Flush(), err) }()
+func runInfo(c *cobra.Command, o *openFlags, images []string, f infoFlags) (err error) {
+	out := text.NewOut(c.OutOrStdout())
+	defer func() { err = errors.Join(out.Flush(), err) }()
 	s, err := o.open(c.Context(), images)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	r := makeReport(s)
-	if ctx := c.Context(); ctx.Err() != nil { // what it says of block lists is not so
-		return context.Cause(ctx)
+	r := report.InfoOf(s)
+	if c.Context().Err() != nil { // what it says of block lists is not so
+		return context.Cause(c.Context())
 	}
-	if sets {
-		r.Sets = reportSets(s)
+	if f.sets {
+		r.Sets = report.CopySetsOf(s)
 	}
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
+	if f.json {
+		out.Document(r)
 	} else {
-		printReport(w, s, r)
+		printInfo(out, s, r)
 	}
 	vols, err := s.NTFS()
 	if err != nil && !keepsSnapshots(s) {
 		return fmt.Errorf("%s: %w", strings.Join(images, ", "), err)
 	}
-	if next && err == nil {
-		printNext(w, images, vols)
+	if f.next && err == nil {
+		printNext(out, images, vols)
 	}
-	if n := r.damaged(); n > 0 {
-		return codedError{exitDamaged, fmt.Errorf("%d of %d points in time are damaged; the rest is sound", n, r.points())}
+	if n, all := r.Damaged(); n > 0 {
+		return codedError{exitDamaged, fmt.Errorf("%d of %d points in time are damaged; the rest is sound", n, all)}
 	}
 	return nil
 }
@@ -73,9 +73,9 @@ func keepsSnapshots(s *points.Set) bool {
 	return slices.ContainsFunc(s.Volumes, func(v *points.Volume) bool { return len(v.Snapshots()) > 0 })
 }
 
-func printReport(w *bufio.Writer, s *points.Set, r report) {
+func printInfo(w *text.Out, s *points.Set, r report.Info) {
 	for i, img := range r.Images {
-		fmt.Fprintf(w, "%s: %s, %s (%d bytes)", printable(img.Path), img.Format, bytesText(img.Size), img.Size)
+		fmt.Fprintf(w, "%s: %s, %s (%d bytes)", text.Printable(img.Path), img.Format, text.Bytes(img.Size), img.Size)
 		if len(img.Files) > 1 {
 			fmt.Fprintf(w, ", %d files", len(img.Files))
 		}
@@ -92,16 +92,16 @@ func printReport(w *bufio.Writer, s *points.Set, r report) {
 	for _, set := range r.Sets {
 		fmt.Fprintf(w, "\nset {%s} of %s, %d of %d points here:\n", set.ID, set.Created, len(set.Points), set.Expected)
 		for _, p := range set.Points {
-			fmt.Fprintf(w, "  %s\n", printable(p))
+			fmt.Fprintf(w, "  %s\n", text.Printable(p))
 		}
 	}
 	for _, line := range r.Warnings {
-		fmt.Fprintf(w, "warning: %s\n", printable(line))
+		fmt.Fprintf(w, "warning: %s\n", text.Printable(line))
 	}
 }
 
 // printLayers lists earlier states, where there are any.
-func printLayers(w io.Writer, layers []layerReport) {
+func printLayers(w io.Writer, layers []report.Layer) {
 	if len(layers) < 2 {
 		return
 	}
@@ -114,54 +114,64 @@ func printLayers(w io.Writer, layers []layerReport) {
 		if l.Created == nil && l.Modified != nil {
 			when = "file modified " + *l.Modified
 		}
-		fmt.Fprintf(w, "  layer %d: %s, %s, %s, %s\n", i, printable(string(l.Name)), what, bytesText(l.Size), when)
+		fmt.Fprintf(w, "  layer %d: %s, %s, %s, %s\n", i, text.Printable(string(l.Name)), what, text.Bytes(l.Size), when)
 	}
 }
 
-func printVolume(w *bufio.Writer, tv *points.Volume, v volumeReport) {
+func printVolume(out *text.Out, tv *points.Volume, v report.Volume) {
 	fs := strings.ToUpper(v.Filesystem)
 	if fs == "" {
 		fs = "no known file system"
 	}
-	fmt.Fprintf(w, "\n%s: %s, %s at %d", printable(v.Name), fs, bytesText(v.Size), v.Offset)
+	fmt.Fprintf(out, "\n%s: %s, %s at %d", text.Printable(v.Name), fs, text.Bytes(v.Size), v.Offset)
 	if v.ClusterSize > 0 {
-		fmt.Fprintf(w, ", clusters of %d", v.ClusterSize)
+		fmt.Fprintf(out, ", clusters of %d", v.ClusterSize)
 	}
 	if n := v.NTFS; n != nil {
-		fmt.Fprintf(w, ", version %s, serial %s-%s", n.Version, n.Serial[8:12], n.Serial[12:])
+		fmt.Fprintf(out, ", version %s, serial %s-%s", n.Version, n.Serial[8:12], n.Serial[12:])
 		if n.Dirty {
-			fmt.Fprint(w, ", marked dirty")
+			fmt.Fprint(out, ", marked dirty")
 		}
 		if n.Log == "dirty" {
-			fmt.Fprint(w, ", log not replayed")
+			fmt.Fprint(out, ", log not replayed")
 		}
 	}
 	if t := tv.Partition.Type; t != "" && v.Partition > 0 {
-		fmt.Fprintf(w, " (%s)", t)
+		fmt.Fprintf(out, " (%s)", t)
 	}
-	fmt.Fprintln(w)
-	if len(v.Points) == 1 {
-		if d := v.Points[0].Damage; d != nil {
-			fmt.Fprintf(w, "  snapshots cannot be read: %s\n", printable(*d))
-		} else if v.Filesystem == "ntfs" || v.Filesystem == "refs" {
-			fmt.Fprintln(w, "  no snapshots")
+	fmt.Fprintln(out)
+	if len(v.Points) > 1 {
+		printPoints(out, tv, v.Points)
+	} else if d := v.Points[0].Damage; d != nil {
+		fmt.Fprintf(out, "  snapshots cannot be read: %s\n", text.Printable(*d))
+	} else if v.Filesystem == "ntfs" || v.Filesystem == "refs" {
+		fmt.Fprintln(out, "  no snapshots")
+	}
+}
+
+// printPoints lists the snapshots of a volume, and then what there is to say of each point.
+func printPoints(out *text.Out, tv *points.Volume, list []report.Point) {
+	out.Table(func(row func(string, ...any)) {
+		row("  #\tpoint\tcreated (UTC)\tchanged\tconsistency\tdiff area\tshadow copy")
+		for _, p := range list[1:] {
+			changed := "?"
+			if p.ChangedBytes != nil {
+				changed = text.Bytes(*p.ChangedBytes)
+			}
+			row("  vss%d\t%s\t%s\t%s\t%s\t%s\t%s", p.Index, p.Name, valueOr(p.Created, "?"), changed,
+				valueOr(p.Consistency, "?"), valueOr(p.DiffArea, "?"), valueOr(p.CopyID, "?"))
 		}
-		return
+	})
+	for i, p := range list {
+		printDetails(out, p, tv.Points[i])
 	}
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(tab, "  #\tpoint\tcreated (UTC)\tchanged\tconsistency\tdiff area\tshadow copy\n")
-	for _, p := range v.Points[1:] {
-		changed := "?"
-		if p.ChangedBytes != nil {
-			changed = bytesText(*p.ChangedBytes)
-		}
-		fmt.Fprintf(tab, "  vss%d\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Index, p.Name, valueOr(p.Created, "?"), changed,
-			valueOr(p.Consistency, "?"), valueOr(p.DiffArea, "?"), valueOr(p.CopyID, "?"))
+}
+
+func valueOr(s *string, other string) string {
+	if s == nil || strings.TrimSpace(*s) == "" {
+		return other
 	}
-	_ = tab.Flush() // w keeps its error
-	for i, p := range v.Points {
-		printDetails(w, p, tv.Points[i])
-	}
+	return *s
 }
 
 // consistencies say what a snapshot's consistency is and how that is known.
@@ -171,24 +181,24 @@ var consistencies = map[string]string{
 	"unknown":     "consistency unknown (the store header, which tells, is lost)",
 }
 
-func printDetails(w io.Writer, p pointReport, tp *points.Point) {
+func printDetails(w io.Writer, p report.Point, tp *points.Point) {
 	if p.Kind == "current" {
 		if p.Damage != nil {
-			fmt.Fprintf(w, "  there may be more snapshots: %s\n", printable(*p.Damage))
+			fmt.Fprintf(w, "  there may be more snapshots: %s\n", text.Printable(*p.Damage))
 		}
 		return
 	}
 	fmt.Fprintf(w, "  vss%d: %s", p.Index, consistencies[*p.Consistency])
 	if len(p.Attributes) > 0 {
 		fmt.Fprintf(w, "; for %s; %s; made on %s, set %s", tp.Snapshot.Context, strings.Join(p.Attributes, ", "),
-			printable(valueOr(p.Machine, "an unnamed machine")), valueOr(p.SetID, "?"))
+			text.Printable(valueOr(p.Machine, "an unnamed machine")), valueOr(p.SetID, "?"))
 	}
 	fmt.Fprintln(w)
 	if p.Offline {
 		fmt.Fprintf(w, "  vss%d: deleted by its owner, but still kept\n", p.Index)
 	}
 	if p.Damage != nil {
-		fmt.Fprintf(w, "  vss%d: DAMAGED: %s\n", p.Index, printable(*p.Damage))
+		fmt.Fprintf(w, "  vss%d: DAMAGED: %s\n", p.Index, text.Printable(*p.Damage))
 	}
 }
 
@@ -196,16 +206,16 @@ func printDetails(w io.Writer, p pointReport, tp *points.Point) {
 func printFound(w io.Writer, s *points.Set) {
 	for _, v := range s.Volumes {
 		if v.Filesystem == "ntfs" {
-			fmt.Fprintf(w, "%s: %s, current and %d snapshots\n", printable(v.Name), bytesText(v.Partition.Len), len(v.Snapshots()))
+			fmt.Fprintf(w, "%s: %s, current and %d snapshots\n", text.Printable(v.Name), text.Bytes(v.Partition.Len), len(v.Snapshots()))
 		}
 	}
 	for _, line := range s.Warnings() {
-		fmt.Fprintf(w, "warning: %s\n", printable(line))
+		fmt.Fprintf(w, "warning: %s\n", text.Printable(line))
 	}
 }
 
 func printNext(w io.Writer, images []string, vols []*points.Volume) {
-	img, vol, point := quoted(images[0]), "", "current"
+	img, vol, point := text.Quoted(images[0]), "", "current"
 	pick := vols[0]
 	for _, v := range vols {
 		if len(v.Snapshots()) > 0 {
@@ -217,15 +227,43 @@ func printNext(w io.Writer, images []string, vols []*points.Volume) {
 		vol = ":" + pick.Name
 	}
 	fmt.Fprintf(w, "\nNext:\n  snapmount %s /mnt/snap\n  snapmount ls -l %s\n  snapmount cat %s > FILE\n", img,
-		quoted(images[0]+vol+"@"+point+":/"), quoted(images[0]+vol+"@"+point+":/PATH"))
+		text.Quoted(images[0]+vol+"@"+point+":/"), text.Quoted(images[0]+vol+"@"+point+":/PATH"))
 }
 
-// quoted makes a word safe to paste into a shell.
-func quoted(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@-+=,", r)
-	}) < 0 {
-		return s
+// shownRanges is how many ranges of one kind are printed.
+const shownRanges = 20
+
+func printEvidence(w io.Writer, r *report.Evidence) {
+	if r == nil {
+		return
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	fmt.Fprintf(w, "  EWF version %d, %d segments, chunks of %d bytes, compression %s\n", r.Version, r.Segments, r.ChunkSize, r.Compression)
+	for _, line := range []struct {
+		label string
+		value *report.Name
+	}{
+		{"case", r.Case}, {"evidence", r.Evidence}, {"description", r.Description}, {"examiner", r.Examiner}, {"notes", r.Notes},
+		{"model", r.Model}, {"serial number", r.Serial}, {"label", r.Label}, {"acquired", r.Acquired}, {"system clock", r.Clock},
+		{"software", r.Software}, {"operating system", r.System}, {"MD5, stored", r.MD5}, {"SHA1, stored", r.SHA1},
+	} {
+		if line.value != nil {
+			fmt.Fprintf(w, "  %-16s  %s\n", line.label, text.Printable(string(*line.value)))
+		}
+	}
+	printRanges(w, len(r.ReadErrors), func(n int) string {
+		return fmt.Sprintf("not read when it was acquired: 0x%x bytes at 0x%x, zeros in the image", r.ReadErrors[n].Length, r.ReadErrors[n].Offset)
+	})
+	printRanges(w, len(r.Bad), func(n int) string {
+		return fmt.Sprintf("BAD so far: 0x%x bytes at 0x%x: %s", r.Bad[n].Length, r.Bad[n].Offset, text.Printable(r.Bad[n].Error))
+	})
+}
+
+// printRanges prints a line for each of the first ranges.
+func printRanges(w io.Writer, all int, line func(int) string) {
+	for n := range min(all, shownRanges) {
+		fmt.Fprintf(w, "  %s\n", line(n))
+	}
+	if all > shownRanges {
+		fmt.Fprintf(w, "  ... and %d more such ranges: --json lists them\n", all-shownRanges)
+	}
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"snapmount/mount/receipt"
+
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -186,7 +188,7 @@ func checkNothingWhole(t *testing.T, dir string) {
 	if err != nil {
 		return
 	}
-	var r receiptEnd
+	var r receipt.End
 	if err := json.Unmarshal(b, &r); err != nil || r.Complete || !strings.Contains(r.Error, "interrupted") {
 		t.Errorf("the receipt says %+v, %v", r, err)
 	}

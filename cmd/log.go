@@ -11,6 +11,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"snapmount/cmd/text"
+	"snapmount/mount/report"
+	"snapmount/mount/selection"
 )
 
 // logFlags say where a mount logs what happens while it is served, and how much.
@@ -32,8 +36,8 @@ type eventLog struct {
 // usageError says why there is no log; the eventLog then works and drops all. args are those of a mount.
 func (l *logFlags) open(args []string, daemon bool, stderr io.Writer) (*eventLog, error) {
 	images, dir := args[:len(args)-1], args[len(args)-1]
-	if err := notLog(l.file, images); err != nil {
-		return nil, usageError{fmt.Errorf("--log: %w", err)}
+	if err := selection.NotLog(l.file, images); err != nil {
+		return nil, usagef("--log: %w", err)
 	}
 	level, byDefault := slog.LevelWarn, l.level == "" && l.file == "" && !daemon
 	if text := l.level; !byDefault {
@@ -41,7 +45,7 @@ func (l *logFlags) open(args []string, daemon bool, stderr io.Writer) (*eventLog
 			text = "info"
 		}
 		if err := level.UnmarshalText([]byte(text)); err != nil || strings.ContainsAny(text, "+-") {
-			return nil, usageError{fmt.Errorf("--log-level %q: want error, warn, info or debug", text)}
+			return nil, usagef("--log-level %q: want error, warn, info or debug", text)
 		}
 	}
 	e := &eventLog{place: l.file}
@@ -78,7 +82,7 @@ func logPlace(dir string) (string, error) {
 		return "", err
 	}
 	name := strings.ReplaceAll(strings.Trim(filepath.ToSlash(abs), "/"), "/", "-")
-	if name = printable(name); len(name) > 200 {
+	if name = text.Printable(name); len(name) > 200 {
 		name = name[len(name)-200:]
 	}
 	state = filepath.Join(state, "snapmount")
@@ -102,9 +106,9 @@ func (e *eventLog) failedRead(err error) {
 	const most = 1000
 	switch n := e.reads.Add(1); {
 	case n < most:
-		e.Warn(oneLine(err))
+		e.Warn(report.OneLine(err))
 	case n == most:
-		e.Warn(oneLine(err) + "; more of these are not logged")
+		e.Warn(report.OneLine(err) + "; more of these are not logged")
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // slowDisk takes a line when it gets its turn, or refuses it with the error it gets.
@@ -108,34 +107,5 @@ func TestLargeLogIsPutAside(t *testing.T) {
 	old, err2 := os.Stat(place + ".old")
 	if err != nil || err2 != nil || info.Size() != 0 || old.Size() != 5<<20 {
 		t.Errorf("%v %v %v %v", info, old, err, err2)
-	}
-}
-
-func TestProgress(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		p    *progress
-		step time.Duration
-		want string
-	}{
-		{"fast", &progress{tty: true, first: time.Second, every: time.Second}, 10 * time.Millisecond, ""},
-		{"terminal", &progress{tty: true, first: time.Second, every: time.Second}, 700 * time.Millisecond,
-			"\rlists: 1 of 4\x1b[K\rlists: 2 of 4\x1b[K\r\x1b[K"},
-		{"pipe", &progress{first: 2 * time.Second, every: 10 * time.Second}, time.Second, "snapmount: lists: 2 of 4\n"},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			var out bytes.Buffer
-			c.p.out = &out
-			for i := range 5 {
-				c.p.report("lists", int64(i), 4)
-				time.Sleep(c.step - time.Millisecond)
-				synctest.Wait()
-			}
-			time.Sleep(time.Minute)
-			synctest.Wait()
-			if out.String() != c.want {
-				t.Errorf("%s: %q, want %q", c.name, out.String(), c.want)
-			}
-		})
 	}
 }

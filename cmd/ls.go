@@ -1,27 +1,29 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
+	"snapmount/mount/points"
+	"snapmount/mount/report"
+	"snapmount/mount/selection"
 	"snapmount/ntfs"
 )
 
+// A lister is the command "ls".
 type lister struct {
-	ctx                           context.Context
-	out                           *bufio.Writer
-	errs                          io.Writer
 	long, recursive, json, system bool
-	failed                        bool
-	tty                           bool
-	seen                          map[uint64]bool // directories on the way down, against loops
+
+	out   *text.Out
+	tell  *text.Reporter
+	ctx   context.Context
+	point *points.Point
+	seen  map[uint64]bool // directories on the way down, against loops
 }
 
 func newLs(o *openFlags) *cobra.Command {
@@ -31,19 +33,8 @@ func newLs(o *openFlags) *cobra.Command {
 		Short: "List a directory at a point in time",
 		Args:  args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			l.out, l.errs, l.tty = bufio.NewWriter(c.OutOrStdout()), c.ErrOrStderr(), isTerminal(c.OutOrStdout())
-			for _, a := range args {
-				if err := l.location(c.Context(), o, a); err != nil {
-					return err
-				}
-			}
-			if err := l.out.Flush(); err != nil {
-				return err
-			}
-			if l.failed {
-				return errPartial
-			}
-			return nil
+			l.out, l.tell = text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			return l.tell.Done(l.out, o.each(c.Context(), args, func(p *selection.Place) error { return l.place(c.Context(), p) }))
 		},
 	}
 	f := c.Flags()
@@ -54,17 +45,16 @@ func newLs(o *openFlags) *cobra.Command {
 	return c
 }
 
-func (l *lister) location(ctx context.Context, o *openFlags, location string) error {
-	s, t, n, _, err := o.locateFile(ctx, location, !l.long && !l.json)
+func (l *lister) place(ctx context.Context, p *selection.Place) error {
+	n, _, err := p.Node(!l.long && !l.json)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	path := "/" + strings.Trim(t.Path, "/")
+	l.ctx, l.point, l.seen = ctx, p.Point, map[uint64]bool{}
+	path := p.FullPath()
 	if n.Kind != ntfs.KindDir {
 		return l.one(path, strings.TrimPrefix(path, "/"), n)
 	}
-	l.ctx, l.seen = ctx, map[uint64]bool{}
 	l.dir(n, strings.TrimSuffix(path, "/"), "")
 	return context.Cause(ctx)
 }
@@ -72,7 +62,7 @@ func (l *lister) location(ctx context.Context, o *openFlags, location string) er
 // dir lists n; path is its own, prefix what plain listings put before the names. Errors are told and counted.
 func (l *lister) dir(n *ntfs.Node, path, prefix string) {
 	if l.seen[n.Ref.Record] {
-		l.fail(path, fmt.Errorf("directory contains itself"))
+		l.tell.Fail(path, errors.New("directory contains itself"))
 		return
 	}
 	l.seen[n.Ref.Record] = true
@@ -88,7 +78,7 @@ func (l *lister) dir(n *ntfs.Node, path, prefix string) {
 		l.entry(path+"/"+e.Name, prefix+e.Name, e)
 	}
 	if err != nil {
-		l.fail(path+"/", err)
+		l.tell.Fail(path+"/", err)
 	}
 }
 
@@ -99,16 +89,16 @@ func (l *lister) entry(path, shown string, e ntfs.Entry) {
 	}
 	c, err := e.Node()
 	if err != nil {
-		l.fail(path, err)
+		l.tell.Fail(path, err)
 		if l.json {
-			l.encode(damaged(path, e, err))
+			l.out.JSON(report.Unreadable(l.point, path, e, err))
 		} else {
 			l.line(shown)
 		}
 		return
 	}
 	if err := errors.Join(l.one(path, shown, c), c.Damage); err != nil {
-		l.fail(path, err)
+		l.tell.Fail(path, err)
 	}
 	if l.recursive && c.Kind == ntfs.KindDir {
 		l.dir(c, path, shown+"/")
@@ -119,17 +109,16 @@ func (l *lister) entry(path, shown string, e ntfs.Entry) {
 func (l *lister) one(path, shown string, n *ntfs.Node) error {
 	switch {
 	case l.json:
-		l.encode(describe(path, n))
+		l.out.JSON(report.EntryOf(l.point, path, n))
 	case l.long:
-		text := l.clean(shown)
 		if n.Kind == ntfs.KindSymlink {
 			r, err := n.Reparse()
 			if err != nil {
 				return err
 			}
-			text += " -> " + l.clean(r.Target)
+			shown += " -> " + r.Target
 		}
-		fmt.Fprintf(l.out, "%s %14d  %s  %s\n", mode(n), n.Size, n.Times.Modified.Time().Format("2006-01-02 15:04:05"), text)
+		l.line(fmt.Sprintf("%s %14d  %s  %s", mode(n), n.Size, n.Times.Modified.Time().Format("2006-01-02 15:04:05"), shown))
 	default:
 		l.line(shown)
 	}
@@ -142,16 +131,4 @@ func mode(n *ntfs.Node) string {
 	return fmt.Sprintf("%1s%-12s", kind, n.Attr)
 }
 
-func (l *lister) line(s string)      { fmt.Fprintln(l.out, l.clean(s)) }
-func (l *lister) encode(e entryJSON) { _ = json.NewEncoder(l.out).Encode(e) } // a bufio.Writer keeps its error for Flush
-func (l *lister) clean(s string) string {
-	if l.tty {
-		return printable(s)
-	}
-	return s
-}
-
-func (l *lister) fail(path string, err error) {
-	l.failed = true
-	fmt.Fprintf(l.errs, "snapmount: %s: %s\n", printable(path), oneLine(err))
-}
+func (l *lister) line(s string) { fmt.Fprintln(l.out, l.out.Clean(s)) }

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,12 +9,13 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
 	"snapmount/mount"
 	"snapmount/mount/points"
+	"snapmount/mount/report"
 )
 
 type mountFlags struct {
@@ -67,9 +67,9 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 	case err != nil:
 		return err
 	case ownerErr != nil:
-		return usageError{ownerErr}
+		return usagef("%w", ownerErr)
 	case dir == "":
-		return usageError{errors.New("the mount point is an empty word")}
+		return usagef("the mount point is an empty word")
 	case os.Getenv(childVariable) != "":
 		return m.serveChild(args)
 	case m.daemon, helped && !c.Flags().Changed("daemon"): // mount(8) waits for its helper
@@ -103,7 +103,7 @@ type service struct {
 func (v *service) openLog(args []string, daemon bool) (err error) {
 	v.log, err = v.mountFlags.log.open(args, daemon, v.stderr)
 	if v.log != nil && err != nil {
-		fmt.Fprintf(v.stderr, "snapmount: %s\n", oneLine(err))
+		fmt.Fprintf(v.stderr, "snapmount: %s\n", report.OneLine(err))
 		return nil
 	}
 	return err
@@ -119,7 +119,7 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	}
 	v.open.warn = func(err error) {
 		if v.ready.Load() || v.log.place != "" {
-			v.log.Warn(oneLine(err))
+			v.log.Warn(report.OneLine(err))
 		}
 	}
 	v.mount.Warn = v.warn
@@ -132,7 +132,7 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
 	}
 	// From now on points are opened when they are entered.
-	v.open.progress = (&progress{out: v.log.queue, first: time.Second, every: 10 * time.Second}).report
+	v.open.progress = text.LogProgress(v.log.queue).Report
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, v.end...)
 	if v.signals.leave(); v.signals.ctx.Err() != nil {
@@ -147,7 +147,7 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	ready(s, dir)
 	v.log.Info("mounted", "mountpoint", dir, "images", images, "pid", os.Getpid(), "version", buildVersion())
 	if err := notifyReady(); err != nil {
-		v.log.Warn(oneLine(err))
+		v.log.Warn(report.OneLine(err))
 	}
 	err = v.untilGone(srv, stop)
 	v.log.Info("ended", "mountpoint", dir, "error", err)
@@ -159,7 +159,7 @@ func (v *service) warn(err error) {
 	if v.ready.Load() {
 		v.log.failedRead(err)
 	} else {
-		v.say(oneLine(err))
+		v.say(report.OneLine(err))
 	}
 }
 
@@ -184,9 +184,9 @@ func (v *service) untilGone(srv *mount.Server, stop <-chan os.Signal) error {
 			case sig == os.Interrupt && asked:
 				return srv.Detach()
 			case sig == os.Interrupt:
-				v.say(oneLine(err) + ": leave it, or press Ctrl-C again to end it")
+				v.say(report.OneLine(err) + ": leave it, or press Ctrl-C again to end it")
 			default:
-				v.say(oneLine(err) + ": detached, and served until they leave it or another signal comes")
+				v.say(report.OneLine(err) + ": detached, and served until they leave it or another signal comes")
 				if err := srv.Detach(); err != nil {
 					return err
 				}

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -50,12 +49,12 @@ func setOptions(flags *pflag.FlagSet, lists []string) (fuse []string, helped boo
 		switch {
 		case slices.Contains(ignored, o), strings.HasPrefix(strings.ToLower(o), "x-"), name == "comment", o == "rw" && helped:
 		case o == "rw":
-			return nil, helped, usageError{errors.New("-o rw: a mount is always read-only")}
+			return nil, helped, usagef("-o rw: a mount is always read-only")
 		case f == nil || f.Name == "options" || f.Name == "help":
 			fuse = append(fuse, o)
 		default:
 			if err := setFlag(flags, f, value, given); err != nil {
-				return nil, helped, usageError{fmt.Errorf("-o %s: %w", o, err)}
+				return nil, helped, usagef("-o %s: %w", o, err)
 			}
 		}
 	}

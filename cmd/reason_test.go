@@ -12,6 +12,8 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
+	"snapmount/mount/receipt"
+	"snapmount/mount/report"
 )
 
 // lackingPart writes the demo's disk as a VMDK of two pieces of which the second is missing. It begins in the midst of a
@@ -61,20 +63,20 @@ func TestReasons(t *testing.T) {
 	var stat struct {
 		Size    int64
 		Verdict string
-		Ranges  []rangeJSON
+		Ranges  []report.Gap
 	}
 	code, out, errs := run("stat", "--json", location)
 	if err := json.Unmarshal([]byte(out), &stat); err != nil {
 		t.Fatalf("exit %d, %s%s: %v", code, out, errs, err)
 	}
-	want := []rangeJSON{{Offset: at, Length: stat.Size - at, Reason: layer.Missing}}
+	want := []report.Gap{{Offset: at, Length: stat.Size - at, Reason: layer.Missing}}
 	if !slices.Equal(stat.Ranges, want) || !strings.Contains(stat.Verdict, "unknown, in a missing part of the image") || !strings.Contains(out, `"reason":"missing"`) {
 		t.Errorf("stat: %s, ranges %+v, want %+v", stat.Verdict, stat.Ranges, want)
 	}
 	_, out, _ = run("explain", "--json", location)
 	lost := int64(0)
 	for dec := json.NewDecoder(strings.NewReader(out)); dec.More(); {
-		var p pieceJSON
+		var p report.Piece
 		if err := dec.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +96,7 @@ func TestReasons(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "r.json")
 	_, out, errs = run("restore", "--partial", "--receipt", file, location, filepath.Join(t.TempDir(), "dest"))
 	b, err := os.ReadFile(file)
-	var r struct{ Items []receiptItem }
+	var r struct{ Items []receipt.Item }
 	if err = errors.Join(err, json.Unmarshal(b, &r)); err != nil || len(r.Items) != 1 {
 		t.Fatalf("%s%s: %v, %+v", out, errs, err, r)
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/mount/receipt"
+	"snapmount/mount/report"
 	"snapmount/ntfs/ntfstest"
 	"snapmount/ntfs/restore"
 )
@@ -73,7 +75,7 @@ func TestReceiptDamage(t *testing.T) {
 		code, out, errs := run("restore", "--receipt", file, fmt.Sprintf("--partial=%v", partial), image+":p1@vss1:/Photos", dest)
 		var r parsedReceipt
 		r.read(t, file)
-		i := slices.IndexFunc(r.Items, func(x receiptItem) bool { return x.Path == path })
+		i := slices.IndexFunc(r.Items, func(x receipt.Item) bool { return x.Path == path })
 		if code != exitPartial || r.Complete || r.Failed != 1 || i < 0 || r.Items[i].Verdict == "intact" {
 			t.Fatalf("exit %d, %s%s, %+v", code, out, errs, r)
 		}
@@ -103,7 +105,7 @@ func TestReceiptSet(t *testing.T) {
 	if code != 0 || len(r.Points) != 2 || r.Points[0].Volume != "p1-Documents" || r.Points[1].Volume != "p2-Archive" || *r.Points[0].SetID != *r.Points[1].SetID {
 		t.Fatalf("exit %d, %s%s, %+v", code, out, errs, r.Points)
 	}
-	sums, streams := map[name]string{}, 0
+	sums, streams := map[report.Name]string{}, 0
 	for _, x := range r.Items {
 		volume, _, _ := strings.Cut(string(x.Path), "/")
 		if x.Stream != "" {
@@ -127,7 +129,7 @@ func TestReceiptMapped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.json")
 	code, out, errs := run("restore", "--receipt", path, v.image+":/other", filepath.Join(t.TempDir(), "dest"))
 	r := readReceipt(t, path)
-	i := slices.IndexFunc(r.Items, func(x receiptItem) bool { return x.Path == "other/50%2520off.txt" })
+	i := slices.IndexFunc(r.Items, func(x receipt.Item) bool { return x.Path == "other/50%2520off.txt" })
 	if code != 0 || i < 0 || r.Items[i].Mapped != "50%20off.txt" || r.Items[i].SHA256 != v.sums[0]["/other/50%20off.txt"] {
 		t.Errorf("exit %d, %s%s, %+v", code, out, errs, r.Items)
 	}

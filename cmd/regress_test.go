@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"snapmount/cmd/text"
 )
 
 // TestHonesty runs what once answered wrong or nothing without a word.
@@ -78,14 +80,14 @@ func TestFullOutputIsAnError(t *testing.T) {
 }
 
 func TestByteSize(t *testing.T) {
-	for text, want := range map[string]byteSize{"1": 1, "500000": 500000, "64M": 64 << 20, "2k": 2048, "1G": 1 << 30, "1536K": 1536 << 10,
+	for given, want := range map[string]text.Size{"1": 1, "500000": 500000, "64M": 64 << 20, "2k": 2048, "1G": 1 << 30, "1536K": 1536 << 10,
 		"": 0, "0": 0, "M": 0, "-1": 0, "1MM": 0, "1.5G": 0, "8589934592G": 0, "64MB": 0} {
-		var b byteSize
-		if err := b.Set(text); b != want || (err == nil) != (want != 0) {
-			t.Errorf("%q: %d, %v, want %d", text, b, err, want)
+		var b text.Size
+		if err := b.Set(given); b != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: %d, %v, want %d", given, b, err, want)
 		}
 		if again := b; b != 0 && (again.Set(b.String()) != nil || again != b) {
-			t.Errorf("%q: written as %s", text, b.String())
+			t.Errorf("%q: written as %s", given, b.String())
 		}
 	}
 }

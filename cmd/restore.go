@@ -5,45 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"snapmount/mount/points"
-	"snapmount/ntfs"
+	"snapmount/cmd/text"
+	"snapmount/mount/receipt"
+	"snapmount/mount/selection"
 	"snapmount/ntfs/restore"
 )
 
-// A restorer is one run of "restore".
-type restorer struct {
-	open *openFlags
-	opts restore.Options
+// restoreFlags are what "restore" is asked for.
+type restoreFlags struct {
+	open   *openFlags
+	filter selection.Filter
+	opts   restore.Options
 
-	overwrite, to, receipt, shown string
-	asOf, since, newerTo, olderTo string
-	exclude                       []string
-	deleted, dryRun, onlyMeta     bool
-	newer, older                  *time.Time
-	excluded                      []exclusion
-	sets                          []*points.Set
-	chosen                        []*chosen
-	points                        map[*ntfs.Tree]*points.Point
-	origins                       map[string]*points.Point
-	gone                          map[goneID]*goneSet
-	lost                          []restore.Result // what is wanted, but not known in full
-	stdout, stderr                io.Writer
-	report                        *restoreReport
-
-	mu    sync.Mutex
-	notes map[string]bool // that were told
+	overwrite, to, receipt, progress string
+	dryRun, applyMeta                bool
 }
 
 const restoreLong = `Restore copies what LOCATIONs name into the directory DEST, which is made if it is not there: a file or a directory
 by its name, or with a slash at its end what is in a directory, or all of a volume. A path that is not there as it
-stands may be a pattern, in which * ? and [..] stand for letters of a name and ** for any directories; what it finds keeps
-its place below the first directory that is given in full. FILE:STREAM is a stream alone.
+stands may be a pattern, as find has them: * ? and [..] stand for letters of a name and ** for any directories; what it
+finds keeps its place below the first directory that is given in full. FILE:STREAM is a stream alone.
 
 Without a volume, IMAGE@POINT means all volumes that have the point, as those of a shadow copy set do: each goes to a
 directory of its name below DEST. Without a point, it is the current state.
@@ -62,7 +50,7 @@ Of the metadata, what DEST cannot hold is kept in DEST/.snapmount-meta.jsonl; --
 The last member of an archive has all of it, for --apply-meta where the archive is unpacked.`
 
 func newRestore(o *openFlags) *cobra.Command {
-	r := &restorer{open: o}
+	r := &restoreFlags{open: o}
 	c := &cobra.Command{
 		Use:   "restore LOCATION... DEST",
 		Short: "Copy files and directories, with all metadata, from any point in time",
@@ -73,10 +61,9 @@ func newRestore(o *openFlags) *cobra.Command {
 			"  snapmount restore --to - disk.vhd@vss2:/Users/ann | ssh host tar -x",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			r.stdout, r.stderr = c.OutOrStdout(), c.ErrOrStderr()
-			if r.onlyMeta {
+			if r.applyMeta {
 				if len(args) != 1 {
-					return usageError{errors.New("--apply-meta: want the directory, and nothing else")}
+					return usagef("--apply-meta: want the directory, and nothing else")
 				}
 				return applyMeta(c, args[0])
 			}
@@ -84,23 +71,23 @@ func newRestore(o *openFlags) *cobra.Command {
 				r.to, args = "tar", append(args, "-")
 			}
 			if len(args) < 2 {
-				return usageError{errors.New("want LOCATION... DEST")}
+				return usagef("want LOCATION... DEST")
 			}
-			return r.run(c.Context(), args[:len(args)-1], args[len(args)-1])
+			return r.run(c, args[:len(args)-1], args[len(args)-1])
 		},
 	}
-	r.addFlags(c)
+	r.add(c)
 	return c
 }
 
-func (r *restorer) addFlags(c *cobra.Command) {
+func (r *restoreFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringArrayVar(&r.exclude, "exclude", nil, "leave out what a `PATTERN` matches: names, or with a slash paths from the root on; a slash at its end: directories only (may be repeated)")
-	f.StringVar(&r.newerTo, "newer", "", "only files modified at this `TIME` (UTC) or after it")
-	f.StringVar(&r.olderTo, "older", "", "only files modified before this `TIME` (UTC)")
-	f.StringVar(&r.since, "changed-since", "", "only files whose content, streams or path differ from this `POINT`")
-	f.BoolVar(&r.deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
-	f.StringVar(&r.asOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME` (UTC)")
+	f.StringArrayVar(&r.filter.Exclude, "exclude", nil, "leave out what a `PATTERN` matches: names, or with a slash paths from the root on; a slash at its end: directories only (may be repeated)")
+	f.StringVar(&r.filter.Newer, "newer", "", "only files modified at this `TIME` (UTC) or after it")
+	f.StringVar(&r.filter.Older, "older", "", "only files modified before this `TIME` (UTC)")
+	f.StringVar(&r.filter.ChangedSince, "changed-since", "", "only files whose content, streams or path differ from this `POINT`")
+	f.BoolVar(&r.filter.Deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
+	f.StringVar(&r.filter.AsOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME` (UTC)")
 	f.StringVar(&r.to, "to", "dir", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output; --to - writes a tar there, without DEST")
 	f.StringVar(&r.overwrite, "overwrite", "never", "`WHEN` to replace files that are there: never, always, if-changed (size, time or content), if-newer")
 	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
@@ -109,122 +96,150 @@ func (r *restorer) addFlags(c *cobra.Command) {
 	f.StringVar(&r.receipt, "receipt", "", "write to this `FILE`, in JSON, what was restored, from where, and its sha256")
 	f.BoolVar(&r.dryRun, "dry-run", false, "tell what would be restored, and the space for it")
 	f.IntVar(&r.opts.Jobs, "jobs", 0, "`N` files at once (default one for each processor)")
-	f.StringVar(&r.shown, "progress", "", "`HOW` to tell how far it is: plain, json or none (default a line that changes, on a terminal)")
+	f.StringVar(&r.progress, "progress", "", "`HOW` to tell how far it is: plain, json or none (default a line that changes, on a terminal)")
 	f.BoolVar(&r.opts.NoSidecar, "no-sidecar", false, "drop the metadata that DEST cannot hold")
-	f.BoolVar(&r.onlyMeta, "apply-meta", false, "set the metadata that an earlier restore kept aside: restore --apply-meta DIR")
+	f.BoolVar(&r.applyMeta, "apply-meta", false, "set the metadata that an earlier restore kept aside: restore --apply-meta DIR")
 }
 
-// check makes sense of the flags.
-func (r *restorer) check(dest string) error {
+// check makes sense of the flags, but for those of the filter.
+func (r *restoreFlags) check(dest string) error {
 	var ok bool
 	r.opts.Overwrite, ok = map[string]restore.Overwrite{"never": restore.Never, "always": restore.Always,
 		"if-changed": restore.IfChanged, "if-newer": restore.IfNewer}[r.overwrite]
 	switch {
 	case !ok:
-		return usageError{fmt.Errorf("--overwrite %q: want never, always, if-changed or if-newer", r.overwrite)}
+		return usagef("--overwrite %q: want never, always, if-changed or if-newer", r.overwrite)
 	case r.to != "dir" && r.to != "tar" && r.to != "zip":
-		return usageError{fmt.Errorf("--to %q: want dir, tar, zip or -", r.to)}
-	case r.shown != "" && r.shown != "plain" && r.shown != "json" && r.shown != "none":
-		return usageError{fmt.Errorf("--progress %q: want plain, json or none", r.shown)}
+		return usagef("--to %q: want dir, tar, zip or -", r.to)
+	case !map[string]bool{"": true, "plain": true, "json": true, "none": true}[r.progress]:
+		return usagef("--progress %q: want plain, json or none", r.progress)
 	case r.opts.Jobs < 0:
-		return usageError{fmt.Errorf("--jobs %d: want how many files at once", r.opts.Jobs)}
-	case r.deleted && (r.asOf != "" || r.since != ""):
-		return usageError{errors.New("--deleted: looks at all points, so not with --as-of or --changed-since")}
+		return usagef("--jobs %d: want how many files at once", r.opts.Jobs)
 	case r.to == "dir" && dest == "-":
-		return usageError{errors.New("standard output: want --to tar or --to zip")}
+		return usagef("standard output: want --to tar or --to zip")
 	case r.receipt == "-":
-		return usageError{errors.New("--receipt -: want a file")}
+		return usagef("--receipt -: want a file")
 	case r.to != "dir" && r.opts.Resume:
-		return usageError{fmt.Errorf("--resume: not with --to %s", r.to)}
-	}
-	for _, t := range []struct {
-		flag, text string
-		at         **time.Time
-	}{{"newer", r.newerTo, &r.newer}, {"older", r.olderTo, &r.older}} {
-		if t.text == "" {
-			continue
-		}
-		from, _, err := points.ParseTime(t.text)
-		if err != nil {
-			return usageError{fmt.Errorf("--%s: %w", t.flag, err)}
-		}
-		*t.at = &from
-	}
-	if r.asOf != "" {
-		if _, _, err := points.ParseTime(r.asOf); err != nil {
-			return usageError{fmt.Errorf("--as-of: %w", err)}
-		}
-	}
-	for _, text := range r.exclude {
-		x, err := newExclusion(text)
-		if err != nil {
-			return usageError{fmt.Errorf("--exclude %q: %w", text, err)}
-		}
-		r.excluded = append(r.excluded, x)
+		return usagef("--resume: not with --to %s", r.to)
 	}
 	return nil
 }
 
-func (r *restorer) run(ctx context.Context, locations []string, dest string) error {
+func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) error {
 	if err := r.check(dest); err != nil {
 		return err
 	}
-	defer func() {
-		for _, s := range r.sets {
-			s.Close()
-		}
-	}()
-	r.points, r.origins, r.gone, r.notes = map[*ntfs.Tree]*points.Point{}, map[string]*points.Point{}, map[goneID]*goneSet{}, map[string]bool{}
-	if err := r.choose(ctx, locations); err != nil {
+	tell := text.NewReporter(c.ErrOrStderr())
+	hooks := selection.Hooks{Note: tell.Note}
+	if r.progress == "" || r.progress == "plain" {
+		hooks.Progress = r.open.progress
+	}
+	s, err := r.open.opener().Restore(c.Context(), locations, r.filter, hooks)
+	if err != nil {
 		return err
 	}
-	if err := r.protect(dest); err != nil {
+	defer s.Close()
+	if err := r.protect(s, dest); err != nil {
 		return err
 	}
 	r.opts.Names.Windows = runtime.GOOS == "windows"
 	r.opts.Names.UTF8 = r.opts.Names.Windows || runtime.GOOS == "darwin"
-	r.opts.LinkText = func(n *ntfs.Node) (string, error) { return r.points[n.Tree()].LinkTarget(n) }
+	r.opts.LinkText = s.LinkText
 	if r.dryRun {
-		return r.plan(ctx, dest)
+		return r.plan(c.Context(), s, text.NewOut(c.OutOrStdout()), tell, dest)
 	}
-	err := r.restore(ctx, locations, dest)
+	err = r.restore(c.Context(), c, s, tell, locations, dest)
 	if r.to == "dir" && errors.Is(err, errInterrupted) {
 		err = fmt.Errorf("%w; --resume goes on with it", err)
 	}
 	return err
 }
 
-// note tells what the user should know and is no failure, once, and not without end.
-func (r *restorer) note(format string, args ...any) {
-	const most = 1000
-	text := fmt.Sprintf(format, args...)
-	r.mu.Lock()
-	told := r.notes[text] || len(r.notes) == most
-	if !told {
-		r.notes[text] = true
-	}
-	if !told && len(r.notes) == most {
-		text = "there is more of this kind, which is not told one by one"
-	}
-	r.mu.Unlock()
-	switch {
-	case told:
-	case r.report != nil:
-		r.report.tell("%s", text)
-	default:
-		fmt.Fprintln(r.stderr, "snapmount: "+text)
-	}
-}
-
 // protect makes sure that nothing replaces a file of the images.
-func (r *restorer) protect(dest string) (err error) {
-	if r.opts.Protected, err = imageFiles(r.sets...); err != nil {
+func (r *restoreFlags) protect(s *selection.Selection, dest string) (err error) {
+	if r.opts.Protected, err = selection.HostFiles(s.Sets...); err != nil {
 		return err
 	}
 	for _, out := range []string{dest, r.receipt} {
-		if err := notOfImage(out, r.opts.Protected); err != nil {
+		if err := selection.NotOfImage(out, r.opts.Protected); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// restore does it, and tells what became of it.
+func (r *restoreFlags) restore(ctx context.Context, c *cobra.Command, s *selection.Selection, tell *text.Reporter, locations []string, dest string) error {
+	if r.to == "dir" {
+		if err := makeDir(dest); err != nil {
+			return err
+		}
+	}
+	progress := newRestoreProgress(r.progress, c.ErrOrStderr(), func(ctx context.Context) (restore.Plan, error) {
+		return restore.Count(ctx, s.Sources(ctx), r.opts, nil)
+	})
+	tell.Pause = progress.Pause
+	report := &restoreReport{flags: r, selection: s, tell: tell, start: time.Now()}
+	if r.receipt != "" {
+		var err error
+		if report.receipt, err = r.newReceipt(s, locations, dest); err != nil {
+			return err
+		}
+	}
+	opts := r.opts
+	opts.Done, opts.Progress = report.done, progress.told
+	progress.start(ctx)
+	report.all(s.Lost)
+	var err error
+	if r.to == "dir" {
+		opts.NoHash = r.receipt == "" // to hash takes longer than to copy, and nothing else shows it
+		err = toDir(ctx, dest, s, opts)
+	} else {
+		err = r.toArchive(ctx, dest, c.OutOrStdout(), s, opts)
+	}
+	progress.end()
+	if err == nil {
+		report.all(s.Unmatched())
+	}
+	out := c.OutOrStdout()
+	if r.to != "dir" && dest == "-" {
+		out = c.ErrOrStderr() // the archive is on the other one
+	}
+	return report.close(out, dest, err)
+}
+
+func (r *restoreFlags) newReceipt(s *selection.Selection, locations []string, dest string) (*receipt.Writer, error) {
+	opts := receipt.Options{Tool: "snapmount " + buildVersion(), Locations: locations, Target: dest, To: r.to, Sets: s.Sets, Points: s.Points(),
+		Replace: r.opts.Overwrite == restore.Always || r.opts.Resume}
+	if full, err := filepath.Abs(dest); err == nil && dest != "-" {
+		opts.Target = full
+	}
+	return receipt.Create(r.receipt, opts)
+}
+
+func toDir(ctx context.Context, dest string, s *selection.Selection, opts restore.Options) error {
+	root, err := os.OpenRoot(dest)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return restore.Run(ctx, root, s.Sources(ctx), opts)
+}
+
+// makeDir makes a directory if there is none.
+func makeDir(dest string) error {
+	if info, err := os.Stat(dest); err == nil && !info.IsDir() {
+		return usagef("%s: is a file, want a directory", dest)
+	}
+	return os.MkdirAll(dest, 0o755)
+}
+
+func (r *restoreFlags) toArchive(ctx context.Context, dest string, stdout io.Writer, s *selection.Selection, opts restore.Options) error {
+	format := restore.Tar
+	if r.to == "zip" {
+		format = restore.Zip
+	}
+	return restore.Whole(dest, r.opts.Overwrite == restore.Always, stdout, func(w io.Writer) error {
+		return restore.Archive(ctx, w, format, s.Sources(ctx), opts)
+	})
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/mount/receipt"
+	"snapmount/mount/report"
 )
 
 // demoFiles is the SHA-256 of every file of the demo image, by label, point and path; links are "link".
@@ -36,7 +38,7 @@ func demoTruth(t *testing.T) map[string]map[string]map[string]string {
 	truth := demoFiles(t)
 	for _, points := range truth {
 		for _, files := range points {
-			maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, informationName) })
+			maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, "System Volume Information") })
 		}
 	}
 	return truth
@@ -322,16 +324,16 @@ func TestRestoreDamage(t *testing.T) {
 		t.Fatal(hit, err)
 	}
 	delete(truth, "Pictures/bridge.raw")
-	receipt := filepath.Join(dir, "receipt.json")
-	code, out, errs := run("restore", "--receipt", receipt, path+":p1", filepath.Join(dir, "dest"))
+	written := filepath.Join(dir, "receipt.json")
+	code, out, errs := run("restore", "--receipt", written, path+":p1", filepath.Join(dir, "dest"))
 	if got := sumsBelow(t, filepath.Join(dir, "dest")); code != exitPartial || !maps.Equal(got, truth) {
 		t.Errorf("exit %d, %s%s\ngot  %v\nwant %v", code, out, errs, got, truth)
 	}
 	if !strings.Contains(errs, "snapmount: Pictures/bridge.raw: ") || !strings.Contains(out, "1 FAILED") {
 		t.Errorf("%s%s", out, errs)
 	}
-	r := readReceipt(t, receipt)
-	i := slices.IndexFunc(r.Items, func(x receiptItem) bool { return x.Result == "failed" })
+	r := readReceipt(t, written)
+	i := slices.IndexFunc(r.Items, func(x receipt.Item) bool { return x.Result == "failed" })
 	if r.Complete || r.Failed != 1 || i < 0 || r.Items[i].Path != "Pictures/bridge.raw" || r.Items[i].Error == "" {
 		t.Errorf("%+v", r)
 	}
@@ -344,9 +346,9 @@ func TestRestoreDamage(t *testing.T) {
 
 // A parsedReceipt is a receipt as a script reads it.
 type parsedReceipt struct {
-	receiptHead
-	Items []receiptItem `json:"items"`
-	receiptEnd
+	receipt.Head
+	Items []receipt.Item `json:"items"`
+	receipt.End
 }
 
 func (r *parsedReceipt) read(t *testing.T, path string) {
@@ -414,7 +416,7 @@ func TestRestoreReceipt(t *testing.T) {
 func TestRestoreProgress(t *testing.T) {
 	code, _, errs := run("restore", "--progress", "json", demo(t)+":p1@vss1", filepath.Join(t.TempDir(), "dest"))
 	lines := strings.Split(strings.TrimSpace(errs), "\n")
-	var last progressJSON
+	var last report.Progress
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s", code, err, errs)
 	}
@@ -422,8 +424,8 @@ func TestRestoreProgress(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 	files, bytes, left := int64(20), int64(1<<20), 2.5
-	s := progressJSON{Files: 10, Bytes: 1 << 19, TotalFiles: &files, TotalBytes: &bytes, Rate: 1 << 18, SecondsLeft: &left}
-	if got := s.text(); got != "10 of 20 files, 512 KiB of 1 MiB, 256 KiB/s, 2s left" {
+	s := report.Progress{Files: 10, Bytes: 1 << 19, TotalFiles: &files, TotalBytes: &bytes, Rate: 1 << 18, SecondsLeft: &left}
+	if got := progressText(s); got != "10 of 20 files, 512 KiB of 1 MiB, 256 KiB/s, 2s left" {
 		t.Error(got)
 	}
 }

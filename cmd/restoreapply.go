@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
 	"snapmount/ntfs/restore"
 )
 
@@ -19,25 +20,25 @@ func applyMeta(c *cobra.Command, dir string) error {
 		return err
 	}
 	defer root.Close()
+	tell := text.NewReporter(c.ErrOrStderr())
 	done, failed := 0, 0
 	err = restore.Apply(c.Context(), root, func(path string, lost []string, err error) {
-		switch {
-		case err != nil:
-			failed++
-			fmt.Fprintf(c.ErrOrStderr(), "snapmount: %s: %s\n", printable(path), oneLine(err))
-		case len(lost) > 0:
-			failed++
-			fmt.Fprintf(c.ErrOrStderr(), "snapmount: %s: not set: %s\n", printable(path), printable(strings.Join(lost, ", ")))
-		default:
-			done++
+		if err == nil && len(lost) > 0 {
+			err = errors.New("not set: " + strings.Join(lost, ", "))
 		}
+		if err == nil {
+			done++
+			return
+		}
+		failed++
+		tell.Fail(path, err)
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: has no %s, which a restore leaves there: %w", dir, restore.SidecarName, fs.ErrNotExist)
 	}
 	fmt.Fprintf(c.OutOrStdout(), "metadata of %d files and directories set, %d not or in part\n", done, failed)
-	if err == nil && failed > 0 {
-		err = errPartial
+	if err == nil {
+		err = tell.Err("could not be read")
 	}
 	return err
 }

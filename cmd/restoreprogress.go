@@ -9,43 +9,34 @@ import (
 	"sync/atomic"
 	"time"
 
+	"snapmount/cmd/text"
+	"snapmount/mount/report"
 	"snapmount/ntfs/restore"
 )
 
-// A restoreProgress tells how far a restore is, in words or as objects in JSON. What there is to do is counted beside the
-// work, once that is seen to be long.
+// A restoreProgress tells how far a restore is, as text or in JSON. What there is to do is counted beside the work, once
+// that is seen to be long.
 type restoreProgress struct {
-	*progress
-	none  bool
+	*text.Progress
+	kind  string // as --progress has it
+	out   io.Writer
 	count func(context.Context) (restore.Plan, error)
 
 	files, bytes atomic.Int64
-	plan         atomic.Pointer[restore.Plan]
+	total        atomic.Pointer[restore.Plan]
+	begun        time.Time
 	counting     sync.Once
-	started      time.Time
 	work         sync.WaitGroup
 	cancel       func()
 }
 
-// progressJSON is one line of "restore --progress json".
-type progressJSON struct {
-	Files       int64    `json:"files"` // done, directories and links among them
-	Bytes       int64    `json:"bytes"` // read
-	TotalFiles  *int64   `json:"total_files"`
-	TotalBytes  *int64   `json:"total_bytes"` // null until they are counted
-	Seconds     float64  `json:"seconds"`
-	Rate        float64  `json:"bytes_per_second"`
-	SecondsLeft *float64 `json:"seconds_left"`
-	Done        bool     `json:"done"` // the last line
-}
-
 func newRestoreProgress(kind string, out io.Writer, count func(context.Context) (restore.Plan, error)) *restoreProgress {
-	p := &restoreProgress{progress: newProgress(out), none: kind == "none", count: count}
+	p := &restoreProgress{Progress: text.NewProgress(out), kind: kind, out: out, count: count}
 	switch kind {
 	case "plain":
-		p.progress = &progress{out: out, first: 5 * time.Second, every: 10 * time.Second}
+		p.Progress = text.LineProgress(out)
 	case "json":
-		p.progress = &progress{out: out, bare: true, first: time.Second, every: time.Second}
+		p.Progress = text.ScriptProgress(out)
 	}
 	return p
 }
@@ -61,75 +52,50 @@ func (p *restoreProgress) told(what string, done, _ int64) {
 }
 
 func (p *restoreProgress) start(ctx context.Context) {
-	p.started = time.Now()
+	p.begun = time.Now()
 	ctx, p.cancel = context.WithCancel(ctx)
-	if p.none {
+	if p.kind == "none" {
 		return
 	}
-	p.progress.start(func() string {
+	p.Start(func() string {
 		p.counting.Do(func() {
 			p.work.Go(func() {
 				if plan, err := p.count(ctx); err == nil { // without, there are no totals
-					p.plan.Store(&plan)
+					p.total.Store(&plan)
 				}
 			})
 		})
-		return p.text(false)
+		return p.line(false)
 	})
 }
 
 // end stops the telling.
 func (p *restoreProgress) end() {
-	p.progress.end()
 	p.cancel()
+	p.End()
 	p.work.Wait()
-	if p.bare {
-		p.pause(func() { p.show(p.text(true)) })
+	if p.kind == "json" {
+		fmt.Fprintln(p.out, p.line(true))
 	}
 }
 
-func (p *restoreProgress) text(done bool) string {
-	s := p.state(done)
-	if !p.bare {
-		return s.text()
+func (p *restoreProgress) line(done bool) string {
+	s := report.ProgressOf(p.files.Load(), p.bytes.Load(), time.Since(p.begun), p.total.Load())
+	if s.Done = done; p.kind != "json" {
+		return progressText(s)
 	}
-	b, err := json.Marshal(s)
-	if err != nil {
-		return oneLine(err)
-	}
+	b, _ := json.Marshal(s) // numbers alone
 	return string(b)
 }
 
-// state is how far it is. What is left is told by bytes or files, whichever is behind.
-func (p *restoreProgress) state(done bool) progressJSON {
-	s := progressJSON{Files: p.files.Load(), Bytes: p.bytes.Load(), Seconds: time.Since(p.started).Seconds(), Done: done}
-	s.Rate = float64(s.Bytes) / max(s.Seconds, 1e-3)
-	if t := p.plan.Load(); t != nil {
-		files := t.Files + t.Dirs + t.Links + t.Failed
-		bytes := max(t.Bytes, s.Bytes) // a zip has some twice
-		s.TotalFiles, s.TotalBytes = &files, &bytes
-		part := 1.0
-		if files > 0 {
-			part = min(part, float64(s.Files)/float64(files))
-		}
-		if bytes > 0 {
-			part = min(part, float64(s.Bytes)/float64(bytes))
-		}
-		if part > 0 {
-			left := s.Seconds * (1 - part) / part
-			s.SecondsLeft = &left
-		}
-	}
-	return s
-}
-
-func (s progressJSON) text() string {
+// progressText is the state for people.
+func progressText(s report.Progress) string {
 	if s.TotalFiles == nil {
-		return fmt.Sprintf("%d files, %s, %s/s", s.Files, bytesText(s.Bytes), bytesText(int64(s.Rate)))
+		return fmt.Sprintf("%d files, %s, %s/s", s.Files, text.Bytes(s.Bytes), text.Bytes(int64(s.Rate)))
 	}
-	text := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, *s.TotalFiles, bytesText(s.Bytes), bytesText(*s.TotalBytes), bytesText(int64(s.Rate)))
+	line := fmt.Sprintf("%d of %d files, %s of %s, %s/s", s.Files, *s.TotalFiles, text.Bytes(s.Bytes), text.Bytes(*s.TotalBytes), text.Bytes(int64(s.Rate)))
 	if s.SecondsLeft != nil {
-		text += fmt.Sprintf(", %v left", (time.Duration(*s.SecondsLeft) * time.Second).Round(time.Second))
+		line += fmt.Sprintf(", %v left", (time.Duration(*s.SecondsLeft) * time.Second).Round(time.Second))
 	}
-	return text
+	return line
 }

@@ -7,27 +7,37 @@ import (
 	"sync"
 	"time"
 
+	"snapmount/cmd/text"
+	"snapmount/mount/receipt"
+	"snapmount/mount/report"
+	"snapmount/mount/selection"
 	"snapmount/ntfs/restore"
 )
 
 // A restoreReport tells what becomes of each item, and of all.
 type restoreReport struct {
-	r       *restorer
-	out     io.Writer // of the last line
-	receipt *receipt
-	pause   func(func()) // runs what writes lines, with progress out of the way
+	flags     *restoreFlags
+	selection *selection.Selection
+	tell      *text.Reporter
+	receipt   *receipt.Writer // or nil
+	start     time.Time
 
 	mu    sync.Mutex
-	start time.Time
+	sum   receipt.End
+	aside int64 // items of whose metadata the target lacks something
+}
 
-	files, dirs, links, skipped, failed, aside int64
-	bytes                                      int64
+// all is done for items that no engine was given.
+func (p *restoreReport) all(list []restore.Result) {
+	for _, res := range list {
+		p.done(res)
+	}
 }
 
 // done is restore.Options.Done.
 func (p *restoreReport) done(res restore.Result) {
 	if p.receipt != nil {
-		p.receipt.add(&res)
+		p.receipt.Add(&res)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -36,71 +46,70 @@ func (p *restoreReport) done(res restore.Result) {
 	}
 	switch {
 	case res.Err != nil:
-		p.failed++
-		p.tell("%s: %s", printable(res.Path), printable(oneLine(p.because(&res))))
+		p.sum.Failed++
+		p.tell.Fail(res.Path, p.selection.Because(&res))
 		return
 	case res.Skipped:
 		if res.Type != "dir" { // one may be met from several sources
-			p.skipped++
+			p.sum.Skipped++
 		}
 	case res.Type == "dir":
-		p.dirs++
+		p.sum.Dirs++
 	case res.Type == "link":
-		p.links++
+		p.sum.Links++
 	default:
-		p.files++
-		p.bytes += res.Size
+		p.sum.Files++
+		p.sum.Bytes += res.Size
 	}
 	if res.Mapped != "" {
-		p.tell("%s: is called %q on the volume", printable(res.Path), res.Mapped)
+		p.tell.Line("%s: is called %q on the volume", res.Path, res.Mapped)
 	}
 	if n := len(res.Gaps); n > 0 {
-		p.failed++
+		p.sum.Failed++
 		g := res.Gaps[0]
-		p.tell("%s: incomplete: %d ranges read as zeros, the first %d bytes at %d: %s", printable(res.Path), n, g.Len, g.Off, printable(g.Why))
+		p.tell.Fail(res.Path, fmt.Errorf("incomplete: %d ranges read as zeros, the first %d bytes at %d: %s", n, g.Len, g.Off, g.Why))
 	}
 }
 
-// because adds the damage of the snapshot to an error that may come from it.
-func (p *restoreReport) because(res *restore.Result) error {
-	if point := p.r.origins[res.Origin]; point != nil {
-		return point.Because(res.Err)
+// close ends the report: the receipt, the last line, and what the command returns. err is why the work ended early.
+func (p *restoreReport) close(out io.Writer, dest string, err error) error {
+	what := p.summary(dest)
+	if p.receipt != nil {
+		p.sum.Complete = err == nil && p.sum.Failed == 0
+		if err != nil {
+			p.sum.Error = report.OneLine(err)
+		}
+		if err2 := p.receipt.Close(p.sum); err2 == nil {
+			what += "; receipt " + p.flags.receipt
+		} else if err == nil {
+			err = fmt.Errorf("receipt: %w", err2)
+		}
 	}
-	return res.Err
+	fmt.Fprintln(out, text.Printable(what))
+	if err == nil {
+		err = p.tell.Err("were not restored")
+	}
+	return err
 }
 
-func (p *restoreReport) tell(format string, args ...any) {
-	p.pause(func() { fmt.Fprintf(p.r.stderr, "snapmount: "+format+"\n", args...) })
-}
-
-// close ends the report: the receipt, the last line, and what the command returns.
-func (p *restoreReport) close(dest string, err error) error {
-	what := fmt.Sprintf("%d files, %d directories, %d links, %s in %.1f s", p.files, p.dirs, p.links, bytesText(p.bytes), time.Since(p.start).Seconds())
-	if p.skipped > 0 {
-		what += fmt.Sprintf("; %d were there already", p.skipped)
+// summary is the last line.
+func (p *restoreReport) summary(dest string) string {
+	s := &p.sum
+	what := fmt.Sprintf("%d files, %d directories, %d links, %s in %.1f s", s.Files, s.Dirs, s.Links, text.Bytes(s.Bytes), time.Since(p.start).Seconds())
+	if s.Skipped > 0 {
+		what += fmt.Sprintf("; %d were there already", s.Skipped)
 	}
-	if p.failed > 0 {
-		what += fmt.Sprintf("; %d FAILED", p.failed)
+	if s.Failed > 0 {
+		what += fmt.Sprintf("; %d FAILED", s.Failed)
 	}
 	switch {
 	case p.aside == 0:
-	case p.r.opts.NoSidecar:
+	case p.flags.opts.NoSidecar:
 		what += fmt.Sprintf("; metadata of %d not in full", p.aside)
-	case p.r.to == "dir":
+	case p.flags.to == "dir":
 		what += fmt.Sprintf("; metadata of %d kept in %s", p.aside, filepath.Join(dest, restore.SidecarName))
 	default:
 		what += fmt.Sprintf("; metadata of %d kept in its member %s", p.aside, restore.SidecarName)
 	}
-	if p.receipt != nil {
-		if err2 := p.receipt.close(p, err); err2 != nil && err == nil {
-			err = fmt.Errorf("receipt: %w", err2)
-		} else if err2 == nil {
-			what += "; receipt " + p.r.receipt
-		}
-	}
-	fmt.Fprintln(p.out, printable(what))
-	if err == nil {
-		err = failedErr(p.failed)
-	}
-	return err
+	return what
 }

@@ -73,6 +73,9 @@ func (s *signals) output(w io.Writer) (io.Writer, func()) {
 // patience is how long a Write may take when the context has ended: for a last word to who reads it.
 const patience = 100 * time.Millisecond
 
+// File is the file that all goes to.
+func (o *output) File() *os.File { return o.file }
+
 // An output passes on what is written to it. When its context has ended and a Write waits, all of them fail from then on.
 type output struct {
 	ctx  context.Context
@@ -110,13 +113,4 @@ func (o *output) Write(p []byte) (int, error) {
 		o.stuck = true
 		return 0, context.Cause(o.ctx)
 	}
-}
-
-// fileOf returns the file that w writes to, if it is one.
-func fileOf(w io.Writer) (*os.File, bool) {
-	if o, ok := w.(*output); ok {
-		return o.file, true
-	}
-	f, ok := w.(*os.File)
-	return f, ok
 }

@@ -1,13 +1,15 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
+	"snapmount/mount/selection"
 	"snapmount/ntfs/restore"
 	"snapmount/ntfs/timeline"
 )
@@ -47,60 +49,58 @@ func newTimeline(o *openFlags) *cobra.Command {
 func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error {
 	switch {
 	case timeline.NewWriter(f.format, io.Discard) == nil:
-		return usageError{fmt.Errorf("--format %q: want bodyfile, csv, jsonl or parquet", f.format)}
+		return usagef("--format %q: want bodyfile, csv, jsonl or parquet", f.format)
 	case f.out == "":
-		return usageError{errors.New("-o: want a file to write, or - for standard output")}
+		return usagef("-o: want a file to write, or - for standard output")
 	case f.points && f.distinct:
-		return usageError{errors.New("--points and --distinct: want one of them")}
+		return usagef("--points and --distinct: want one of them")
 	}
-	s, list, err := o.scopes(c.Context(), args)
+	s, err := o.opener().Scopes(c.Context(), args)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	files, err := imageFiles(s)
+	files, err := selection.HostFiles(s.Sets...)
 	if err == nil {
-		err = notOfImage(f.out, files)
+		err = selection.NotOfImage(f.out, files)
 	}
 	if err != nil {
 		return err
 	}
-	fails := &failures{out: c.ErrOrStderr()}
-	err = writeWhole(f.out, c.OutOrStdout(), func(w io.Writer) error {
+	tell := text.NewReporter(c.ErrOrStderr())
+	tell.Capped = true
+	err = restore.Whole(f.out, true, c.OutOrStdout(), func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
-		for i := range list {
-			if err := f.rows(c.Context(), &list[i], len(list) > 1, o, t, fails); err != nil {
+		for _, sc := range s.List {
+			if err := f.rows(c.Context(), sc, len(s.List) > 1, o, t, tell); err != nil {
 				return err
 			}
 		}
 		return t.Close()
 	})
-	if err != nil {
-		return err
-	}
-	return fails.err()
+	return cmp.Or(err, tell.Err("could not be read"))
 }
 
 // rows writes the rows of a volume.
-func (f *timelineFlags) rows(ctx context.Context, sc *scope, several bool, o *openFlags, t timeline.Writer, fails *failures) error {
-	if sc.below != "" {
-		return usageError{fmt.Errorf("%s: a timeline is of a whole volume: leave the path out", sc.below)}
+func (f *timelineFlags) rows(ctx context.Context, sc *selection.Scope, several bool, o *openFlags, t timeline.Writer, tell *text.Reporter) error {
+	if sc.Below != "" {
+		return usagef("%s: a timeline is of a whole volume: leave the path out", sc.Below)
 	}
 	label := ""
 	if several {
-		label = sc.volume.Name
+		label = sc.Volume.Name
 	}
-	v := sc.timeline(label, fails.tell)
+	v := sc.Timeline(label, func(err error) { tell.Fail("", err) })
 	defer o.progress("", 0, 0)
-	for r, err := range v.Rows(ctx, timeline.RowOptions{Points: f.points, System: f.system, USN: f.usn, Progress: o.progress.Of(sc.volume.Name)}) {
+	for r, err := range v.Rows(ctx, timeline.RowOptions{Points: f.points, System: f.system, USN: f.usn, Progress: o.progress.Of(sc.Volume.Name)}) {
 		var gap *timeline.Gap
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.As(err, &gap):
-			fails.tell(sc.at(gap.First, gap.Last, err))
+			tell.Fail("", sc.At(gap.First, gap.Last, err))
 		case err != nil:
-			fails.tell(fmt.Errorf("%s: %w", sc.volume.Name, err))
+			tell.Fail(sc.Volume.Name, err)
 		default:
 			if err := t.Write(r); err != nil {
 				return err
@@ -108,20 +108,4 @@ func (f *timelineFlags) rows(ctx context.Context, sc *scope, several bool, o *op
 		}
 	}
 	return nil
-}
-
-// writeWhole lets write fill the file at path, which is there under its name when all of it is, or not at all; - is
-// stdout.
-func writeWhole(path string, stdout io.Writer, write func(io.Writer) error) error {
-	if path == "-" {
-		return write(stdout)
-	}
-	f, err := restore.Create(path, true)
-	if err != nil {
-		return err
-	}
-	if err := write(f); err != nil {
-		return errors.Join(fmt.Errorf("%s: not written: %w", path, err), f.Abort())
-	}
-	return f.Commit()
 }

@@ -1,36 +1,14 @@
 package cmd
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
+	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
+	"snapmount/mount/report"
 )
-
-// verifyReport is what "verify" tells, in its JSON form.
-type verifyReport struct {
-	Schema int          `json:"schema"`
-	Image  string       `json:"image"`
-	Size   int64        `json:"size"` // bytes of the disk
-	Hashes []hashReport `json:"hashes"`
-	Bad    []badReport  `json:"bad"` // ranges of the disk that are damaged; they count as zeros in the hashes
-	Intact bool         `json:"intact"`
-}
-
-type hashReport struct {
-	Name     string  `json:"name"`
-	Stored   *string `json:"stored"` // when the image was made
-	Computed string  `json:"computed"`
-}
-
-type badReport struct {
-	Offset int64  `json:"offset"`
-	Length int64  `json:"length"`
-	Error  string `json:"error"`
-}
 
 func newVerify(o *openFlags) *cobra.Command {
 	var asJSON bool
@@ -59,18 +37,18 @@ func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error 
 	if err != nil {
 		return err
 	}
-	r := verifyReport{Schema: 1, Image: image, Size: disk.Size(), Bad: []badReport{}, Intact: result.Intact()}
-	for _, h := range []struct{ name, stored, computed string }{{"MD5", result.Stored.MD5, result.Computed.MD5}, {"SHA1", result.Stored.SHA1, result.Computed.SHA1}} {
-		one := hashReport{Name: h.name, Computed: h.computed}
-		if h.stored != "" {
-			one.Stored = text(h.stored)
-		}
-		r.Hashes = append(r.Hashes, one)
-	}
+	r := report.Verify{Schema: report.Schema, Image: image, Size: disk.Size(), Bad: []report.Bad{}, Intact: result.Intact(), Hashes: []report.Hash{
+		report.HashOf("MD5", result.Stored.MD5, result.Computed.MD5), report.HashOf("SHA1", result.Stored.SHA1, result.Computed.SHA1)}}
 	for _, b := range result.Bad {
-		r.Bad = append(r.Bad, badReport{b.Off, b.Len, oneLine(b.Err)})
+		r.Bad = append(r.Bad, report.Bad{Offset: b.Off, Length: b.Len, Error: report.OneLine(b.Err)})
 	}
-	if err := printVerify(c.OutOrStdout(), r, asJSON); err != nil {
+	out := text.NewOut(c.OutOrStdout())
+	if asJSON {
+		out.Document(r)
+	} else {
+		printVerify(out, r)
+	}
+	if err := out.Flush(); err != nil {
 		return err
 	}
 	if !r.Intact {
@@ -79,12 +57,7 @@ func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error 
 	return nil
 }
 
-func printVerify(w io.Writer, r verifyReport, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
-	}
+func printVerify(out *text.Out, r report.Verify) {
 	for _, h := range r.Hashes {
 		word := "not kept in the image"
 		if h.Stored != nil && *h.Stored == h.Computed {
@@ -92,11 +65,10 @@ func printVerify(w io.Writer, r verifyReport, asJSON bool) error {
 		} else if h.Stored != nil {
 			word = "DIFFERS, stored " + *h.Stored
 		}
-		fmt.Fprintf(w, "%-5s %s  %s\n", h.Name, h.Computed, word)
+		fmt.Fprintf(out, "%-5s %s  %s\n", h.Name, h.Computed, word)
 	}
 	for _, b := range r.Bad {
-		fmt.Fprintf(w, "BAD   0x%x bytes at 0x%x: %s\n", b.Length, b.Offset, printable(b.Error))
+		fmt.Fprintf(out, "BAD   0x%x bytes at 0x%x: %s\n", b.Length, b.Offset, text.Printable(b.Error))
 	}
-	_, err := fmt.Fprintf(w, "%s: %d bytes, %s\n", printable(r.Image), r.Size, map[bool]string{true: "intact", false: "NOT INTACT"}[r.Intact])
-	return err
+	fmt.Fprintf(out, "%s: %d bytes, %s\n", text.Printable(r.Image), r.Size, map[bool]string{true: "intact", false: "NOT INTACT"}[r.Intact])
 }

@@ -38,7 +38,7 @@ func benchImage(b *testing.B, stores int, random bool) layer.Source {
 	write := func(kind uint32, payload []byte) uint64 {
 		var places []vsstest.Place
 		for n := len(payload); n > 0; n -= vsstest.Payload(kind) {
-			places = append(places, vsstest.Place{Offset: next * BlockSize})
+			places = append(places, vsstest.Place{Offset: next * BlockSize, Relative: uint64(len(places)) * BlockSize})
 			next++
 		}
 		if err := vsstest.WriteChain(m, kind, places, payload); err != nil {

@@ -5,52 +5,174 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
+	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
 const (
 	bitsPerBlock = payloadSize * 8
-	// batch is the least number of bitmap blocks that fill whole 65,536-bit containers of a roaring bitmap.
-	batch = 64
-	// allBlocks is one more than the largest block number.
-	allBlocks = math.MaxUint32 + 1
+	pageWords    = payloadSize / 8
+	// maxPages bounds the blocks of bitmaps that a volume keeps in memory as they are: 64 MiB.
+	maxPages = 4096
 )
 
-// readBits returns the bitmap that starts at first, bit i for block i, of which n matter; known is how many bits it
+// page holds the bits of one block of a bitmap: bit i%64 of word i/64 for block i of its range of the volume.
+type page [pageWords]uint64
+
+func decodePage(payload []byte) *page {
+	p := new(page)
+	for i := range p {
+		p[i] = binary.LittleEndian.Uint64(payload[8*i:])
+	}
+	return p
+}
+
+// bitmap reads one of the bitmaps of a store, block by block as they are asked for.
+type bitmap struct {
+	s     *Snapshot
+	name  string
+	first uint64 // on the volume, 0 for none
+	last  int64  // page
+	room  int    // pages to keep
+
+	mu     sync.Mutex
+	pages  map[int64]*page
+	chains []*bitmapChain // by area of s
+	told   bool
+}
+
+// bitmapChain is where a bitmap is in one area.
+type bitmapChain struct {
+	area   area
+	anchor record // of the first block
+	err    error  // of the first block
+	places []uint64
+	broken error
+	walked bool
+}
+
+func (s *Snapshot) newBitmap(name string, first uint64) *bitmap {
+	b := &bitmap{s: s, name: name, first: first, last: (blocks(s.Size)+bitsPerBlock-1)/bitsPerBlock - 1, pages: map[int64]*page{}}
+	b.room = max(2, maxPages/(2*len(s.vol.snapshots)))
+	for _, a := range s.areas {
+		b.chains = append(b.chains, &bitmapChain{area: a})
+	}
+	return b
+}
+
+// page returns the bits of page i, nil when the bitmap ends before. An error says that they cannot be read.
+func (b *bitmap) page(i int64) (*page, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p, ok := b.pages[i]; ok {
+		return p, nil
+	}
+	if b.first == 0 {
+		return nil, fmt.Errorf("%s: not there", b.name)
+	}
+	var first error
+	for n := range b.chains {
+		p, err := b.from(n, i)
+		if err == nil {
+			for old := range b.pages {
+				if len(b.pages) < b.room {
+					break
+				}
+				delete(b.pages, old)
+			}
+			b.pages[i] = p
+			return p, nil
+		}
+		if n == 0 {
+			first = err
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", b.name, first)
+}
+
+// from reads page i from one area: first where it is if the bitmap is in one piece, which its own header then confirms
+// twice over, else by the chain.
+func (b *bitmap) from(n int, i int64) (*page, error) {
+	c := b.chains[n]
+	ch := chain{area: c.area, name: "bitmap", kind: typeBitmap, warn: b.s.warn, places: b.s.placement(n, gulp{})}
+	if i == 0 || c.anchor.kind == 0 && c.err == nil {
+		r, payload, err := ch.read(b.first)
+		if c.anchor, c.err = r, err; i == 0 && err == nil {
+			return decodePage(payload), nil
+		}
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	guess := b.first + uint64(i)*BlockSize
+	if c.anchor.next == b.first+BlockSize && !c.walked {
+		r, payload, err := ch.read(guess)
+		if err == nil && r.relative == c.anchor.relative+uint64(i)*BlockSize && (r.next == guess+BlockSize || i == b.last && r.next == 0) {
+			return decodePage(payload), nil
+		}
+	}
+	if !c.walked {
+		c.walked = true
+		c.broken = ch.each(b.s.vol.ctx, b.first, int(b.last+1), func(off uint64, _ record, _ []byte) bool {
+			c.places = append(c.places, off)
+			return true
+		})
+	}
+	if i >= int64(len(c.places)) {
+		return nil, c.broken
+	}
+	_, payload, err := ch.read(c.places[i])
+	if err != nil {
+		return nil, err
+	}
+	return decodePage(payload), nil
+}
+
+// check reads the ends of the bitmap and returns what is wrong there.
+func (b *bitmap) check() error {
+	_, err := b.page(0)
+	if err == nil && b.last > 0 {
+		_, err = b.page(b.last)
+	}
+	return err
+}
+
+// tell warns once that a page cannot be read that check does not look at.
+func (b *bitmap) tell(i int64, err error) {
+	b.mu.Lock()
+	told := b.told || i == 0 || i == b.last
+	b.told = true
+	b.mu.Unlock()
+	if !told {
+		b.s.warn(err)
+	}
+}
+
+// readBits returns the whole bitmap that starts at first, bit i for block i, of which n matter; known is how many bits it
 // has. An error leaves what was read before.
 func readBits(ctx context.Context, a area, first uint64, n int64, warn func(error)) (set *roaring.Bitmap, known int64, err error) {
-	if first == 0 {
-		return roaring.New(), 0, errors.New("no bitmap")
-	}
 	set = roaring.New()
-	ch := chain{area: a, name: "bitmap", kind: typeBitmap, warn: warn}
-	want := (n + bitsPerBlock - 1) / bitsPerBlock
-	words := make([]uint64, 0, min(want, batch)*payloadSize/8)
-	pour := func() {
-		part := roaring.New()
-		part.FromDense(words, true)
-		if off := known - int64(len(words))*64; off == 0 {
-			set = part
-		} else {
-			set.Or(roaring.AddOffset64(part, off))
-		}
-		words = words[:0]
+	if first == 0 {
+		return set, 0, errors.New("no bitmap")
 	}
-	err = ch.each(ctx, first, int(want), func(_ uint64, payload []byte) bool {
-		for i := 0; i < len(payload); i += 8 {
-			words = append(words, binary.LittleEndian.Uint64(payload[i:]))
-		}
-		if known += bitsPerBlock; len(words) == batch*payloadSize/8 {
-			pour()
-		}
+	ch := chain{area: a, name: "bitmap", kind: typeBitmap, warn: warn}
+	err = ch.each(ctx, first, int((n+bitsPerBlock-1)/bitsPerBlock), func(_ uint64, _ record, payload []byte) bool {
+		set.Or(decodePage(payload).set(known))
+		known += bitsPerBlock
 		return true
 	})
-	pour()
 	known = min(known, n)
 	set.RemoveRange(uint64(known), allBlocks)
 	return set, known, err
+}
+
+// set returns the bits of p, the first of which is for block first.
+func (p *page) set(first int64) *roaring.Bitmap {
+	set := roaring.New()
+	set.FromDense(p[:], true)
+	set.RunOptimize()
+	return roaring.AddOffset64(set, first)
 }
 
 // readBits takes the first area that has all of a bitmap, else what reaches farthest.
@@ -65,122 +187,4 @@ func (s *Snapshot) readBits(first uint64, n int64) (set *roaring.Bitmap, known i
 		}
 	}
 	return set, known, err
-}
-
-// marks say which blocks a snapshot and the newer stores it is read through left unprotected (rule 11).
-type marks struct {
-	own    *roaring.Bitmap // by the snapshot's own store, for certain
-	unsure *roaring.Bitmap // by its own or a newer store, perhaps
-	zeros  *roaring.Bitmap // by such a store with IgnoredAsZeros: the driver gives zeros
-	older  *roaring.Bitmap // what unsure means for older snapshots
-	mine   *roaring.Bitmap // the part of unsure by its own store
-	counts bool            // mine is part of older
-	damage error           // of the snapshot's own bitmaps
-}
-
-// readMarks reads the bitmaps of s and joins them with the marks of the next newer snapshot.
-func (s *Snapshot) readMarks() *marks {
-	m := &marks{own: roaring.New(), mine: roaring.New(), zeros: roaring.New(), older: roaring.New()}
-	if newer := s.at + 1; newer < len(s.vol.snapshots) {
-		n := s.vol.snapshots[newer].marks()
-		m.zeros, m.older = n.zeros, n.older
-	}
-	m.unsure = m.older
-	if s.lost != nil {
-		return m // an incomplete store: all is unknown anyway
-	}
-	if n := blocks(s.Size); n < s.older {
-		defer m.cut(n, s.vol.span)
-	}
-	doubt := m.readOwn(s)
-	m.own.RunOptimize()
-	m.mine = m.own
-	if !doubt.IsEmpty() {
-		m.mine = roaring.Or(m.own, doubt)
-	}
-	m.unsure = roaring.Or(m.older, m.mine)
-	m.unsure.RunOptimize()
-	if s.Flags&IgnoredAsZeros != 0 {
-		m.zeros = roaring.Or(m.zeros, m.own)
-		m.zeros.RunOptimize()
-	}
-	if m.counts = s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0 || s.Recovered; m.counts {
-		m.older = m.unsure
-	}
-	return m
-}
-
-// cut adds, for older snapshots, what was not on the volume when this one was made.
-func (m *marks) cut(n, end int64) {
-	m.older = m.older.Clone()
-	m.older.AddRange(uint64(n), uint64(end))
-}
-
-// readOwn sets own and damage, and returns the blocks of which it cannot be told whether they are own. Without
-// IgnoredAsZeros an unreadable current bitmap raises no doubt: such snapshots are not scoped, so that what it marks
-// is free space, and what is asked for is not.
-func (m *marks) readOwn(s *Snapshot) (doubt *roaring.Bitmap) {
-	n := blocks(s.Size)
-	doubt = roaring.New()
-	set, known, err := s.readBits(s.entry.current, n)
-	m.own, m.damage = set, wrap("current bitmap", err)
-	if err != nil && (s.Flags&IgnoredAsZeros != 0 || s.Recovered) {
-		doubt.AddRange(uint64(known), uint64(n))
-	}
-	if s.entry.previous == 0 {
-		return doubt
-	}
-	set, known, err = s.readBits(s.entry.previous, n)
-	m.damage = errors.Join(m.damage, wrap("previous bitmap", err))
-	reach := min(known, s.older) // past it a previous bitmap is padding
-	if s.at == 0 {
-		reach = known
-	}
-	needed := roaring.Flip(set, 0, uint64(reach))
-	needed.RemoveRange(uint64(reach), allBlocks)
-	if s.at == 0 {
-		doubt.Or(roaring.And(m.own, needed)) // the older ones are gone: it may be padding past their end
-	} else {
-		doubt.AndNot(needed)
-	}
-	m.own.AndNot(needed)
-	if err != nil {
-		tail := roaring.New()
-		tail.AddRange(uint64(known), uint64(n))
-		doubt.Or(roaring.And(m.own, tail))
-		m.own.AndNot(tail)
-	}
-	return doubt
-}
-
-// spans is a set of blocks and its complement, to find where runs end. (NextAbsentValue of roaring 2.30 goes wrong
-// after the first 65,536 values.)
-type spans struct{ in, out *roaring.Bitmap }
-
-// newSpans takes a set that is not changed any more, and that matters up to block n.
-func newSpans(in *roaring.Bitmap, n int64) spans {
-	out := roaring.Flip(in, 0, uint64(n))
-	out.RunOptimize()
-	return spans{in, out}
-}
-
-// span reports whether b is in the set, and the byte offset up to which that is so.
-func (s spans) span(b block) (in bool, end int64) {
-	other := s.in
-	if in = s.in.Contains(uint32(b)); in {
-		other = s.out
-	}
-	next := other.NextValue(uint32(b))
-	if next < 0 {
-		return in, math.MaxInt64
-	}
-	return in, block(next).off()
-}
-
-// wrap names the bitmap that err is about.
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }

@@ -1,8 +1,8 @@
 package diffstore
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -180,7 +180,7 @@ func (f *storeFile) fits(v *Volume) error {
 	in, e := area{f.Data, f}, f.entry()
 	n, want := int64(0), (blocks(v.base.Size())+bitsPerBlock-1)/bitsPerBlock
 	ch := chain{area: in, name: "bitmap", kind: typeBitmap, warn: func(error) {}}
-	err := ch.each(v.ctx, e.current, int(blocks(f.Data.Size())), func(uint64, []byte) bool { n++; return true })
+	err := ch.each(v.ctx, e.current, int(blocks(f.Data.Size())), func(uint64, record, []byte) bool { n++; return true })
 	if err != nil || n == 0 {
 		return nil // told as damage
 	}

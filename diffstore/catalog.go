@@ -1,8 +1,11 @@
 package diffstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -77,21 +80,45 @@ type catalog struct {
 	snapshots []snapshotEntry
 	stores    []storeEntry
 	full      bool // the last block read has no unused entry: more would follow it
+	strange   []strangeEntry
+}
+
+// strangeEntry is a slot that is not empty, and has no type that says what is in it: perhaps a snapshot.
+type strangeEntry struct {
+	snapshotEntry
+	off  int64
+	kind uint32
+}
+
+// lost returns the snapshots whose entry is damaged, by the store entry that they still have, and an error for each.
+// Windows fills the slots of what it deletes with zeros.
+func (c *catalog) lost() (entries []snapshotEntry, err error) {
+	for _, e := range c.strange {
+		if slices.ContainsFunc(c.stores, func(s storeEntry) bool { return s.store == e.store && !e.store.IsZero() }) && !c.has(e.store) {
+			entries = append(entries, e.snapshotEntry)
+			err = errors.Join(err, layer.Corrupt("catalog entry", e.off, "type %d, but store %v has an entry: the snapshot of stack position %d is lost", e.kind, e.store, e.position))
+		}
+	}
+	return entries, err
 }
 
 // readCatalog returns what it can read; an error says that there may have been more.
 func readCatalog(ctx context.Context, a area, first uint64, warn func(error)) (catalog, error) {
 	var c catalog
-	ch := chain{area: a, name: "catalog block", kind: typeCatalog, warn: warn}
+	ch := chain{area: a, name: "catalog block", kind: typeCatalog, warn: warn, ahead: catalogAhead}
 	n := 0
-	err := ch.each(ctx, first, maxCatalog+1, func(off uint64, payload []byte) bool {
+	var odd error
+	err := ch.each(ctx, first, maxCatalog+1, func(off uint64, r record, payload []byte) bool {
 		if n++; n > maxCatalog {
 			return false
+		}
+		if want := uint64(n-1) * BlockSize; r.relative != want {
+			odd = errors.Join(odd, layer.Corrupt(ch.name, int64(off), "its offset in the catalog is 0x%x, want 0x%x", r.relative, want))
 		}
 		c.add(off+recordSize, payload, warn)
 		return true
 	})
-	if err == nil && n > maxCatalog {
+	if err = errors.Join(odd, err); err == nil && n > maxCatalog {
 		err = layer.Corrupt("catalog block", int64(first), "chain does not end after %d blocks", maxCatalog)
 	}
 	return c, err
@@ -103,16 +130,24 @@ func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
 	for i := 0; i+entrySize <= len(payload); i += entrySize {
 		b := payload[i : i+entrySize]
 		switch kind := binary.LittleEndian.Uint32(b); kind {
-		case entryUnused:
-			c.full = false
-		case entryFree:
+		case entryUnused, entryFree:
+			c.full = c.full && kind != entryUnused
+			c.strangeAt(b, int64(off)+int64(i))
 		case entrySnapshot:
 			c.snapshots = append(c.snapshots, decodeSnapshotEntry(b))
 		case entryStore:
 			c.stores = append(c.stores, decodeStoreEntry(b))
 		default:
 			warn(layer.Corrupt("catalog entry", int64(off)+int64(i), "type %d, want 0 to 3; skipped", kind))
+			c.strangeAt(b, int64(off)+int64(i))
 		}
+	}
+}
+
+// strangeAt notes an entry whose type does not say that it is in use.
+func (c *catalog) strangeAt(b []byte, off int64) {
+	if len(bytes.Trim(b[4:], "\x00")) > 0 {
+		c.strange = append(c.strange, strangeEntry{decodeSnapshotEntry(b), off, binary.LittleEndian.Uint32(b)})
 	}
 }
 

@@ -26,7 +26,9 @@ const (
 	free = 95 // to all snapshots
 )
 
-func newFixture(t testing.TB, cfg vsstest.Config) *fixture {
+func newFixture(t testing.TB, cfg vsstest.Config) *fixture { return newFixtureOf(t, cfg, 0x400) }
+
+func newFixtureOf(t testing.TB, cfg vsstest.Config, flags uint64) *fixture {
 	t.Helper()
 	f := &fixture{Memory: vsstest.NewMemory(100*blockSize - 512)}
 	cfg.Volume = f.Memory
@@ -47,7 +49,7 @@ func newFixture(t testing.TB, cfg vsstest.Config) *fixture {
 		write(b, "original")
 	}
 	for i := range int64(3) {
-		s, err := f.vol.Snapshot(vsstest.Options{Flags: 0x400, Free: func(b uint32) bool { return b == free }})
+		s, err := f.vol.Snapshot(vsstest.Options{Flags: flags, Free: func(b uint32) bool { return b == free }})
 		must(err)
 		f.snaps = append(f.snaps, s)
 		write(user+i, "changed1")
@@ -148,6 +150,7 @@ var healthy = state{whole: true}
 
 func TestDamage(t *testing.T) {
 	lost := [3]state{{through: true}, {own: true}, healthy}
+	doubted := [3]state{{through: true, whole: true}, {own: true}, healthy}
 	for _, c := range []struct {
 		name   string
 		break_ func(f *fixture)
@@ -163,7 +166,10 @@ func TestDamage(t *testing.T) {
 		{"entry points far outside", func(f *fixture) { f.poke64(f.entry(t, 3)+8, math.MaxUint64-0x3fff) }, lost, false, true},
 		{"entry not aligned", func(f *fixture) { f.poke64(f.entry(t, 3)+8, f.snaps[1].Entry.List+512) }, lost, false, true},
 		{"no store entry", func(f *fixture) { f.poke(f.entry(t, 3), []byte{1}) }, lost, false, true},
-		{"no snapshot entry", func(f *fixture) { f.poke(f.entry(t, 2), []byte{1}) }, [3]state{{through: true}, {none: true}, healthy}, false, false},
+		{"no snapshot entry", func(f *fixture) { f.poke(f.entry(t, 2), []byte{1}) }, [3]state{{through: true}, {none: true}, healthy}, true, false},
+		{"newest snapshot entry of no type", func(f *fixture) { f.poke(f.entry(t, 4), []byte{0x22}) }, [3]state{{through: true}, {through: true}, {none: true}}, true, false},
+		{"oldest snapshot entry of no type", func(f *fixture) { f.poke(f.entry(t, 0), []byte{0}) }, [3]state{{none: true}, healthy, healthy}, true, true},
+		{"catalog block at another place of its file", func(f *fixture) { f.poke64(f.entry(t, 0)-0x80+0x18, 0x8000) }, [3]state{healthy, healthy, healthy}, true, false},
 		{"unknown catalog entry", func(f *fixture) { f.poke(f.entry(t, 6), []byte{9}) }, [3]state{healthy, healthy, healthy}, false, false},
 		{"impossible size", func(f *fixture) { f.poke64(f.entry(t, 2)+8, 1<<60) }, [3]state{healthy, healthy, healthy}, false, false},
 		{"catalog loops", func(f *fixture) { f.poke64(f.entry(t, 0)-0x80+0x28, f.entry(t, 0)-0x80) }, [3]state{healthy, healthy, healthy}, true, false},
@@ -171,16 +177,16 @@ func TestDamage(t *testing.T) {
 			f.poke64(f.entry(t, 0)-0x80+0x28, 1<<40)
 			f.poke(f.entry(t, 4), bytes.Repeat(append([]byte{1}, make([]byte, 0x7f)...), 123)) // full of freed slots
 		}, [3]state{{through: true}, {through: true}, {none: true}}, true, false},
-		{"block list loops", func(f *fixture) { f.poke64(f.snaps[1].Entry.List+0x28, f.snaps[1].Entry.List) }, lost, false, true},
+		{"block list loops", func(f *fixture) { f.poke64(f.snaps[1].Entry.List+0x28, f.snaps[1].Entry.List) }, [3]state{healthy, healthy, healthy}, false, true}, // it is not full
 		{"block list at another place", func(f *fixture) { f.poke64(f.snaps[1].Entry.List+0x20, 0x4000) }, lost, false, true},
 		{"block list without identifier", func(f *fixture) { f.poke(f.snaps[1].Entry.List+9, []byte{1}) }, lost, false, true},
 		{"block list of another type", func(f *fixture) { f.poke(f.snaps[1].Entry.List+0x14, []byte{5}) }, lost, false, true},
 		{"block list of another version", func(f *fixture) { f.poke(f.snaps[1].Entry.List+0x10, []byte{2}) }, [3]state{healthy, healthy, healthy}, false, false},
-		{"two stores claim one list", func(f *fixture) { f.poke64(f.entry(t, 3)+8, f.snaps[0].Entry.List) }, [3]state{{own: true, through: true}, {own: true}, healthy}, false, true},
+		{"two stores claim one list", func(f *fixture) { f.poke64(f.entry(t, 3)+8, f.snaps[0].Entry.List) }, lost, false, true},
 		{"original offset not aligned", func(f *fixture) { f.poke64(f.row(1, 0), user*blockSize+1) }, lost, false, true},
 		{"original offset outside", func(f *fixture) { f.poke64(f.row(1, 4), 1<<50) }, [3]state{healthy, healthy, healthy}, false, false},
-		{"data offset outside", func(f *fixture) { f.poke64(f.row(1, 0)+0x10, 1<<40) }, [3]state{healthy, {}, healthy}, false, true},
-		{"data offset not aligned", func(f *fixture) { f.poke64(f.row(1, 0)+0x10, 0x4001) }, [3]state{healthy, {}, healthy}, false, false},
+		{"data offset outside", func(f *fixture) { f.poke64(f.row(1, 0)+0x10, 1<<40) }, doubted, false, true},
+		{"data offset not aligned", func(f *fixture) { f.poke64(f.row(1, 0)+0x10, 0x4001) }, doubted, false, false},
 		{"bitmap zeroed", func(f *fixture) { f.zero(f.snaps[1].Entry.Current) }, [3]state{healthy, {own: true}, healthy}, false, true},
 		{"previous bitmap zeroed", func(f *fixture) { f.zero(f.snaps[1].Entry.Previous) }, [3]state{healthy, {own: true, whole: true}, healthy}, false, true},
 	} {

@@ -34,7 +34,9 @@
 //     snapshots that may be scoped (IgnoredAsZeros); in others it only drops the zeros.
 //  12. A store whose block list could not be read to its end is incomplete. For snapshots that are read through it, a
 //     copy found there or before is data; everything else is layer.Unknown, with the best guess as Base. Newer
-//     snapshots are not concerned.
+//     snapshots are not concerned. A list ends at its first free slot: a block of it that is not full is the last,
+//     whatever its next field says; a full one has a successor, which lies in the store file right behind the last copy.
+//     A slot left out before others is lost, and what is behind it counts no more.
 //  13. Each snapshot has its own size. Live bytes past the end of the live volume are an error, not zeros.
 //  14. A store that the volume lacks, or whose block list is damaged there, is read from a file, if that is as new.
 //     Places are then those in the file. Snapshots of a captured catalog that the volume's whole catalog does not have
@@ -42,6 +44,18 @@
 //  15. Stores that no catalog has make recovered snapshots, in the order that their bitmaps prove, else of their GUIDs,
 //     else of their files, else each alone. They are the stack only when there is no other. Their flags are not known:
 //     what they leave unprotected counts in older ones.
+//  16. The blocks of a store file have two addresses: on the volume, and in the file, which the range list places on the
+//     volume. Both are asked, of records and of descriptors. A record of which they contradict is damaged; a block whose
+//     descriptor contradicts itself is unknown. A range that contradicts most of what is in it is itself wrong.
+//  17. The blocks of a store file are handed out in order: below the highest in use each is a record or belongs to a
+//     descriptor. Others with content are copies whose descriptor is lost, and make the store incomplete; where there are
+//     none, no copy is lost.
+//  18. A recovered or deleted stack ends when its newest snapshot was made, as nothing proves that copies were made after
+//     that. Of the live volume it has only what is proven unchanged since (Options.Unchanged); the rest is unknown.
+//  19. A slot of the catalog that is not empty, has no type of an entry, and names a store that has an entry was a
+//     snapshot: its loss is told, and when it was the newest one, what changed since the one before is unknown.
+//
+// Rules 12 and 17 hold for all stores of real volumes that were measured, of Server 2003 to Windows 10.
 //
 // The format is described by libvshadow and DFIR-ORC; rules 1, 2, 3, 7 and 11 were checked against what the driver
 // returned. All values are safe for concurrent use.

@@ -53,8 +53,8 @@ func (a area) valid(e storeEntry) bool {
 type storeFile struct {
 	File
 	ctx   context.Context // that ends scan
-	store wintype.GUID // by its name; zero when renamed
-	first record       // header of its first record
+	store wintype.GUID    // by its name; zero when renamed
+	first record          // header of its first record
 	scan  func() fileRecords
 }
 

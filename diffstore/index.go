@@ -3,8 +3,6 @@ package diffstore
 import (
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"snapmount/imagefmt/layer"
@@ -31,6 +29,7 @@ type row struct {
 	at      uint64
 	store   uint16 // Snapshot.at
 	kind    kind
+	doubt   bool // its two addresses contradict
 }
 
 // index serves all snapshots of a volume: rows by block, then store, then overlays in order before the rest.
@@ -39,44 +38,48 @@ type index struct {
 	groups  []uint32 // by block>>shift: the position of the first row of the group; and the end of the last
 	shift   uint
 	damage  []error        // by store: why its block list is incomplete, nil when it is not
+	doubts  []error        // by store: that blocks are unknown because their two addresses contradict, or nil
 	storage []layer.Source // by store: what data offsets count in
+
+	accounts []Accounts // by store
+	image    int        // which snapshot's block image the volume is, from 1 on; 0 for a live volume
 }
 
 // build reads all block lists, a few at a time.
 func (v *Volume) build() *index {
 	loads := make([]*loader, len(v.snapshots))
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, min(runtime.GOMAXPROCS(0), 8))
 	var done atomic.Int64
 	told := func(n int64) { v.progress.Tell("reading block lists", n, int64(len(loads))) }
 	told(0)
-	for i, s := range v.snapshots {
-		slots <- struct{}{}
-		wg.Go(func() {
-			loads[i] = s.load()
-			told(done.Add(1))
-			<-slots
-		})
-	}
-	wg.Wait()
+	parallel(len(loads), func(i int) {
+		loads[i] = v.snapshots[i].load()
+		told(done.Add(1))
+	})
 	separate(loads)
 	loads[len(loads)-1].targets()
 
-	x := &index{damage: make([]error, len(loads)), storage: make([]layer.Source, len(loads))}
+	x := &index{damage: make([]error, len(loads)), doubts: make([]error, len(loads)), storage: make([]layer.Source, len(loads)),
+		accounts: make([]Accounts, len(loads))}
 	n := 0
 	for i, l := range loads {
-		x.damage[i], x.storage[i] = l.damage, l.area.src
+		x.damage[i], x.storage[i], x.accounts[i] = l.damage, l.area.src, l.accounts
+		if n := l.odd[oddPlaces]; n > 0 {
+			x.doubts[i] = fmt.Errorf("block list: %d descriptors %s: %w", n, oddText[oddPlaces], layer.ErrCorrupt)
+		}
 		if f := l.area.file; f != nil {
 			l.s.warn(fmt.Errorf("store read from file %q", f.Name))
 		}
 		n += len(l.rows)
 	}
-	rows := make([]row, 0, n)
+	rows, samples := make([]row, 0, n), make([][]block, len(loads))
 	for i, l := range loads {
-		rows = append(rows, l.rows...)
+		rows, samples[i] = append(rows, l.rows...), l.samples
 		loads[i] = nil
 	}
 	x.setRows(flatten(sortByBlock(rows)))
+	if x.image = v.imageOf(x, samples); x.image > 0 {
+		v.warn(fmt.Errorf("the volume is the block image of snapshot %d, not a live volume: newer snapshots in it are not whole", v.snapshots[x.image-1].Index))
+	}
 	return x
 }
 

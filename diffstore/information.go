@@ -59,8 +59,7 @@ func (s *Snapshot) readInformation() error {
 		areas = []area{{src: s.storage}}
 	}
 	for _, a := range areas {
-		ch := chain{area: a, name: "store header", kind: typeStore, warn: s.warn}
-		if _, b, err = ch.read(s.entry.header); err == nil {
+		if b, err = a.readInformation(s.entry.header, s.warn); err == nil {
 			break
 		}
 	}
@@ -78,4 +77,26 @@ func (s *Snapshot) readInformation() error {
 	}
 	s.Machine, s.ServiceMachine = i.machine, i.service
 	return nil
+}
+
+// readInformation returns what follows the header of the store header block at off: the first sector, if that has all.
+func (a area) readInformation(off uint64, warn func(error)) ([]byte, error) {
+	ch := chain{area: a, name: "store header", kind: typeStore, warn: warn}
+	at, err := a.place(ch.name, off)
+	if err != nil {
+		return nil, err
+	}
+	var b [sectorSize]byte
+	if err := layer.ReadFull(a.src, b[:], at); err != nil {
+		return nil, &layer.CorruptError{Struct: ch.name, Off: at, Err: err}
+	}
+	r, err := ch.header(b[:], off)
+	if err == nil && r.relative != 0 {
+		err = layer.Corrupt(ch.name, int64(off), "its offset in the store file is 0x%x, want 0", r.relative)
+	}
+	if err != nil || r.info <= sectorSize-recordSize {
+		return b[recordSize:], err
+	}
+	_, all, err := ch.read(off)
+	return all, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 )
@@ -64,13 +65,53 @@ func decodeRecord(b []byte) (record, bool) {
 	}, string(b[:0x10]) == identifier
 }
 
-// chain walks the metadata blocks of one list (rule 4).
+// chain walks the metadata blocks of one list (rule 4). Neighbours are mostly the next in a chain, so that more and more
+// is read at once while that guess holds.
 type chain struct {
 	area
-	name string // the format's noun, for errors
-	kind uint32
-	warn func(error)
-	buf  [BlockSize]byte
+	name   string // the format's noun, for errors
+	kind   uint32
+	warn   func(error)
+	places *placement // where the records of the store file are to be, or nil
+	ahead  int        // bytes to read first; 0 for one block
+	seen   map[uint64]bool
+	gulp
+}
+
+// gulp is what was read last, from an offset of the area on.
+type gulp struct {
+	buf []byte
+	at  int64
+}
+
+// maxAhead bounds what is read at once, and catalogAhead is how much Windows gives to a catalog at first.
+const (
+	maxAhead     = 1 << 20
+	catalogAhead = 4 * BlockSize
+)
+
+// block returns the block at an offset of the area, valid until the next call.
+func (c *chain) block(at int64) ([]byte, error) {
+	if in := at - c.at; in >= 0 && in+BlockSize <= int64(len(c.buf)) {
+		return c.buf[in:][:BlockSize], nil
+	}
+	n := max(c.ahead, BlockSize)
+	if len(c.buf) > 0 {
+		if n = BlockSize; at == c.at+int64(len(c.buf)) {
+			n = min(4*len(c.buf), maxAhead)
+		}
+	}
+	n = int(layer.Clip(c.src.Size(), at, int64(n))) &^ (BlockSize - 1)
+	c.buf, c.at = slices.Grow(c.buf[:0], max(n, BlockSize))[:max(n, BlockSize)], at
+	err := layer.ReadFull(c.src, c.buf, at)
+	if err != nil && n > BlockSize { // a neighbour may be what cannot be read
+		c.buf = c.buf[:BlockSize]
+		err = layer.ReadFull(c.src, c.buf, at)
+	}
+	if err != nil {
+		c.buf = c.buf[:0]
+	}
+	return c.buf[:min(len(c.buf), BlockSize)], err
 }
 
 // read returns the header and payload of the block at off; the payload is valid until the next call.
@@ -79,40 +120,52 @@ func (c *chain) read(off uint64) (record, []byte, error) {
 	if err != nil {
 		return record{}, nil, err
 	}
-	if err := layer.ReadFull(c.src, c.buf[:], at); err != nil {
+	b, err := c.block(at)
+	if err != nil {
 		return record{}, nil, &layer.CorruptError{Struct: c.name, Off: at, Err: err}
 	}
-	r, ok := decodeRecord(c.buf[:])
+	r, err := c.header(b, off)
+	return r, b[recordSize:], err
+}
+
+// header returns the header of the block at off, checked.
+func (c *chain) header(b []byte, off uint64) (record, error) {
+	r, ok := decodeRecord(b)
 	switch {
 	case !ok:
-		return r, nil, layer.Corrupt(c.name, int64(off), "no VSS identifier")
+		return r, layer.Corrupt(c.name, int64(off), "no VSS identifier")
 	case r.kind != c.kind:
-		return r, nil, layer.Corrupt(c.name, int64(off), "type %d, want %d", r.kind, c.kind)
+		return r, layer.Corrupt(c.name, int64(off), "type %d, want %d", r.kind, c.kind)
 	case r.current != off:
-		return r, nil, layer.Corrupt(c.name, int64(off), "its own offset is 0x%x", r.current)
+		return r, layer.Corrupt(c.name, int64(off), "its own offset is 0x%x", r.current)
+	}
+	if want, ok := c.places.offset(r.relative); ok && want != off {
+		return r, layer.Corrupt(c.name, int64(off), "its offset in the store file, 0x%x, is 0x%x of the volume", r.relative, want)
 	}
 	if r.version != 1 {
 		c.warn(layer.Corrupt(c.name, int64(off), "version %d, want 1; read all the same", r.version))
 	}
-	return r, c.buf[recordSize:], nil
+	return r, nil
 }
 
-// each calls f with the payload of every block from first on, until f gives false, limit blocks are read or ctx ends.
-func (c *chain) each(ctx context.Context, first uint64, limit int, f func(off uint64, payload []byte) bool) error {
-	seen := map[uint64]bool{}
-	for off := first; off != 0 && len(seen) < limit; {
-		if seen[off] {
-			return layer.Corrupt(c.name, int64(off), "chain returns to a block already read")
-		}
+// each calls f with every block from first on, until f gives false, limit blocks are read or ctx ends.
+func (c *chain) each(ctx context.Context, first uint64, limit int, f func(off uint64, r record, payload []byte) bool) error {
+	if c.seen == nil {
+		c.seen = map[uint64]bool{}
+	}
+	for off := first; off != 0 && len(c.seen) < limit; {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		seen[off] = true
+		if c.seen[off] {
+			return layer.Corrupt(c.name, int64(off), "chain returns to a block already read")
+		}
+		c.seen[off] = true
 		r, payload, err := c.read(off)
 		if err != nil {
 			return err
 		}
-		if !f(off, payload) {
+		if !f(off, r, payload) {
 			return nil
 		}
 		off = r.next

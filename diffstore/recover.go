@@ -29,7 +29,7 @@ func digest(s *roaring.Bitmap, n int64) (d [sha256.Size]byte) {
 	var b [8]byte
 	for at := int64(0); at < n; {
 		in, end := runs.span(block(at))
-		at = min(end>>blockBits, n)
+		at = min(end, n)
 		mark := uint64(at) << 1
 		if in {
 			mark |= 1
@@ -153,7 +153,7 @@ func (v *Volume) sortRecovered(found []point) (how string, known bool) {
 
 // addRecovered makes snapshots of stores that no catalog has. They are the stack when there is no other; else they
 // stand beside it, so that no snapshot of a catalog is read through them.
-func (v *Volume) addRecovered(c *captured, own catalog, whole bool) {
+func (v *Volume) addRecovered(c *captured, own catalog) {
 	found := c.recovered(v, own)
 	if len(found) == 0 {
 		return
@@ -176,12 +176,13 @@ func (v *Volume) addRecovered(c *captured, own catalog, whole bool) {
 		}
 		s.Damage = fmt.Errorf("store of file %q is in no catalog: %s; %s; the volume size is taken as that of now", p.files[0].Name, how, when)
 	})
-	for _, s := range to.snapshots {
-		if !known && s.gap == nil {
-			s.gap = errors.New("the next newer store is not known")
+	for i, s := range to.snapshots {
+		if !known {
+			s.end(errors.New("the next newer snapshot is not known, nor what was copied since"))
+		} else if i == len(to.snapshots)-1 {
+			s.end(errors.New("no catalog tells that copies were made to the end: what changed on the volume since is not known"))
 		}
 	}
-	to.endDeleted(whole)
 }
 
 // fileTime returns when the store file was made, as far as known.
@@ -208,6 +209,6 @@ func (v *Volume) endDeleted(certain bool) {
 		certain = errors.Is(err, layer.ErrCorrupt)
 	}
 	if certain {
-		s.gap = errors.New("the store was deleted: what changed on the volume since is not known")
+		s.end(errors.New("the store was deleted: what changed on the volume since is not known"))
 	}
 }

@@ -27,11 +27,11 @@ func TestRecoveredFromVolume(t *testing.T) {
 		files[i].Data = m
 	}
 	f.poke64(vsstest.HeaderOffset+0x30, 0)
-	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files})
+	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files, Unchanged: f.unchanged(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := state{own: true, whole: true}
+	said := state{own: true, through: true, whole: true}
 	f.checkByCopy(t, vol, [3]state{said, said, said})
 	v, err := vol.Snapshots()[0].Open()
 	if err != nil {
@@ -117,7 +117,8 @@ func TestOrderOfRecovered(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, s := range vol.Snapshots() {
-			if _, through := s.Check(); s.CopyID != f.snaps[i].Info.Copy || (through != nil) != (c.through && i < 3) || !s.Recovered {
+			_, through := s.Check()
+			if s.CopyID != f.snaps[i].Info.Copy || through == nil || strings.Contains(through.Error(), "next newer snapshot is not known") != c.through || !s.Recovered {
 				t.Errorf("%s: snapshot %d is %v, through %v", c.name, i+1, s.CopyID, through)
 			}
 			if !strings.Contains(s.Damage.Error(), c.text) {
@@ -135,7 +136,8 @@ func TestRecoveredMarks(t *testing.T) {
 		if _, err := m.WriteAt(make([]byte, 512), vsstest.HeaderOffset); err != nil {
 			t.Fatal(err)
 		}
-		vol, err := diffstore.Open(m, diffstore.Options{Files: files})
+		all := func(*diffstore.View) ([]diffstore.Range, error) { return []diffstore.Range{{Len: m.Size()}}, nil }
+		vol, err := diffstore.Open(m, diffstore.Options{Files: files, Unchanged: all})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,10 +246,46 @@ func TestHugeFile(t *testing.T) {
 		files[i].Data = padded{files[i].Data}
 	}
 	f.poke64(vsstest.HeaderOffset+0x30, 0)
-	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files})
+	vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files, Unchanged: f.unchanged(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := state{own: true, whole: true}
+	said := state{own: true, through: true, whole: true}
 	f.checkByCopy(t, vol, [3]state{said, said, said})
+}
+
+// TestRecoveredEnd has copies that ended some time after the newest snapshot, which nothing on the volume shows.
+func TestRecoveredEnd(t *testing.T) {
+	f := newFixture(t, vsstest.Config{})
+	files := f.files(t)[:3]
+	f.poke64(vsstest.HeaderOffset+0x30, 0)
+	for b := uint64(82); b < 99; b += 3 {
+		f.poke(b*blockSize, []byte("encrypted")) // without a copy
+	}
+	for _, c := range []struct {
+		proof     diffstore.UnchangedFunc
+		unchanged bool
+	}{{nil, false}, {f.unchanged(t), true}, {func(*diffstore.View) ([]diffstore.Range, error) { return nil, errors.New("unreadable") }, false}} {
+		vol, err := diffstore.Open(f.Memory, diffstore.Options{Files: files, Unchanged: c.proof})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, s := range vol.Snapshots() {
+			v, err := s.Open()
+			if err != nil || v.Damage() == nil {
+				t.Fatal(err, v.Damage())
+			}
+			kept, why := 0, map[layer.Reason]int{}
+			for x := range v.Explain(user*blockSize, 18*blockSize) {
+				if x.Kind == layer.Unknown {
+					why[x.Why]++
+				} else if x.Place == diffstore.Kept {
+					kept++
+				}
+			}
+			if data := f.compare(t, v, f.snaps[k], k+1); kept < 2 || (data > kept+3) != c.unchanged || why[layer.Carved] == 0 || why[layer.Incomplete] > 0 {
+				t.Errorf("store %d: %d blocks are data, %d kept, unknown because of %v; proof %v", k+1, data, kept, why, c.unchanged)
+			}
+		}
+	}
 }

@@ -66,6 +66,9 @@ func (v *View) stored(x *Explained, b block, o *row) {
 		return
 	}
 	x.Base, x.BaseOff = v.index.storage[o.store], int64(o.at)+x.Off-b.off()
+	if o.doubt {
+		x.unknown(layer.Incomplete)
+	}
 }
 
 // under explains x, which is inside block b, without overlays (rules 6, 7, 10 and 12). p is not after the row that counts.
@@ -95,22 +98,22 @@ func (v *View) under(x *Explained, b block, p int) {
 		v.live(x, v.newest && v.index.isTarget(b, v.first))
 		return
 	}
-	x.Place, x.Base, x.BaseOff = Moved, v.snap.vol.base, at.off()+x.Off-b.off()
-	if v.cut(at, since, len(v.snap.vol.snapshots)-1) {
+	x.Place = Moved
+	if v.onLive(x, at.off()+x.Off-b.off()); v.cut(at, since, len(v.snap.vol.snapshots)-1) {
 		x.unknown(layer.Unprotected)
-	}
-	if !v.complete() {
-		x.unknown(layer.Incomplete)
 	}
 }
 
 // unprotected reports whether b may have been overwritten without a copy before store end was made (rule 11).
 func (v *View) unprotected(b block, end int) bool {
-	if end == v.first || !v.marks.unsure.Contains(uint32(b)) {
+	if end == v.first {
 		return false
 	}
-	for _, s := range v.snap.vol.snapshots[v.first:end] {
-		if m := s.marks(); (m.counts || s == v.snap) && m.mine.Contains(uint32(b)) {
+	if unsure, _, _ := v.marks.span(b, int64(b)+1); !unsure {
+		return false
+	}
+	for _, s := range v.marks.stores {
+		if s.at < end && s.mine(b) {
 			return true
 		}
 	}
@@ -146,18 +149,22 @@ func (x *index) isTarget(b block, store int) bool {
 // zeroed for being free in the newest snapshot.
 func (v *View) live(x *Explained, isTarget bool) {
 	b := blockOf(x.Off)
-	x.Base, x.BaseOff = v.snap.vol.base, x.Off
-	unsure, end := v.unsure.span(b)
+	unsure, zero, end := v.marks.span(b, blocks(x.Off+x.Len))
+	x.Len = min(x.Len, end<<blockBits-x.Off)
+	v.onLive(x, x.Off)
 	if unsure {
 		x.unknown(layer.Unprotected)
-		zero, zeroEnd := v.zero.span(b)
-		end = min(end, zeroEnd)
-		if zero && (!isTarget || v.marks.zeros.Contains(uint32(b))) {
+		if zero && (!isTarget || v.snap.Flags&IgnoredAsZeros != 0) {
 			x.Base, x.BaseOff = nil, 0
 		}
 	}
-	if !v.complete() {
-		x.unknown(layer.Incomplete)
+}
+
+// onLive places x at off of the live volume. Unless nothing can have been lost on the way there (rule 12), only what is
+// proven not to have changed since is known (rule 18): x ends where that does.
+func (v *View) onLive(x *Explained, off int64) {
+	x.Base, x.BaseOff = v.snap.vol.base, off
+	if !v.complete() && !v.unchanged(x) {
+		x.unknown(v.why)
 	}
-	x.Len = min(x.Len, end-x.Off)
 }

@@ -45,6 +45,10 @@ type Snapshot struct {
 	lost    error
 	strange bool  // not in the catalog that the volume has now
 	gap     error // the next newer snapshot is missing
+	ended   bool  // gap is because copies may have ended: see end
+	proof   func() []Range
+	placed  placements
+	bitmaps func() *own
 	marks   func() *marks
 }
 
@@ -90,22 +94,26 @@ func (e *TaintError) Error() string { return fmt.Sprintf("reads through store %d
 // Unwrap gives the damage of that store.
 func (e *TaintError) Unwrap() error { return e.Err }
 
-// Check reads the block lists of all stores and the bitmaps that Open needs, and returns what makes s doubtful: own is
+// Check reads the block lists of all stores and the ends of the bitmaps of s, and returns what makes s doubtful: own is
 // damage of its own store, through joins a *TaintError for each newer store that s is read through. No data is read.
+// What else is wrong with bitmaps is told to Options.Warn when they are read.
 // Where Options.Context has ended, own is its cause, and nothing is known.
 func (s *Snapshot) Check() (own, through error) {
 	x := s.vol.index()
-	own = errors.Join(s.Damage, s.marks().damage)
+	own = errors.Join(s.Damage, s.checkBitmaps())
 	if ctx := s.vol.ctx; ctx.Err() != nil {
 		return context.Cause(ctx), nil
 	}
-	if d := x.damage[s.at]; d != nil && s.lost == nil {
-		own = errors.Join(own, d)
+	if s.lost == nil {
+		own = errors.Join(own, x.damage[s.at], x.doubts[s.at])
 	}
 	var taints []error
+	if err := x.newerThanImage(s); err != nil {
+		taints = append(taints, err)
+	}
 	for _, n := range s.vol.snapshots[s.at:] {
-		if n.at > s.at && x.damage[n.at] != nil {
-			taints = append(taints, &TaintError{n.Index, x.damage[n.at]})
+		if d := errors.Join(x.damage[n.at], x.doubts[n.at]); n.at > s.at && d != nil {
+			taints = append(taints, &TaintError{n.Index, d})
 		}
 		if n.gap != nil {
 			taints = append(taints, &TaintError{n.Index, n.gap})

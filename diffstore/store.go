@@ -1,6 +1,8 @@
 package diffstore
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -21,7 +23,18 @@ type loader struct {
 	pending  map[block]block // target of a move, to the block that moved there (rule 6)
 	odd      [oddities]int
 	damage   error // the list goes on where it could not be read
+	lost     error // the first descriptor that is
+	least    int   // descriptors that the list has, and perhaps more
+	places   *placement
+	votes    votes
+	doubts   []doubt
+	accounts Accounts
+	file     accounting
+	samples  []block // that it keeps because they were written to
 }
+
+// doubt is a row whose two addresses contradict, and the range that says so.
+type doubt struct{ row, placed int }
 
 type overlayKey struct {
 	block block
@@ -30,8 +43,11 @@ type overlayKey struct {
 
 // listBlock remembers which rows a block of the list brought.
 type listBlock struct {
-	at   block
-	rows int // read before it
+	at       block
+	rows     int // read before it
+	relative uint64
+	next     uint64
+	full     bool
 }
 
 // What is unusual in a block list, counted so that a hostile one cannot flood its reader.
@@ -41,6 +57,7 @@ const (
 	oddEmpty
 	oddOutside
 	oddData
+	oddPlaces
 	oddities
 )
 
@@ -50,49 +67,111 @@ var oddText = [oddities]string{
 	oddEmpty:   "without data offset, skipped",
 	oddOutside: "of blocks past the end of the volume, skipped",
 	oddData:    "with impossible data offset or target; their blocks are unreadable",
+	oddPlaces:  "whose place on the volume and in the store file contradict; their blocks are unknown",
 }
 
 // load reads the whole block list of s: from the first area that has all of it, else from where most of it is. When
-// the first is a damaged volume whose list is longer than that of the file, the file is of an earlier time.
+// the first is a damaged volume whose list is known to be longer than that of the file, the file is of an earlier time.
 func (s *Snapshot) load() *loader {
 	best := &loader{s: s, damage: s.lost}
-	for i, a := range s.areas {
-		l := s.loadFrom(a)
+	for i := range s.areas {
+		l := s.loadFrom(i)
 		if i == 0 && l.damage == nil {
 			return l
 		}
-		if i == 0 || len(l.rows) > len(best.rows) || l.area.file != nil && len(l.rows) == len(best.rows) {
+		if i == 0 || l.least > best.least || l.least == best.least && s.areas[i].file != nil {
 			best = l
 		}
 	}
 	return best
 }
 
-func (s *Snapshot) loadFrom(a area) *loader {
+func (s *Snapshot) loadFrom(i int) *loader {
+	a := s.areas[i]
 	l := &loader{s: s, area: a, pending: map[block]block{}, overlays: map[overlayKey]uint64{}}
 	ch := chain{area: a, name: "block list", kind: typeList, warn: s.warn}
-	var bad error
-	err := ch.each(s.vol.ctx, s.entry.list, int(blocks(a.src.Size())), func(off uint64, payload []byte) bool {
-		l.lists = append(l.lists, listBlock{blockOf(int64(off)), len(l.rows)})
-		for i := 0; i+descriptorSize <= len(payload) && bad == nil; i += descriptorSize {
-			bad = l.add(decodeDescriptor(payload[i:]), int64(off)+recordSize+int64(i))
+	var follows gulp
+	if at, err := a.place(ch.name, s.entry.list); err == nil && s.entry.ranges == s.entry.list+BlockSize {
+		ch.ahead = 2 * BlockSize
+		if _, err := ch.block(at); err == nil && len(ch.buf) > BlockSize { // else it is met again
+			follows = gulp{slices.Clone(ch.buf[BlockSize:]), at + BlockSize}
 		}
-		return bad == nil
-	})
-	if l.damage = bad; bad == nil {
-		l.damage = err
 	}
+	l.places = s.placement(i, follows)
+	ch.places = l.places
+	if l.places != nil {
+		l.votes = make(votes, len(l.places.ranges)+1)
+		for _, r := range l.places.blocks {
+			l.places.vote(l.votes, r.relative, r.current)
+		}
+	}
+	for first := s.entry.list; first != 0; {
+		err := ch.each(s.vol.ctx, first, int(blocks(a.src.Size())), l.block)
+		if first = 0; err != nil {
+			first = l.follow(err)
+		}
+		if l.damage = cmp.Or(l.lost, err); first != 0 {
+			l.damage = l.lost
+		}
+	}
+	if l.damage == nil {
+		l.damage = l.ended()
+	}
+	if l.damage != nil && l.lost == nil && l.least > 0 {
+		l.least++ // the first of the next block
+	}
+	l.weigh()
+	l.audit()
 	for i, n := range l.odd {
-		if n > 0 {
+		if n > 0 && i != oddPlaces { // which is damage
 			s.warn(fmt.Errorf("block list: %d descriptors %s", n, oddText[i]))
 		}
 	}
 	return l
 }
 
+// block takes the descriptors of a block of the list, and reports whether the list goes on: a block that is not full is
+// the last, whatever its next field says (rule 12). Behind the first that is lost they are only counted.
+func (l *loader) block(off uint64, r record, payload []byte) (more bool) {
+	const slots = payloadSize / descriptorSize
+	used := slots
+	for used > 0 && decodeDescriptor(payload[(used-1)*descriptorSize:]) == (descriptor{}) {
+		used--
+	}
+	l.lists = append(l.lists, listBlock{blockOf(int64(off)), len(l.rows), r.relative, r.next, used == slots})
+	l.places.vote(l.votes, r.relative, off)
+	for i := range used {
+		d := decodeDescriptor(payload[i*descriptorSize:])
+		if l.places != nil && d.flags&flagMoved == 0 {
+			l.file.take(d.relative)
+		}
+		if at := int64(off) + recordSize + int64(i)*descriptorSize; l.lost != nil {
+			continue
+		} else if d != (descriptor{}) {
+			l.lost = l.add(d, at)
+		} else if l.hole(payload, i) {
+			l.lost = layer.Corrupt("block descriptor", at, "lost, with others behind it")
+		}
+	}
+	l.least += used
+	if used < slots && r.next != 0 && l.goesOn(r) {
+		l.lost = cmp.Or(l.lost, layer.Corrupt("block list", int64(off), "%d slots are lost: another block follows", slots-used))
+		return true
+	}
+	return used == slots
+}
+
+// hole reports whether the empty slot i, which is not behind the last one used, was lost. Windows fills the slots in
+// order; where a store has no second witness, only a whole sector of them counts.
+func (l *loader) hole(payload []byte, i int) bool {
+	const perSector = sectorSize / descriptorSize
+	first := i - i%perSector
+	return l.places != nil || len(bytes.Trim(payload[first*descriptorSize:][:sectorSize], "\x00")) == 0
+}
+
 // add applies rules 5 to 9 to the next descriptor. An error says that it cannot be told which block it is about.
 func (l *loader) add(d descriptor, at int64) error {
-	if d.unused() {
+	if d.flags&flagUnused != 0 {
 		return nil
 	}
 	if d.original%BlockSize != 0 {
@@ -111,13 +190,20 @@ func (l *loader) add(d descriptor, at int64) error {
 		if d.flags&flagMoved != 0 {
 			l.odd[oddBoth]++
 		}
-		l.put(row{block: b, kind: overlay, sectors: d.sectors, at: l.overlay(b, d)})
+		at := l.overlay(b, &d)
+		l.compare(&d)
+		l.put(row{block: b, kind: overlay, sectors: d.sectors, at: at})
 	case d.flags&flagMoved != 0:
 		l.move(l.owner(b), d.relative)
-	case d.kept == 0 && d.flags == 0:
+	case d.kept == 0 && d.flags == 0 && (l.places == nil || d.relative == 0):
 		l.odd[oddEmpty]++
 	default:
-		l.put(row{block: l.owner(b), kind: regular, at: l.kept(d)})
+		owner := l.owner(b)
+		if len(l.samples) < maxSamples && d.flags == 0 && owner == b {
+			l.samples = append(l.samples, b)
+		}
+		l.compare(&d)
+		l.put(row{block: owner, kind: regular, at: l.kept(d)})
 	}
 	return nil
 }
@@ -147,18 +233,42 @@ func (l *loader) move(b block, target uint64) {
 	l.put(row{block: b, kind: moved, at: uint64(t)})
 }
 
-// overlay returns the data offset of an overlay.
-func (l *loader) overlay(b block, d descriptor) uint64 {
-	if l.area.file == nil {
-		return l.kept(d)
+// compare notes whether the two addresses of the next row agree (rule 16).
+func (l *loader) compare(d *descriptor) {
+	if l.places == nil {
+		return
 	}
-	key := overlayKey{b, d.kept}
-	if d.relative == continued {
-		d.relative = l.overlays[key]
-	} else if _, again := l.overlays[key]; !again {
-		l.overlays[key] = d.relative
+	if which, agree := l.places.vote(l.votes, d.relative, d.kept); !agree {
+		l.doubts = append(l.doubts, doubt{len(l.rows), which})
 	}
-	return l.kept(d)
+}
+
+// weigh marks the rows whose addresses contradict, unless it is the range that contradicts most of its rows.
+func (l *loader) weigh() {
+	told := map[int]bool{}
+	for _, d := range l.doubts {
+		if !l.votes.doubted(d.placed) {
+			l.rows[d.row].doubt = true
+			l.odd[oddPlaces]++
+		} else if !told[d.placed] {
+			told[d.placed] = true
+			v := l.votes[d.placed]
+			l.s.warn(layer.Corrupt("range list", int64(l.s.entry.ranges), "contradicts %d of %d descriptors of a range; not believed", v[1], v[0]+v[1]))
+		}
+	}
+}
+
+// overlay returns the data offset of an overlay, and completes the offset in the file of one that continues another.
+func (l *loader) overlay(b block, d *descriptor) uint64 {
+	if l.area.file != nil || l.places != nil {
+		key := overlayKey{b, d.kept}
+		if first, again := l.overlays[key]; d.relative == continued {
+			d.relative = first
+		} else if !again {
+			l.overlays[key] = d.relative
+		}
+	}
+	return l.kept(*d)
 }
 
 // kept returns the data offset of d in the area, checked.

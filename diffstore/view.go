@@ -3,8 +3,7 @@ package diffstore
 import (
 	"context"
 	"errors"
-
-	"github.com/RoaringBitmap/roaring/v2"
+	"sync"
 
 	"snapmount/imagefmt/layer"
 )
@@ -19,15 +18,15 @@ type View struct {
 	damaged int  // the first of them that is incomplete, else end
 	gap     bool // another snapshot may have followed them
 	newest  bool
-	unsure  spans // rule 11
-	zero    spans // the part of it that the driver gives as zeros
-	damage  error
+	proof   func() []Range // of what has not changed on the live volume since the last store was made, or nil
+	why     layer.Reason   // of what is unknown because the view is not complete
+	damage  func() error
 }
 
 var _ layer.Mapper = (*View)(nil)
 
-// Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; each reads
-// the bitmaps of its own and the newer stores. It succeeds on a damaged store too: see View.Damage. An error
+// Open returns the volume as it was. The first call for a volume reads the block lists of all its stores; of
+// bitmaps no more is read than the answers depend on. It succeeds on a damaged store too: see View.Damage. An error
 // is the cause of the end of Options.Context.
 func (s *Snapshot) Open() (*View, error) {
 	x := s.vol.index()
@@ -38,16 +37,20 @@ func (s *Snapshot) Open() (*View, error) {
 			v.end = i + 1
 		}
 	}
+	if x.newerThanImage(s) != nil {
+		v.gap = true
+	}
 	for v.damaged = s.at; v.damaged < v.end && x.damage[v.damaged] == nil; {
 		v.damaged++
 	}
-	zeros := v.marks.zeros
-	if v.newest {
-		zeros = roaring.Or(zeros, v.marks.own)
+	v.why = layer.Incomplete
+	if last := s.vol.snapshots[v.end-1]; last.ended && v.damaged == v.end && x.newerThanImage(s) == nil {
+		v.proof, v.why = last.proof, layer.Carved
 	}
-	v.unsure, v.zero = newSpans(v.marks.unsure, blocks(s.Size)), newSpans(zeros, blocks(s.Size))
-	own, through := s.Check()
-	v.damage = errors.Join(own, through)
+	v.damage = sync.OnceValue(func() error {
+		own, through := s.Check()
+		return errors.Join(own, through)
+	})
 	if ctx := s.vol.ctx; ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -55,7 +58,10 @@ func (s *Snapshot) Open() (*View, error) {
 }
 
 // Damage says what makes this view doubtful, as Snapshot.Check does; nil when nothing does.
-func (v *View) Damage() error { return v.damage }
+func (v *View) Damage() error { return v.damage() }
+
+// Snapshot returns the snapshot that the view is of.
+func (v *View) Snapshot() *Snapshot { return v.snap }
 
 // Size returns the bytes of the volume at the time; the live one may have more or fewer.
 func (v *View) Size() int64 { return v.snap.Size }

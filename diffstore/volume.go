@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -23,6 +24,9 @@ type Options struct {
 	// Files are store and catalog files of System Volume Information, copied out at the time of the image or as the
 	// volume's own NTFS lists them, in any order. They are used where the volume lacks a store or its catalog.
 	Files []File
+	// Unchanged tells what has not changed on base since a snapshot that no catalog has, or that was deleted. Without it
+	// all that no store keeps is layer.Unknown there.
+	Unchanged UnchangedFunc
 	// Warn is told repair choices and oddities, from any goroutine; nil drops them.
 	Warn func(error)
 	// Progress is told how many of the block lists are read; nil drops it.
@@ -42,6 +46,7 @@ type Volume struct {
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
 	warn      func(error)
+	unchanged UnchangedFunc
 	progress  layer.Progress
 	ctx       context.Context
 	index     func() *index
@@ -68,16 +73,19 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if base.Size() > maxVolume {
 		return nil, fmt.Errorf("shadow copies of a volume of 0x%x bytes, more than 64 TiB: %w", base.Size(), layer.ErrUnsupported)
 	}
-	if err != nil && !errors.Is(err, ErrNoSnapshots) {
-		warn(err)
-	}
 	if err := h.oddities(); err != nil && h != (Header{}) {
 		warn(err)
 	}
-	v := &Volume{base: base, header: h, warn: warn, progress: opts.Progress, ctx: opts.Context}
+	v := &Volume{base: base, header: h, warn: warn, unchanged: opts.Unchanged, progress: opts.Progress, ctx: opts.Context}
+	if err != nil && !errors.Is(err, ErrNoSnapshots) {
+		v.damage = err // told below
+	}
 	var own catalog
 	if h.Catalog != 0 {
 		own, v.damage = readCatalog(opts.Context, area{src: base}, h.Catalog, warn)
+		if v.damage != nil && zeros(base, h.Catalog) {
+			v.damage = fmt.Errorf("%w; it is all zeros, as in the block image of the newest snapshot", v.damage)
+		}
 	}
 	if v.damage != nil {
 		warn(v.damage)
@@ -90,6 +98,12 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 		return nil, withFiles(cmp.Or(v.damage, ErrNoSnapshots), files)
 	}
 	return v, nil
+}
+
+// zeros reports whether the block at off is all zeros.
+func zeros(base layer.Source, off uint64) bool {
+	var b [BlockSize]byte
+	return off < uint64(maxVolume) && layer.ReadFull(base, b[:], int64(off)) == nil && len(bytes.Trim(b[:], "\x00")) == 0
 }
 
 // withFiles adds what was wrong with files to err.
@@ -117,7 +131,7 @@ func (v *Volume) Damage() error { return v.damage }
 
 // beside returns a new stack of the same volume.
 func (v *Volume) beside() *Volume {
-	o := &Volume{base: v.base, header: v.header, warn: v.warn, progress: v.progress, ctx: v.ctx, first: len(v.Snapshots())}
+	o := &Volume{base: v.base, header: v.header, warn: v.warn, unchanged: v.unchanged, progress: v.progress, ctx: v.ctx, first: len(v.Snapshots())}
 	v.others = append(v.others, o)
 	return o
 }
@@ -131,6 +145,7 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 	if len(stack) > 0 {
 		v.assemble(stack, func(s *Snapshot, p point) { files.settle(s, p, !intact, local, foreign) })
 		v.gaps()
+		v.markLost(own)
 		if v.damage != nil && own.full && !whole { // Windows fills the slots from the front
 			v.snapshots[len(v.snapshots)-1].gap = v.damage
 		}
@@ -142,7 +157,7 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 		o.gaps()
 		o.endDeleted(true)
 	}
-	v.addRecovered(files, own, intact)
+	v.addRecovered(files, own)
 }
 
 // assemble makes the snapshots of one stack; settle finds their stores.
@@ -167,9 +182,9 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 		}
 		v.span, v.least = max(v.span, blocks(s.Size)), min(v.least, s.Size)
 		s.older, largest = largest, max(largest, blocks(s.Size))
-		s.readStore()
-		s.marks = sync.OnceValue(s.readMarks)
+		s.bitmaps, s.marks = sync.OnceValue(s.openBitmaps), sync.OnceValue(s.newMarks)
 	}
+	parallel(len(v.snapshots), func(i int) { v.snapshots[i].readStore() })
 	v.index = sync.OnceValue(v.build)
 }
 
@@ -199,6 +214,19 @@ func (v *Volume) gaps() {
 		if next := v.snapshots[i+1]; next.Position-s.Position > 1 {
 			s.gap = fmt.Errorf("catalog: no snapshot between stack positions %d and %d", s.Position, next.Position)
 			v.warn(s.gap)
+		}
+	}
+}
+
+// markLost marks the newest snapshot when the entry of a newer one is damaged, and the volume that one is missing.
+func (v *Volume) markLost(own catalog) {
+	lost, err := own.lost()
+	v.damage = errors.Join(v.damage, err)
+	last := v.snapshots[len(v.snapshots)-1]
+	for _, e := range lost {
+		if e.position > last.Position && last.gap == nil {
+			last.gap = fmt.Errorf("catalog: the entry of stack position %d, after %d, is damaged", e.position, last.Position)
+			v.warn(last.gap)
 		}
 	}
 }

@@ -3,14 +3,15 @@
 //
 // What it returns is one layer.Mapper, the virtual disk; each format is a package below that knows no other one.
 //
-//   - probe.go is the table of formats: what each begins or ends with, and what opens it. The first match is final, a format
-//     that is known and not read is a layer.ErrUnsupported, and raw takes the rest;
+//   - formats.go is the table of formats, each a format.Format that its package exports: what a file begins or ends with,
+//     and what opens it. The first match is final, a format that is known and not read is a layer.ErrUnsupported, and raw
+//     takes the rest;
 //   - image.go is Open and the Image; layers.go has the earlier states that an image stands on or keeps, which Options.Layer
 //     chooses from;
-//   - opener.go opens each file once, counts how many stand on each other, and closes them; sibling.go finds what an image
-//     names; folder.go and host.go say where that may lie: by default in the image's own folder and below;
-//   - split.go puts the parts of a raw image in a row; openewf.go, openpacked.go, openvdi.go, openvhdx.go and openvmdk.go
-//     are what the opening of one format needs beside that;
+//   - opener.go opens each file once, counts how many stand on each other, and closes them; files.go is what a format opens
+//     other files by; sibling.go finds those that an image names; folder.go and host.go say where they may lie: by default
+//     in the image's own folder and below;
+//   - split.go puts the parts of a raw image in a row;
 //   - size.go and mounted_linux.go ask the system about block devices.
 //
 // Offsets and sizes are bytes of the disk. An Image is immutable after Open and safe for concurrent use; Close ends it, and

@@ -7,7 +7,7 @@
 // Open reads the boot sector, the record of $MFT and what describes the volume. From there on,
 //
 //   - boot.go, record.go, attribute.go, attrlist.go, filename.go, runs.go, indexnode.go and decode.go decode what lies on
-//     the disk: bytes to values, at explicit offsets;
+//     the disk: bytes to values, at explicit offsets, as far as package layout does not do so;
 //   - tree.go, node.go and metadata.go make nodes of records; scan.go goes over the whole $MFT; cache.go keeps what was
 //     decoded, once for all points in time that share it;
 //   - index.go, listing.go, children.go, lookup.go, paths.go and upcase.go are directories: the B-tree in order and by

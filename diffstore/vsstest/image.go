@@ -37,11 +37,23 @@ func NewMemory(size int64) *Memory {
 	return &Memory{size: size, pages: map[int64]*[BlockSize]byte{}}
 }
 
+// Clone returns a copy.
+func (m *Memory) Clone() *Memory {
+	c := &Memory{size: m.size, pages: make(map[int64]*[BlockSize]byte, len(m.pages))}
+	for n, page := range m.pages {
+		p := *page
+		c.pages[n] = &p
+	}
+	return c
+}
+
 // Size returns the bytes of the image.
 func (m *Memory) Size() int64 { return m.size }
 
 // ReadAt follows io.ReaderAt.
-func (m *Memory) ReadAt(p []byte, off int64) (int, error) { return layer.ReadLeaf(p, off, m.size, m.read) }
+func (m *Memory) ReadAt(p []byte, off int64) (int, error) {
+	return layer.ReadLeaf(p, off, m.size, m.read)
+}
 
 func (m *Memory) read(p []byte, off int64) (int, error) {
 	for done := 0; done < len(p); {

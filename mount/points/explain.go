@@ -53,10 +53,10 @@ func (p *Piece) settle() {
 	}
 }
 
-func (next Piece) continues(prev Piece) bool {
+func (p Piece) continues(prev Piece) bool {
 	after := func(a, b int64) bool { return b == a+prev.Len || a == -1 && b == -1 }
-	return prev.Err == nil && next.Err == nil && prev.Why == next.Why && prev.Image == next.Image &&
-		after(prev.Volume, next.Volume) && (prev.Image == "" || after(prev.ImageOff, next.ImageOff))
+	return prev.Err == nil && p.Err == nil && prev.Why == p.Why && prev.Image == p.Image &&
+		after(prev.Volume, p.Volume) && (prev.Image == "" || after(prev.ImageOff, p.ImageOff))
 }
 
 func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {

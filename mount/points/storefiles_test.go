@@ -126,10 +126,16 @@ func checkRecovered(t *testing.T, s *points.Set, want []map[string]string, infer
 		if len(got) != len(want[i]) {
 			t.Errorf("%s: %d files, want %d", p.Name, len(got), len(want[i]))
 		}
+		withheld := 0
 		for path, hash := range want[i] {
-			if got[path] != hash {
+			if inferred && got[path] == "unknown" { // written after the newest point: nothing proves that it was copied
+				withheld++
+			} else if got[path] != hash {
 				t.Errorf("%s: %s: %s, want %s", p.Name, path, got[path], hash)
 			}
+		}
+		if withheld > 1 {
+			t.Errorf("%s: %d of %d files are unknown, want the log at most", p.Name, withheld, len(got))
 		}
 	}
 }

@@ -133,11 +133,12 @@ func (v *Volume) findPoints(s *Set) {
 
 func (v *Volume) openVSS(s *Set, files []diffstore.File) (*diffstore.Volume, error) {
 	return diffstore.Open(v.Block, diffstore.Options{
-		Storage:  func(g wintype.GUID) (layer.Source, error) { return s.storage(v, g) },
-		Warn:     func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
-		Files:    files,
-		Progress: s.opts.Progress.Of(v.Name),
-		Context:  s.ctx,
+		Storage:   func(g wintype.GUID) (layer.Source, error) { return s.storage(v, g) },
+		Warn:      func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
+		Files:     files,
+		Unchanged: v.unchangedSince,
+		Progress:  s.opts.Progress.Of(v.Name),
+		Context:   s.ctx,
 	})
 }
 

@@ -1,9 +1,7 @@
 package tree
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -53,11 +51,11 @@ func New(s *points.Set, opts Options) (*FS, error) {
 
 func hostBytes(s *points.Set, of func(string) (int64, bool)) map[*points.Image]int64 {
 	all := map[*points.Image]int64{}
+	if of == nil {
+		return all
+	}
 	for _, img := range s.Images {
 		for _, name := range img.Disk.Files() {
-			if of == nil {
-				break
-			}
 			if n, known := of(name); known {
 				all[img] += n
 			}
@@ -69,12 +67,12 @@ func hostBytes(s *points.Set, of func(string) (int64, bool)) map[*points.Image]i
 // Root returns the top directory. Its number is 1.
 func (f *FS) Root() Node { return f.item(f.layout.root) }
 
-// Node finds what a number stands for, whether it was met before or not. It wraps ErrStale when that is nothing, and for
-// what only its path describes when that was not met by this FS: directories of several points and what is in them but
-// files of points, and the named streams that have no room in a number.
+// Node finds what a number stands for, whether it was met before or not. It wraps ErrStale when that is nothing, or
+// something that is not Lasting and was not met by this FS: directories of several points, links in them, and the few
+// named streams that have no room in a number.
 func (f *FS) Node(id uint64) (Node, error) {
 	n, err := f.resolve(id)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && n.ID != id {
+	if err == nil && n.ID != id { // the root of a point, whose number is that of its item
 		err = ErrStale
 	}
 	if err != nil {

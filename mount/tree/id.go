@@ -32,8 +32,8 @@ const (
 	recordBits = kindShift - pointBits
 	recordMask = 1<<recordBits - 1
 
-	streamRecordBits, streamHashBits = 32, recordBits - 32
-	sameRecordBits                   = recordBits - placeBits
+	streamRecordBits = recordBits - 8
+	sameRecordBits   = recordBits - placeBits
 )
 
 func packID(k idKind, point, rest uint64) uint64 {
@@ -45,6 +45,10 @@ func hashID(k idKind, text string) uint64 {
 	sum := sha256.Sum256([]byte(text))
 	return uint64(k)<<kindShift | binary.BigEndian.Uint64(sum[:])>>(64-kindShift)
 }
+
+// Lasting reports whether the number says all of what the node is, so that a program that never met the node finds it by
+// that. Of others the path is to be kept.
+func (n Node) Lasting() bool { return idKind(n.ID>>kindShift) != idNamed }
 
 // nextID follows a number that another text has taken.
 func nextID(id uint64) uint64 { return id&^bodyMask | (id+1)&bodyMask }

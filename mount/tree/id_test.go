@@ -130,36 +130,72 @@ func FuzzNode(f *testing.F) {
 		f.Add(n.ID)
 	}
 	f.Fuzz(func(t *testing.T, id uint64) {
-		n, err := files.Node(id)
-		if err != nil {
-			return
+		if n, err := files.Node(id); err == nil {
+			askAll(t, files, n, id)
 		}
-		if n.ID != id || n.String() == "" {
-			t.Errorf("0x%x is 0x%x, %v", id, n.ID, n)
-		}
-		if _, err := n.Attr(); err != nil {
-			return
-		}
-		for e, err := range n.Entries() {
-			if err == nil {
-				_, err = e.Node()
-			}
-			if err != nil && n.Kind == tree.KindDir {
-				t.Logf("0x%x: %v", id, err)
-			}
-		}
-		if src, err := n.Open(); err == nil {
-			_, _ = src.ReadAt(make([]byte, 512), 0)
-		}
-		_, err1 := n.Link()
-		_, err2 := n.Open()
-		_, err3 := n.Child("none")
-		if err1 == nil && n.Kind != tree.KindLink || err2 == nil && n.Kind == tree.KindDir || err3 == nil {
-			t.Errorf("%v: a link %v, a file %v, a directory %v", n, err1, err2, err3)
-		}
-		_, _ = n.Xattrs()
-		_, _ = n.Space()
-		_, _ = n.Path()
-		_, _ = n.Verdict()
 	})
+}
+
+func askAll(t *testing.T, f *tree.FS, n tree.Node, id uint64) {
+	if n.ID != id || n.String() == "" {
+		t.Errorf("0x%x is 0x%x, %v", id, n.ID, n)
+	}
+	for e, err := range n.Entries() {
+		if err == nil {
+			_, _ = e.Node() // damage of an entry is its own
+		}
+	}
+	if src, err := n.Open(); err == nil {
+		_, _ = src.ReadAt(make([]byte, 512), 0)
+	}
+	_, isLink := n.Link()
+	_, isFile := n.Open()
+	_, isDir := f.List(n.ID)
+	if n.Kind != tree.KindLink && isLink == nil || n.Kind == tree.KindDir && isFile == nil || n.Kind != tree.KindDir && isDir == nil {
+		t.Errorf("%v: a link %v, a file %v, a directory %v", n, isLink, isFile, isDir)
+	}
+	if _, err := n.Child("none"); err == nil {
+		t.Errorf("%v has an entry that is in no directory", n)
+	}
+	_, _ = n.Attr()
+	_, _ = n.Xattrs()
+	_, _ = n.Space()
+	_, _ = n.Path()
+	_, _ = n.Verdict()
+}
+
+// TestOrder expects the entries of a directory in the same order each time, so that an index leads on.
+func TestOrder(t *testing.T) {
+	s := openSet(t, demo)
+	first, second := newTree(t, s, tree.View{}), newTree(t, s, tree.View{})
+	for _, path := range []string{"/", "/p1-Documents", "/p1-Documents/vss1/Projects", "/p1-Documents/versions/Letters", "/p1-Documents/current/.snapshots"} {
+		a, err := first.List(number(t, first, path))
+		b, err2 := second.List(number(t, second, path))
+		if err != nil || err2 != nil || a.Len() != b.Len() || a.Len() < 2 {
+			t.Errorf("%s: %v, %v", path, err, err2)
+			continue
+		}
+		for i := range a.Len() {
+			x, y := a.Entry(i), b.Entry(i)
+			if x.Name != y.Name || x.ID != y.ID || x.Index != i {
+				t.Errorf("%s: entry %d is %+v, again %+v", path, i, x, y)
+			}
+		}
+	}
+}
+
+func TestSpace(t *testing.T) {
+	s := openSet(t, demo)
+	f := newTree(t, s, tree.View{})
+	for path, want := range map[string]int64{"/": s.Volumes[0].Partition.Len + s.Volumes[1].Partition.Len, "/p2-Archive": s.Volumes[1].Current().Size(),
+		"/p2-Archive/versions/2025": s.Volumes[1].Current().Size(), "/p1-Documents/vss1/Letters": s.Volumes[0].Points[1].Size()} {
+		n, err := f.Walk(path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := n.Space()
+		if got.Total != want || err != nil || path != "/" && (got.Free <= 0 || got.Free >= got.Total || got.Files < 16) {
+			t.Errorf("%s: %+v, want 0x%x bytes, %v", path, got, want, err)
+		}
+	}
 }

@@ -124,6 +124,9 @@ const (
 	systemInformation = "System Volume Information"
 )
 
+// private reports whether a name in the root is systemInformation, as the volume takes names for the same.
+func private(t *ntfs.Tree, name string) bool { return t.Upper(name) == t.Upper(systemInformation) }
+
 // entries goes through a directory; below is its path below the source.
 func (w *walker) entries(dir *place, n *ntfs.Node, below string) bool {
 	for e, err := range n.Entries() {
@@ -133,7 +136,7 @@ func (w *walker) entries(dir *place, n *ntfs.Node, below string) bool {
 		if err != nil {
 			return w.yield(item{at: dir, res: Result{Path: dir.path, Origin: dir.origin, Ref: n.Ref, Type: "dir", Err: err}})
 		}
-		if e.Metafile() || e.Ref.Record == n.Ref.Record || n.Ref.Record == rootRecord && strings.EqualFold(e.Name, systemInformation) {
+		if e.Metafile() || e.Ref.Record == n.Ref.Record || n.Ref.Record == rootRecord && private(n.Tree(), e.Name) {
 			continue
 		}
 		child, err := e.Node()

@@ -11,12 +11,13 @@ import (
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
+	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/security"
 )
 
 // A Query says which files to find. What is zero does not count.
 type Query struct {
-	Name     *Pattern
+	Name     *pattern.Pattern
 	Below    string // path of a directory, or of a file
 	Size     *Range[int64]
 	Modified *Range[wintype.Filetime]
@@ -239,19 +240,19 @@ func (f *finder) version(v *Version) {
 	if v.Node.Ref.Record == recordRoot {
 		return
 	}
-	names := links(v)
+	names, dir := links(v), v.Node.Kind == ntfs.KindDir
 	if len(names) == 0 {
 		names = []ntfs.Name{nameless(v)}
 	}
 	for _, name := range names {
-		if p := f.q.Name; p != nil && !p.byPath && !f.q.Streams && !p.Match(name.Name) {
+		if p := f.q.Name; p != nil && !p.ByPath() && !f.q.Streams && !p.Match(name.Name, dir) {
 			continue
 		}
 		for _, s := range f.dirs.Paths(name, v.First, v.Last) {
 			if !f.q.System && belowSystem(s) || !f.below(s) {
 				continue
 			}
-			if by, ok := f.matches(name.Name, s.Path); ok && f.q.Size.holds(v.Node.Size) {
+			if by, ok := f.matches(name.Name, s.Path, dir); ok && f.q.Size.holds(v.Node.Size) {
 				f.hit(v, s, Hit{Path: s.Path, Size: v.Node.Size, By: by})
 			}
 			f.streams(v, name.Name, s)
@@ -268,8 +269,8 @@ func (f *finder) streams(v *Version, name string, s Segment) {
 		if st.Name == "" || !f.q.Size.holds(st.Size) {
 			continue
 		}
-		_, ok := f.matches(st.Name, s.Path+":"+st.Name)
-		if _, whole := f.matches(name+":"+st.Name, s.Path+":"+st.Name); ok || whole {
+		_, ok := f.matches(st.Name, s.Path+":"+st.Name, false)
+		if _, whole := f.matches(name+":"+st.Name, s.Path+":"+st.Name, false); ok || whole {
 			f.hit(v, s, Hit{Path: s.Path + ":" + st.Name, Stream: st.Name, Size: st.Size, By: "ads"})
 		}
 	}
@@ -285,14 +286,14 @@ func (f *finder) below(s Segment) bool {
 	return ok && !s.Orphan && (rest == "" || rest[0] == '/')
 }
 
-func (f *finder) matches(name, path string) (by string, ok bool) {
+func (f *finder) matches(name, path string, dir bool) (by string, ok bool) {
 	switch p := f.q.Name; {
 	case p == nil:
 		return "name", true
-	case p.byPath:
-		return "path", p.matchPath(path)
+	case p.ByPath():
+		return "path", p.Match(path, dir)
 	default:
-		return "name", p.Match(name)
+		return "name", p.Match(name, dir)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
+	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/timeline"
 )
 
@@ -106,8 +107,8 @@ func TestFind(t *testing.T) {
 	points, _ := story(t)
 	d := timeline.ReadDirs(t.Context(), points, nil)
 	fold := points[0].Upper
-	glob := func(s string) *timeline.Pattern {
-		p, err := timeline.Glob(s, fold)
+	glob := func(s string) *pattern.Pattern {
+		p, err := pattern.Glob(s, fold)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,81 @@
+package receipt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"snapmount/imagefmt/wintype"
+	"snapmount/mount/points"
+	"snapmount/mount/report"
+)
+
+// images describes the images, and the files of this machine that they are made of.
+func images(sets []*points.Set) (images []Image, files []File, err error) {
+	for _, s := range sets {
+		for _, img := range s.Images {
+			one := Image{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size()}
+			if e := img.Disk.Evidence(); e != nil {
+				one.MD5, one.SHA1 = e.Stored().MD5, e.Stored().SHA1
+			}
+			images = append(images, one)
+		}
+		for _, name := range s.HostFiles() {
+			if slices.ContainsFunc(files, func(f File) bool { return f.Path == name }) {
+				continue
+			}
+			f, err := fileOf(name)
+			if err != nil {
+				return nil, nil, err
+			}
+			files = append(files, f)
+		}
+	}
+	return images, files, nil
+}
+
+// fileOf reads both ends of a file.
+func fileOf(name string) (File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return File{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return File{}, err
+	}
+	size, err := f.Seek(0, io.SeekEnd) // of a device, too
+	if err != nil {
+		return File{}, err
+	}
+	const edge = 64 << 10
+	h := sha256.New()
+	for _, part := range [][2]int64{{0, min(edge, size)}, {max(size-edge, min(edge, size)), size}} {
+		if _, err := io.Copy(h, io.NewSectionReader(f, part[0], part[1]-part[0])); err != nil {
+			return File{}, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return File{name, size, info.ModTime().UTC().Format(wintype.Layout7), hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+func pointOf(p *points.Point) (Point, error) {
+	t, err := p.Files()
+	if err != nil {
+		return Point{}, err
+	}
+	v := p.Volume
+	out := Point{Origin: report.Location(p), Image: v.Image.Path, Volume: v.Name, Serial: fmt.Sprintf("%016x", t.Serial()), Point: p.Name}
+	if s := p.Snapshot; s != nil {
+		copyID, setID := s.CopyID.String(), s.SetID.String()
+		out.CopyID, out.SetID = &copyID, &setID
+		if !s.Created.IsZero() {
+			created := s.Created.UTC().Format(wintype.Layout7)
+			out.Created = &created
+		}
+	}
+	return out, nil
+}

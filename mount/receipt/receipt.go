@@ -1,0 +1,95 @@
+// Package receipt is the record of a restore: what was restored, from where and when, with the SHA-256 of each file and
+// what is known of the images, in one JSON document of its own Schema.
+//
+// A receipt is written while the work is done and gets its name when it is complete: of work that is killed there is
+// none. Receipt is the document as a program reads it; Writer writes it, and never holds its items.
+package receipt
+
+import (
+	"snapmount/mount/report"
+	"snapmount/ntfs/restore"
+)
+
+// Schema is the version of the document: it grows when a field changes its name or meaning.
+const Schema = 1
+
+// Receipt is the whole document.
+type Receipt struct {
+	Head
+	Items []Item `json:"items"`
+	End
+}
+
+// Head is what a receipt begins with.
+type Head struct {
+	Schema    int      `json:"schema"`
+	Tool      string   `json:"tool"`
+	Started   string   `json:"started"` // RFC 3339, UTC, as all times
+	Locations []string `json:"locations"`
+	Target    string   `json:"target"`
+	To        string   `json:"to"` // dir, tar or zip
+	Images    []Image  `json:"images"`
+	HostFiles []File   `json:"image_files"` // of this machine, which the images are made of
+	Points    []Point  `json:"points"`
+}
+
+// Image is one image, and the hashes that an E01 keeps of itself.
+type Image struct {
+	Path   string `json:"path"`
+	Format string `json:"format"`
+	Size   int64  `json:"size"` // bytes of the disk
+	MD5    string `json:"stored_md5,omitempty"`
+	SHA1   string `json:"stored_sha1,omitempty"`
+}
+
+// File tells a file of an image from others, without reading all of it.
+type File struct {
+	Path     string `json:"path"`
+	Size     int64  `json:"size"`
+	Modified string `json:"modified"`
+	Edges    string `json:"sha256_edges"` // of the first 64 KiB and the last 64 KiB, in a row; of all of a smaller file
+}
+
+// Point is a point in time that something was restored from.
+type Point struct {
+	Origin  string  `json:"origin"` // IMAGE:VOLUME@POINT
+	Image   string  `json:"image"`
+	Volume  string  `json:"volume"`
+	Serial  string  `json:"serial"` // of the volume
+	Point   string  `json:"point"`
+	Created *string `json:"created"` // null for the current state
+	CopyID  *string `json:"copy_id"`
+	SetID   *string `json:"set_id"`
+}
+
+// Item is a file, directory or link.
+type Item struct {
+	Path     report.Name   `json:"path"`   // below the target
+	Origin   string        `json:"origin"` // of one of the points
+	Ref      string        `json:"ref"`    // MFT record and sequence number
+	Stream   report.Name   `json:"stream,omitempty"`
+	Type     string        `json:"type"`
+	Size     int64         `json:"size"`
+	SHA256   string        `json:"sha256,omitempty"`  // of what was written
+	Verdict  string        `json:"verdict,omitempty"` // whether all content is in the image, by its tables
+	Ranges   []report.Gap  `json:"ranges,omitempty"`  // of the verdict
+	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete or failed
+	Error    string        `json:"error,omitempty"`
+	Mapped   report.Name   `json:"mapped,omitempty"`  // the name on the volume
+	Missing  []restore.Gap `json:"missing,omitempty"` // ranges that read as zeros
+	Metadata []string      `json:"metadata_not_held,omitempty"`
+	Time     string        `json:"time"`
+}
+
+// End is what became of all.
+type End struct {
+	Finished string `json:"finished"`
+	Complete bool   `json:"complete"` // all was tried, and nothing failed
+	Files    int64  `json:"files"`
+	Dirs     int64  `json:"directories"`
+	Links    int64  `json:"links"`
+	Bytes    int64  `json:"bytes"`
+	Skipped  int64  `json:"skipped"`
+	Failed   int64  `json:"failed"`
+	Error    string `json:"error,omitempty"` // why it ended early
+}

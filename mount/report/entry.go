@@ -1,0 +1,61 @@
+package report
+
+import (
+	"snapmount/mount/points"
+	"snapmount/ntfs"
+)
+
+// Entry is one object of "ls --json" and "stat --json".
+type Entry struct {
+	Head
+	Path       Name     `json:"path"`
+	Kind       string   `json:"kind"` // file, dir or symlink; unreadable when its record is damaged
+	Size       int64    `json:"size"`
+	Mtime      *string  `json:"mtime"`
+	Atime      *string  `json:"atime"`
+	Ctime      *string  `json:"ctime"`
+	Btime      *string  `json:"btime"`
+	Ref        string   `json:"ref"` // MFT record and sequence number
+	Links      int      `json:"links"`
+	Attributes []string `json:"attributes"`
+	Streams    []Stream `json:"streams"`           // the named ones
+	Target     *Name    `json:"target"`            // of symbolic links and junctions, as Windows has it
+	Verdict    string   `json:"verdict,omitempty"` // stat only: whether all content of the stream is in the image
+	Ranges     []Gap    `json:"ranges,omitempty"`  // of the verdict
+	Error      string   `json:"error,omitempty"`
+}
+
+// Stream is a named stream, or an extended attribute.
+type Stream struct {
+	Name Name  `json:"name"`
+	Size int64 `json:"size"`
+}
+
+// EntryOf describes a node. What cannot be read of it is told in Error.
+func EntryOf(p *points.Point, path string, n *ntfs.Node) Entry {
+	t := n.Times
+	e := Entry{Head: HeadOf(p), Path: Name(path), Kind: KindName(n.Kind), Size: n.Size, Ref: n.Ref.String(), Links: n.Links,
+		Mtime: stamp(t.Modified), Atime: stamp(t.Accessed), Ctime: stamp(t.Changed), Btime: stamp(t.Created),
+		Attributes: append([]string{}, n.Attr.Words()...), Streams: []Stream{}}
+	streams, err := n.Streams()
+	e.Error = lineOf(err)
+	for _, s := range streams {
+		if s.Name != "" {
+			e.Streams = append(e.Streams, Stream{Name(s.Name), s.Size})
+		}
+	}
+	if n.Kind == ntfs.KindSymlink {
+		r, err := n.Reparse()
+		if err != nil {
+			e.Error = OneLine(err)
+		} else {
+			e.Target = (*Name)(&r.Target)
+		}
+	}
+	return e
+}
+
+// Unreadable stands for an entry whose record cannot be read.
+func Unreadable(p *points.Point, path string, e ntfs.Entry, err error) Entry {
+	return Entry{Head: HeadOf(p), Path: Name(path), Kind: "unreadable", Ref: e.Ref.String(), Attributes: []string{}, Streams: []Stream{}, Error: OneLine(err)}
+}

@@ -1,0 +1,213 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+
+	"snapmount/imagefmt/wintype"
+	"snapmount/mount/points"
+	"snapmount/ntfs"
+)
+
+// Info is the document of "info --json".
+type Info struct {
+	Schema   int       `json:"schema"`
+	Images   []Image   `json:"images"`
+	Volumes  []Volume  `json:"volumes"`
+	Sets     []CopySet `json:"sets,omitempty"` // with --sets
+	Warnings []string  `json:"warnings"`
+}
+
+// CopySet is a shadow copy set: points that were taken together.
+type CopySet struct {
+	ID       string   `json:"id"`
+	Created  string   `json:"created"`  // of its first point
+	Expected uint32   `json:"expected"` // points it had when it was made; the images may hold fewer
+	Points   []string `json:"points"`   // VOLUME@POINT
+}
+
+// Image is one image, or chain of them.
+type Image struct {
+	Path   string   `json:"path"`
+	Format string   `json:"format"`
+	Size   int64    `json:"size"` // bytes of the virtual disk
+	Files  []string `json:"files"`
+	Layers []Layer  `json:"layers"` // states of the disk that the image keeps; 0 is its own
+	// Evidence is what an EWF image says of its acquisition.
+	Evidence *Evidence `json:"evidence,omitempty"`
+}
+
+// Layer is a state of the disk that an image keeps.
+type Layer struct {
+	Name    Name    `json:"name"`
+	ID      *string `json:"id"` // of an internal snapshot
+	Format  string  `json:"format"`
+	Created *string `json:"created"` // as the format tells
+	Size    int64   `json:"size"`
+
+	Modified *string `json:"modified"` // of the file
+}
+
+// Volume is a partition, or a disk without a partition table.
+type Volume struct {
+	Name        string  `json:"name"`
+	Image       string  `json:"image"`
+	Partition   int     `json:"partition"` // 0 without a partition table
+	Offset      int64   `json:"offset"`    // bytes from the start of the disk
+	Size        int64   `json:"size"`
+	Filesystem  string  `json:"filesystem"`
+	Label       Name    `json:"label"`
+	ClusterSize int     `json:"cluster_size"`
+	NTFS        *NTFS   `json:"ntfs"` // of the current state; null where that has no readable NTFS
+	Points      []Point `json:"points"`
+}
+
+// NTFS is what the volume says of itself.
+type NTFS struct {
+	Version    string `json:"version"`
+	Serial     string `json:"serial"` // 16 hexadecimal digits, of which Windows shows the last 8
+	Dirty      bool   `json:"dirty"`  // the volume asks for a check
+	Log        string `json:"log"`    // $LogFile: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
+	RecordSize int    `json:"record_size"`
+	Records    uint64 `json:"records"`
+}
+
+// Point is one point in time; what only snapshots have is null for the current state.
+type Point struct {
+	Name          string   `json:"name"`
+	Kind          string   `json:"kind"` // current or snapshot
+	Index         int      `json:"index"`
+	Created       *string  `json:"created"` // RFC 3339, UTC, seven digits
+	CopyID        *string  `json:"copy_id"`
+	SetID         *string  `json:"set_id"`
+	StoreID       *string  `json:"store_id"`
+	Size          int64    `json:"size"`
+	Attributes    []string `json:"attributes"`
+	AttributesRaw uint32   `json:"attributes_raw"`
+	Consistency   *string  `json:"consistency"` // application (writers took part), crash (none did) or unknown
+	Offline       bool     `json:"offline"`     // deleted by its owner, but kept
+	Machine       *string  `json:"machine"`
+	ChangedBytes  *int64   `json:"changed_bytes"` // kept by this snapshot's own store
+	DiffArea      *string  `json:"diff_area"`     // local, or the volume that holds the store
+	Damage        *string  `json:"damage"`
+}
+
+// InfoOf reads the block lists too, for changed bytes and damage. A snapshot with damage is still reported.
+func InfoOf(s *points.Set) Info {
+	r := Info{Schema: Schema, Images: []Image{}, Volumes: []Volume{}}
+	for _, img := range s.Images {
+		r.Images = append(r.Images, Image{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files(), Layers: layersOf(img)})
+	}
+	for _, v := range s.Volumes {
+		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,
+			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}}
+		for _, p := range v.Points {
+			vr.Points = append(vr.Points, pointOf(s, p))
+		}
+		r.Volumes = append(r.Volumes, vr)
+	}
+	for i, img := range s.Images { // last, when all that is damaged was met
+		r.Images[i].Evidence = evidenceOf(img)
+	}
+	r.Warnings = s.Warnings()
+	return r
+}
+
+// Damaged counts the points, and those that are damaged.
+func (r *Info) Damaged() (damaged, all int) {
+	for _, v := range r.Volumes {
+		for _, p := range v.Points {
+			if all++; p.Damage != nil {
+				damaged++
+			}
+		}
+	}
+	return damaged, all
+}
+
+// CopySetsOf lists the shadow copy sets.
+func CopySetsOf(s *points.Set) []CopySet {
+	sets := []CopySet{}
+	for _, group := range s.CopySets() {
+		first := group[0].Snapshot
+		r := CopySet{ID: first.SetID.String(), Created: first.Created.UTC().Format(wintype.Layout7), Expected: first.SetCount}
+		for _, p := range group {
+			r.Points = append(r.Points, p.Volume.Name+"@"+p.Name)
+		}
+		sets = append(sets, r)
+	}
+	return sets
+}
+
+func layersOf(img *points.Image) []Layer {
+	list := []Layer{}
+	for _, l := range img.Disk.Layers() {
+		r := Layer{Name: Name(l.Name), Format: l.Format, Size: l.Size}
+		if l.ID != "" {
+			r.ID = text(l.ID)
+		}
+		if !l.Time.IsZero() {
+			r.Created = text(l.Time.UTC().Format(wintype.Layout7))
+		}
+		if !l.Modified.IsZero() {
+			r.Modified = text(l.Modified.UTC().Format(wintype.Layout7))
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func ntfsOf(v *points.Volume) *NTFS {
+	if v.Filesystem != "ntfs" {
+		return nil
+	}
+	t, err := v.Current().Files()
+	if err != nil {
+		return nil // told by the warnings
+	}
+	major, minor := t.Version()
+	return &NTFS{fmt.Sprintf("%d.%d", major, minor), fmt.Sprintf("%016X", t.Serial()), t.Dirty(), logWord(t.Log()), t.RecordSize(), t.Records()}
+}
+
+func pointOf(s *points.Set, p *points.Point) Point {
+	r := Point{Name: p.Name, Kind: "current", Size: p.Size(), Attributes: []string{}}
+	snap := p.Snapshot
+	if snap == nil {
+		if p.Volume.Damage != nil {
+			r.Damage = text(OneLine(p.Volume.Damage))
+		}
+		return r
+	}
+	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
+	r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
+	r.StoreID = text(snap.StoreID.String())
+	r.DiffArea, r.Consistency = text(s.DiffArea(p)), text("unknown")
+	if !snap.CopyID.IsZero() { // else the store header is lost, and all that it told
+		r.CopyID, r.SetID, r.Machine = text(snap.CopyID.String()), text(snap.SetID.String()), text(snap.Machine)
+		r.Attributes, r.AttributesRaw = append([]string{}, snap.Attributes.Words()...), uint32(snap.Attributes)
+		if c := snap.Attributes.Consistency(); c != "" {
+			r.Consistency = &c
+		}
+	}
+	own, through := snap.Check()
+	if err := errors.Join(own, through); err != nil {
+		r.Damage = text(OneLine(err))
+	}
+	if n, err := p.ChangedBytes(); err == nil {
+		r.ChangedBytes = &n
+	}
+	return r
+}
+
+// logWord says in a word what state a volume's $LogFile is in.
+func logWord(l ntfs.LogState, err error) string {
+	switch {
+	case err != nil || l.Damage != nil:
+		return "unknown"
+	case l.Empty:
+		return "empty"
+	case l.Clean:
+		return "clean"
+	}
+	return "dirty"
+}

@@ -1,0 +1,196 @@
+package selection
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"snapmount/mount/points"
+	"snapmount/mount/report"
+	"snapmount/ntfs"
+	"snapmount/ntfs/pattern"
+)
+
+var errNoMatch = errors.New("nothing matches")
+
+// chooseAll finds what one location names on its volume, or its volumes.
+func (s *Selection) chooseAll(ctx context.Context, l location) error {
+	targets, err := l.set.ResolveAll(l.img, l.rest)
+	if err != nil {
+		return err
+	}
+	found, miss := 0, error(nil)
+	for _, t := range targets {
+		inner, t, err := s.enter(l.set, t)
+		if err != nil {
+			return err
+		}
+		if t.Point == nil {
+			return noVolume(inner, l.text)
+		}
+		under := ""
+		if len(targets) > 1 {
+			under = t.Volume.Name
+		}
+		err = s.chooseIn(ctx, t, under, l.text)
+		switch {
+		case err == nil:
+			found++
+		case len(targets) == 1 || !points.Absent(err):
+			return err
+		case errors.Is(err, points.ErrNoPoint):
+			s.note("%s", report.OneLine(err)) // the others may have one
+			miss = err
+		default:
+			miss = cmp.Or(miss, err)
+		}
+	}
+	if found == 0 {
+		return fmt.Errorf("%s: on none of the volumes: %w", l.text, miss)
+	}
+	return nil
+}
+
+// chooseIn finds what a location names on one volume.
+func (s *Selection) chooseIn(ctx context.Context, t points.Target, under, location string) error {
+	switch {
+	case s.filter.Deleted:
+		return s.chooseGone(ctx, t, under, location)
+	case s.filter.AsOf != "" && !t.HasPoint:
+		return s.chooseAsOf(t, under, location)
+	}
+	c, err := look(t.Point, t.Path)
+	if err != nil {
+		return err
+	}
+	s.add(c, under, location)
+	return nil
+}
+
+// chooseAsOf takes a location from the newest point that has it, of those that count.
+func (s *Selection) chooseAsOf(t points.Target, under, location string) error {
+	shown, err := t.Volume.AsOf(s.filter.AsOf)
+	if err != nil {
+		return err
+	}
+	for i, p := range shown {
+		c, err2 := look(p, t.Path)
+		if err2 == nil {
+			if i > 0 {
+				s.note("%s: not at %s; taken from %s", location, shown[0].Name, p.Name)
+			}
+			s.add(c, under, location)
+			return nil
+		}
+		if err = cmp.Or(err, err2); !points.Absent(err2) {
+			return err2 // it may be there
+		}
+	}
+	return err
+}
+
+// add takes what a location named.
+func (s *Selection) add(c *chosen, under, location string) {
+	c.location, c.name, c.origin = location, path.Join(under, c.name), report.Location(c.point)
+	s.chosen = append(s.chosen, c)
+}
+
+// look finds what a path of a point names: what is there by this name; else, where it is a pattern, the directory that
+// all its matches are below.
+func look(p *points.Point, name string) (*chosen, error) {
+	c := &chosen{point: p}
+	var err error
+	c.node, c.stream, err = p.Lookup(name, false)
+	if slashed := strings.ReplaceAll(name, `\`, "/"); slashed != name {
+		n, _, err2 := p.Lookup(slashed, false)
+		if err != nil || err2 == nil && n.Ref == c.node.Ref { // no file has the backslash in its name
+			name = slashed
+		}
+	}
+	parts := points.SplitPath(name)
+	first := slices.IndexFunc(parts, pattern.HasMeta)
+	switch {
+	case err == nil:
+		err = c.named(name, parts)
+	case first < 0 || !errors.Is(err, fs.ErrNotExist):
+	default:
+		err = c.matching(name, parts, first)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fold := c.node.Tree().Upper
+	top, _, _ := strings.Cut(c.path, "/")
+	c.all = fold(top) == fold(informationName)
+	return c, nil
+}
+
+// named completes what is there as it stands.
+func (c *chosen) named(name string, parts []string) error {
+	c.path = pathOf(c.node, strings.Join(parts, "/"))
+	if len(parts) > 0 && (!strings.HasSuffix(name, "/") || c.stream != "") {
+		c.name = ownName(c.node, c.stream, parts[len(parts)-1])
+	} else if c.node.Kind != ntfs.KindDir {
+		return fmt.Errorf("%s: %w", name, ntfs.ErrNotDir)
+	}
+	return nil
+}
+
+// matching completes what is a pattern from one of its parts on.
+func (c *chosen) matching(name string, parts []string, first int) error {
+	below := strings.Join(parts[:first], "/")
+	var err error
+	if c.node, _, err = c.point.Lookup(below+"/", true); err != nil {
+		return err
+	}
+	text := "/" + strings.Join(parts[first:], "/")
+	if strings.HasSuffix(name, "/") {
+		text += "/"
+	}
+	if c.pattern, err = pattern.Glob(text, c.node.Tree().Upper); err != nil {
+		return usagef("%s: %w", name, err)
+	}
+	c.path = pathOf(c.node, below)
+	return nil
+}
+
+// pathOf is the path of a node as the volume has it, which a link or an 8.3 name on the way may not tell: of several, the
+// one that was given.
+func pathOf(n *ntfs.Node, given string) string {
+	paths, err := n.Tree().Paths(n)
+	if err != nil || len(paths) == 0 {
+		return given // what is damaged is told when it is restored
+	}
+	fold := n.Tree().Upper
+	i := slices.IndexFunc(paths, func(p ntfs.Path) bool { return fold(p.Name) == fold(given) })
+	return paths[max(i, 0)].Name
+}
+
+// ownName is the last name of a path as the volume has it, where it was given in another case, or as an 8.3 name.
+func ownName(n *ntfs.Node, stream, given string) string {
+	if stream != "" {
+		return given
+	}
+	fold, long, short := n.Tree().Upper, "", false
+	names, _ := n.Names() // what is damaged is told when it is restored
+	for _, x := range names {
+		same := fold(x.Name) == fold(given)
+		switch {
+		case x.Namespace == ntfs.NamespaceDOS:
+			short = short || same
+		case same:
+			return x.Name
+		default:
+			long = x.Name
+		}
+	}
+	if short && long != "" {
+		return long
+	}
+	return given
+}

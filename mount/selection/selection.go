@@ -1,0 +1,104 @@
+// Package selection turns what users write into what the engines work on: LOCATIONs into places, pairs, scopes and the
+// sources of a restore; filters and the words of a query into those of packages restore and timeline. Every command, and
+// every front end that takes LOCATIONs, opens them here.
+//
+// An Opener opens images; each of the images of a call is opened once. What comes back has a Close, for all of them.
+//
+//	place.go    one LOCATION: Place, and Pair for two of one volume
+//	scope.go    LOCATIONs that mean all points in time: Scopes
+//	query.go    sizes, times and attributes of a search: Query
+//	restore.go  LOCATIONs and a Filter to restore sources: Selection
+//	protect.go  what must not be written to
+//	choose.go   what one LOCATION of a restore names; gone.go with --deleted; filter.go what of it is wanted
+//
+// Nothing here is shared: a Place, a Pair, Scopes or a Selection is for one goroutine, but for what is said to be safe.
+package selection
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"snapmount/mount/points"
+)
+
+// UsageError is a mistake in what was asked for, known before anything is done.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the mistake.
+func (e UsageError) Unwrap() error { return e.Err }
+
+// usagef makes a UsageError.
+func usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// An Opener opens images. The Set ends with the context.
+type Opener func(ctx context.Context, images []string) (*points.Set, error)
+
+// Images are the images of several LOCATIONs.
+type Images struct {
+	Sets []*points.Set // the first has those that are named; others lie in these
+}
+
+// Close closes the images.
+func (m *Images) Close() {
+	for _, s := range m.Sets {
+		s.Close() // of files that were read only
+	}
+}
+
+// A location is one whose image is open.
+type location struct {
+	text string
+	set  *points.Set
+	img  *points.Image
+	rest string // what follows the image
+}
+
+// open opens the images of all locations.
+func (open Opener) open(ctx context.Context, locations []string) (*Images, []location, error) {
+	var images []string
+	at := make([]int, len(locations))
+	out := make([]location, len(locations))
+	for i, text := range locations {
+		loc, err := points.SplitLocation(text, exists)
+		if err != nil {
+			return nil, nil, err
+		}
+		loc = loc.WithLayer()
+		if at[i] = slices.Index(images, loc.Image); at[i] < 0 {
+			at[i], images = len(images), append(images, loc.Image)
+		}
+		out[i] = location{text: text, rest: loc.Rest}
+	}
+	s, err := open(ctx, images)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range out {
+		out[i].set, out[i].img = s, s.Images[at[i]]
+	}
+	return &Images{[]*points.Set{s}}, out, nil
+}
+
+// enter goes into the images that lie on the way of a target.
+func (m *Images) enter(s *points.Set, t points.Target) (*points.Set, points.Target, error) {
+	inner, t, err := s.Enter(t)
+	if inner != s {
+		m.Sets = append(m.Sets, inner)
+	}
+	return inner, t, err
+}
+
+// noVolume says why a location names no volume.
+func noVolume(s *points.Set, location string) error {
+	_, err := s.NTFS()
+	if err == nil {
+		_, err = s.Resolve(s.Images[0], "@current")
+	}
+	return fmt.Errorf("%s: %w", location, err)
+}
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }
