@@ -16,7 +16,6 @@ import (
 
 	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
-	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 	"snapmount/ntfs/usn"
 )
