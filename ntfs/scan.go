@@ -37,6 +37,9 @@ type window struct {
 	first uint64 // record
 	nodes []Node
 	errs  map[uint64]error // by record number
+
+	names, extensions []relation // see survey
+	gaps              []relation // from a record to the one after the last that cannot be read
 }
 
 // findNodes decodes the base records in use.
@@ -46,6 +49,11 @@ func (w *window) findNodes() {
 		r, err := w.record(w.t, number, at)
 		if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
 			continue
+		}
+		if err != nil && isZero(w.raw(at)) {
+			if err = w.t.zeroRecord(number); err == nil {
+				continue
+			}
 		}
 		w.nodes = append(w.nodes, Node{Ref: Ref{Record: number}, tree: w.t})
 		if err == nil {
@@ -59,6 +67,12 @@ func (w *window) findNodes() {
 	}
 }
 
+// raw is record at of the window: its bytes, with fixups applied where it is sound.
+func (w *window) raw(at uint64) []byte {
+	size := uint64(w.t.geo.record)
+	return w.data[at*size:][:size]
+}
+
 // windows yields the $MFT piece by piece, each valid until the next one. The pieces after it are read and given to
 // find in the meantime.
 func (t *Tree) windows(find func(*window)) iter.Seq[*window] {
@@ -67,12 +81,8 @@ func (t *Tree) windows(find func(*window)) iter.Seq[*window] {
 		end, next := int64(t.records)*size, int64(0)
 		var coming []chan *window // oldest first
 		read := func(w *window) {
-			for next < end { // a $MFT that has holes was made to be huge
-				e, err := layer.Leaf(t.mft, next, end-next)
-				if err != nil || e.Kind != layer.Zero || e.Len < size {
-					break
-				}
-				next += e.Len / size * size
+			if next < end { // a $MFT that has holes was made to be huge
+				next += layer.Holes(t.mft, next, end-next) / size * size
 			}
 			n := layer.Clip(end, next, scanWindow)
 			if n == 0 {
