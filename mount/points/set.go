@@ -158,6 +158,9 @@ func (s *Set) addImage(path string, disk *imagefmt.Image) {
 	}
 }
 
+// Context is that of Open, with which all that is read of the Set may end.
+func (s *Set) Context() context.Context { return s.ctx }
+
 // Close closes the images. Nothing of the Set may be used afterwards.
 func (s *Set) Close() error {
 	var errs []error
