@@ -52,16 +52,8 @@ func lineOf(err error) string {
 	return OneLine(err)
 }
 
-// KindName is what JSON calls a kind: file, dir or symlink.
-func KindName(k ntfs.Kind) string {
-	switch k {
-	case ntfs.KindDir:
-		return "dir"
-	case ntfs.KindSymlink:
-		return "symlink"
-	}
-	return "file"
-}
+// KindName is what JSON calls a kind, such as file, dir or symlink.
+func KindName(k ntfs.Kind) string { return k.String() }
 
 func text(s string) *string { return &s }
 
