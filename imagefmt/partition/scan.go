@@ -2,6 +2,7 @@ package partition
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,7 +17,7 @@ type Found struct {
 	Sized bool   // Len is what the volume says
 	Sound bool   // what the boot sector names is where it says: of NTFS the record of $MFT, or its copy
 	Marks []Mark // what it is known by, in order of their places
-	Outer int64  // where the sound volume begins that this one lies in, as an image in a file does; -1 for none
+	Outer int64  // where a sound volume begins, for which more speaks, that this one lies in or overlaps; -1 for none
 }
 
 // Mark is a sector that a volume is known by.
@@ -151,10 +152,13 @@ func (d *reader) usable(t *Table) bool {
 // with returns a table with the volumes found added, in place of one volume on all the disk; nil when there are none. err
 // is why t is nil.
 func (t *Table) with(s *Scan, err error) *Table {
-	out := &Table{Scheme: Searched, SectorSize: 512, Warnings: []error{err}}
+	out := &Table{Scheme: Searched, SectorSize: 512}
 	number := 0
 	switch {
 	case t == nil:
+		if errors.Is(err, layer.ErrCorrupt) {
+			out.Warnings = []error{err}
+		}
 	case t.Scheme == None:
 		out.Warnings = append(slices.Clone(t.Warnings), fmt.Errorf("the %s boot sector in sector 0 leads nowhere: it is not used", t.Partitions[0].Type))
 	default:
@@ -182,6 +186,9 @@ func (t *Table) with(s *Scan, err error) *Table {
 	}
 	return out
 }
+
+// BothEnds reports whether a volume is known by its boot sector and by the copy of it.
+func (f *Found) BothEnds() bool { return f.has(BootSector) && f.has(BootCopy) }
 
 // has reports whether a volume is known by a kind of mark.
 func (f *Found) has(what string) bool {

@@ -37,7 +37,6 @@ func (s *scanner) merge() []Found {
 		out = append(out, Found{Off: g.off, Len: size, Kind: g.of.kind, Sized: size > 0, Sound: g.sound, Marks: g.marks, Outer: -1})
 	}
 	out = s.addHeaders(out)
-	slices.SortStableFunc(out, func(a, b Found) int { return cmp.Or(cmp.Compare(a.Off, b.Off), cmp.Compare(b.Len, a.Len)) })
 	for i := range out {
 		slices.SortFunc(out[i].Marks, func(a, b Mark) int { return cmp.Compare(a.Off, b.Off) })
 	}
@@ -111,18 +110,33 @@ func (s *scanner) addHeaders(list []Found) []Found {
 	return list
 }
 
-// nest tells which volumes lie within a sound one, and ends those that do not tell their size where the next begins that
-// does not lie in another. The list is sorted.
+// strength orders volumes by what speaks for them: what is where they say, both ends, and then the size.
+func strength(a, b Found) int {
+	return cmp.Or(cmp.Compare(bit(b.Sound), bit(a.Sound)), cmp.Compare(bit(b.BothEnds()), bit(a.BothEnds())), cmp.Compare(b.Len, a.Len), cmp.Compare(a.Off, b.Off))
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// nest tells which volumes lie in a sound one for which more speaks, or overlap it, and ends those that do not tell their
+// size where the next begins. It returns them in the order of their offsets.
 func (s *scanner) nest(list []Found) []Found {
-	var outer *Found // the sound one that reaches furthest
+	slices.SortStableFunc(list, strength)
+	var outer []Found
 	for i := range list {
 		f := &list[i]
-		if outer != nil && f.Off+f.Len <= outer.Off+outer.Len && f.Off < outer.Off+outer.Len {
-			f.Outer = outer.Off
-		} else if f.Sound && f.Sized && (outer == nil || f.Off+f.Len > outer.Off+outer.Len) {
-			outer = f
+		end := f.Off + max(f.Len, 1)
+		if j := slices.IndexFunc(outer, func(o Found) bool { return f.Off < o.Off+o.Len && o.Off < end }); j >= 0 {
+			f.Outer = outer[j].Off
+		} else if f.Sound && f.Sized {
+			outer = append(outer, *f)
 		}
 	}
+	slices.SortStableFunc(list, func(a, b Found) int { return cmp.Compare(a.Off, b.Off) })
 	next := s.disk.Size()
 	for i := len(list) - 1; i >= 0; i-- {
 		f := &list[i]
