@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -101,7 +102,7 @@ func (s *search) complete() {
 
 // meant returns the node that an index entry of the directory means, which leads to ref by that name though err speaks
 // against it. Another record that gives itself the name is the file. Else the record that the entry leads to is it, if
-// its own name in the directory differs and no other entry leads to it: then one of both is damaged.
+// it has a name in the directory that no entry leads to it by: then one of both is damaged.
 func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	d, err2 := n.directory()
 	if err2 != nil || !errors.Is(err, layer.ErrCorrupt) {
@@ -123,15 +124,12 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 		return nil, err
 	}
 	names, err2 := target.Names()
-	if err2 != nil || len(names) == 0 {
+	if err2 != nil || !slices.ContainsFunc(names, func(x Name) bool {
+		return !isDOS(x) && x.Parent == n.Ref && !n.tree.indexHas(x, ref.Record)
+	}) {
 		return nil, err
 	}
-	for _, other := range names {
-		if other.Parent != n.Ref || n.tree.indexHas(other, ref.Record) {
-			return nil, err
-		}
-	}
-	n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, which no other entry does: %w", n.Ref, wintype.DecodeUTF16(name), ref, err))
+	n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, whose own name no entry has: %w", n.Ref, wintype.DecodeUTF16(name), ref, err))
 	return target, nil
 }
 

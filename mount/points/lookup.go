@@ -89,6 +89,9 @@ func cutStream(name string) (file, stream string, ok bool) {
 // byNumber matches a file record by its number.
 var byNumber = regexp.MustCompile(`^#([0-9]{1,15})$`)
 
+// IsRecord reports whether a path is "#RECORD", the number of a file record.
+func IsRecord(name string) bool { return byNumber.MatchString(name) }
+
 // Walk finds a path name by name, or a file record as "#RECORD".
 func (p *Point) Walk(name string, follow bool) (*ntfs.Node, error) {
 	t, err := p.Files()
