@@ -14,6 +14,11 @@ const (
 	Live                // what the Windows driver would give, the live content mostly; where it would not, an *UnknownError
 )
 
+// gives reports whether there are bytes for what is Unknown for a reason.
+func (p Policy) gives(why Reason) bool {
+	return p == Zeros || p == Live && why.replaced() || why == Zeroed
+}
+
 // Read fills p from off by resolving s: the ReadAt of every Mapper. It follows io.ReaderAt as a Source does, whatever the
 // layers below do. A read that lies in one piece does not allocate.
 func Read(s Source, p []byte, off int64, unknown Policy) (int, error) {
@@ -41,7 +46,7 @@ func (r *reader) piece(e Extent, err error) bool {
 	b := r.p[e.Off-r.off:][:e.Len]
 	switch {
 	case err != nil:
-	case e.Kind == Unknown && (r.unknown == Fail || r.unknown == Live && !e.Why.replaced()):
+	case e.Kind == Unknown && !r.unknown.gives(e.Why):
 		err = &UnknownError{Why: e.Why, Off: e.Off, Len: e.Len}
 	case e.Base == nil || e.Kind == Unknown && r.unknown == Zeros:
 		clear(b)

@@ -21,6 +21,12 @@ func TestPolicies(t *testing.T) {
 			if policy == layer.Live && why >= layer.NotAcquired {
 				want = nil
 			}
+			if why == layer.Zeroed {
+				want = live
+				if policy == layer.Zeros {
+					want = zeros
+				}
+			}
 			p := bytes.Repeat([]byte{0xa5}, 50)
 			n, err := layer.Read(m, p, 0, policy)
 			if want != nil {
@@ -53,9 +59,9 @@ func TestLargestReason(t *testing.T) {
 }
 
 func TestReasonNames(t *testing.T) {
-	all := []layer.Reason{layer.Unprotected, layer.Carved, layer.Incomplete, layer.NotAcquired, layer.Missing}
+	all := []layer.Reason{layer.Zeroed, layer.Unprotected, layer.Carved, layer.Incomplete, layer.NotAcquired, layer.Missing}
 	b, err := json.Marshal(all)
-	if want := `["unprotected","carved","incomplete","not-acquired","missing"]`; err != nil || string(b) != want {
+	if want := `["zeroed","unprotected","carved","incomplete","not-acquired","missing"]`; err != nil || string(b) != want {
 		t.Errorf("%s, %v, want %s", b, err, want)
 	}
 	var back []layer.Reason
