@@ -2,7 +2,6 @@ package imagefmt
 
 import (
 	"context"
-	"fmt"
 
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
@@ -44,7 +43,7 @@ func hashed(ctx context.Context, m layer.Mapper, progress layer.Progress) (r for
 			b := sums.Buffer()[:min(verifyPiece, e.Len-done)]
 			clear(b)
 			if e.Base != nil && failed == nil {
-				readable(&r, e, done, b)
+				fill(&r, e, done, b)
 			}
 			sums.Add(int64(len(b)))
 			done += int64(len(b))
@@ -56,4 +55,18 @@ func hashed(ctx context.Context, m layer.Mapper, progress layer.Progress) (r for
 	}
 	r.Computed = sums.Sums()
 	return r, context.Cause(ctx)
+}
+
+// fill reads b from in of an extent of data. Sectors that cannot be read are left as they are, and bad.
+func fill(r *format.Result, e layer.Extent, in int64, b []byte) {
+	if layer.ReadFull(e.Base, b, e.BaseOff+in) == nil {
+		return
+	}
+	for at := int64(0); at < int64(len(b)); at += verifySector {
+		sector := b[at:min(at+verifySector, int64(len(b)))]
+		if err := layer.ReadFull(e.Base, sector, e.BaseOff+in+at); err != nil {
+			clear(sector)
+			r.AddBad(e.Off+in+at, int64(len(sector)), err)
+		}
+	}
 }

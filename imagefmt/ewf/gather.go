@@ -2,7 +2,6 @@ package ewf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -82,9 +81,7 @@ func (f *segmentFiles) open(n int) (layer.Source, fileHeader) {
 			return src, h
 		}
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		f.why[n] = err
-	}
+	f.why[n] = err
 	return nil, fileHeader{}
 }
 

@@ -24,7 +24,7 @@ func (d *Disk) Verify(ctx context.Context, progress layer.Progress) (format.Resu
 			k := d.chunkLen(c)
 			if err := d.check(c, b[:k]); err != nil {
 				clear(b[:k])
-				addBad(&r, c*d.chunkSize, k, err)
+				r.AddBad(c*d.chunkSize, k, err)
 			}
 			b = b[k:]
 		}
@@ -53,13 +53,4 @@ func (d *Disk) check(c int64, b []byte) error {
 		return &layer.UnknownError{Why: layer.Missing, Off: c * d.chunkSize, Len: int64(len(b))}
 	}
 	return d.read(c, b, 0)
-}
-
-// addBad notes a range, joined to the one before it when both are missing, or both damaged.
-func addBad(r *format.Result, off, n int64, err error) {
-	if i := len(r.Bad) - 1; i >= 0 && r.Bad[i].Off+r.Bad[i].Len == off && (r.Bad[i].Why() == layer.Missing) == (format.Range{Err: err}.Why() == layer.Missing) {
-		r.Bad[i].Len += n
-		return
-	}
-	r.Bad = append(r.Bad, format.Range{Off: off, Len: n, Err: err})
 }

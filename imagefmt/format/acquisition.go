@@ -86,6 +86,17 @@ func (r Range) Why() layer.Reason {
 	return 0
 }
 
+// AddBad notes that the n bytes at off are bad, as a part of the range before them if that ends there and is unknown for
+// the same reason, or damaged as they are.
+func (r *Result) AddBad(off, n int64, err error) {
+	next := Range{off, n, err}
+	if i := len(r.Bad) - 1; i >= 0 && r.Bad[i].Off+r.Bad[i].Len == off && r.Bad[i].Why() == next.Why() {
+		r.Bad[i].Len += n
+		return
+	}
+	r.Bad = append(r.Bad, next)
+}
+
 // Sound reports whether all was read, no checksum is wrong, and no stored hash is another than what was computed, or
 // cannot be compared.
 func (r Result) Sound() bool {
@@ -93,5 +104,8 @@ func (r Result) Sound() bool {
 		(r.Stored.SHA1 == "" || r.Stored.SHA1 == r.Computed.SHA1)
 }
 
+// Compared reports whether the image keeps a hash that could be compared.
+func (r Result) Compared() bool { return r.Stored != Hashes{} }
+
 // Intact reports whether the image is Sound, and a hash that it keeps says so.
-func (r Result) Intact() bool { return r.Sound() && r.Stored != Hashes{} }
+func (r Result) Intact() bool { return r.Sound() && r.Compared() }

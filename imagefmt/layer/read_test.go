@@ -17,9 +17,11 @@ func TestPolicies(t *testing.T) {
 	for why := range layer.Missing + 1 {
 		m := &table{size: 50, extents: []layer.Extent{{Off: 0, Len: 20, Base: src}, {Off: 20, Len: 30, Kind: layer.Unknown, Base: src, BaseOff: 60, Why: why}}}
 		zeros, live := append(bytes.Clone(b[:20]), make([]byte, 30)...), append(bytes.Clone(b[:20]), b[60:90]...)
-		for policy, want := range map[layer.Policy][]byte{layer.Fail: nil, layer.Zeros: zeros, layer.Live: live} {
+		for policy, want := range map[layer.Policy][]byte{layer.Fail: nil, layer.Zeros: zeros, layer.Live: live, layer.LiveOrZeros: live} {
 			if policy == layer.Live && why >= layer.NotAcquired {
 				want = nil
+			} else if policy == layer.LiveOrZeros && why >= layer.NotAcquired {
+				want = zeros
 			}
 			if why == layer.Zeroed {
 				want = live
