@@ -9,10 +9,10 @@ import (
 type Policy uint8
 
 const (
-	Fail  Policy = iota // an *UnknownError
-	Zeros               // zeros
-	Live                // what the Windows driver would give, the live content mostly; where it would not, an *UnknownError
-	LiveOrZeros         // the same, with zeros where it would give nothing
+	Fail        Policy = iota // an *UnknownError
+	Zeros                     // zeros
+	Live                      // what the Windows driver would give, the live content mostly; where it would not, an *UnknownError
+	LiveOrZeros               // the same, with zeros where it would give nothing
 )
 
 // gives reports whether there are bytes for what is Unknown for a reason.
