@@ -94,10 +94,17 @@ func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, erro
 
 // present opens what is in src by the format in a row.
 func (o *opener) present(row int, src layer.Source, at place) (*format.Disk, error) {
-	disk, err := o.formats[row].Open(src, o.env(row, at))
+	env := o.env(row, at)
+	var faults []error
+	env.Fault = func(err error) {
+		env.Warn(err)
+		faults = append(faults, err)
+	}
+	disk, err := o.formats[row].Open(src, env)
 	if err != nil {
 		return nil, err
 	}
+	disk.Faults = append(disk.Faults, faults...)
 	if disk.Format == "" {
 		disk.Format = o.formats[row].Name
 	}

@@ -13,6 +13,9 @@ type Env struct {
 	// Warn is told what is worth knowing and does not stop the reading, such as a wrong checksum; nil drops it. With
 	// ZeroBad it is also called while the disk is read, from any goroutine.
 	Warn func(error)
+	// Fault is told what is lost of the file, or contradicts itself: it is Warn and one of the Disk's Faults. It is called
+	// while the disk is opened only; nil is Warn.
+	Fault func(error)
 	// Progress is told, from time to time, how much of the file Open has gone through, when it must read all of it; nil
 	// drops it.
 	Progress layer.Progress
@@ -33,6 +36,9 @@ type Env struct {
 func (e Env) Ready() Env {
 	if e.Warn == nil {
 		e.Warn = func(error) {}
+	}
+	if e.Fault == nil {
+		e.Fault = e.Warn
 	}
 	if e.Context == nil {
 		e.Context = context.Background()

@@ -41,7 +41,7 @@ func openParent(src layer.Source, h header, files format.Files) (*format.Disk, e
 
 // isParent reports why a file is not the parent.
 func (h header) isParent(file layer.Source) error {
-	f, _, err := readFooter(file, func(error) {})
+	f, _, err := readFooter(file, format.Env{}.Ready())
 	if err == nil && f.id != h.parentID {
 		err = fmt.Errorf("%w: id %v, want %v", ErrOtherDisk, f.id, h.parentID)
 	}
