@@ -43,7 +43,7 @@ func (f *files) Open(name string, style format.Style) (layer.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.file(at.name)
+	return f.file(at)
 }
 
 // Instead implements format.Files.
@@ -56,7 +56,7 @@ func (f *files) Instead(name string, style format.Style) (layer.Source, format.E
 		return nil, format.Env{}, err
 	}
 	f.rewind(0)
-	src, err := f.file(at.name)
+	src, err := f.file(at)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path.Base(at.name), err)
 	}
@@ -74,7 +74,7 @@ func (f *files) Parent(name string, style format.Style, check func(layer.Source)
 	if err != nil {
 		return nil, err
 	}
-	src, err := f.file(at.name)
+	src, err := f.file(at)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (f *files) Backing(name, want string) (*format.Disk, error) {
 		return nil, err
 	}
 	if last := len(f.formats) - 1; want == f.formats[last].Name {
-		src, err := f.file(at.name)
+		src, err := f.file(at)
 		if err != nil {
 			return nil, err
 		}

@@ -104,8 +104,8 @@ func TestNewFormat(t *testing.T) {
 	folder := plain{"top.toy": mark + `C:\disks\BASE.toy`, "base.toy": mark + "the disk", "loop.toy": mark + "LOOP.toy", "lost.toy": "no mark"}
 	open := func(name string) (*format.Disk, error, error) {
 		var warned error
-		o := &opener{ctx: t.Context(), folder: folder, formats: append([]format.Format{toy}, formats()...), warn: func(err error) { warned = err }, beside: make(map[folderOf][]identified)}
-		d, err := o.disk(place{folder: &listed{folder, make(map[string]*listing)}, name: name})
+		o := &opener{ctx: t.Context(), formats: append([]format.Format{toy}, formats()...), warn: func(err error) { warned = err }, beside: make(map[folderOf][]identified)}
+		d, err := o.disk(place{folder: newListed(folder), name: name})
 		return d, err, warned
 	}
 	d, err, warned := open("top.toy")

@@ -102,6 +102,8 @@ func (p place) exact(name string, fold bool) (string, error) {
 	return name, fs.ErrNotExist
 }
 
+func newListed(f Folder) *listed { return &listed{Folder: f, lists: make(map[string]*listing)} }
+
 // listed is a Folder that lists each directory once, for the time of opening an image: that may have 15,000 segments.
 type listed struct {
 	Folder

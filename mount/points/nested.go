@@ -116,6 +116,7 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 	opts := s.imageOptions(name)
 	if len(s.Images) == 0 {
 		opts.Offset, opts.Size, opts.Layer, opts.Snapshot = s.opts.Offset, s.opts.Size, s.opts.Layer, s.opts.Snapshot
+		opts.Parts, opts.Map = s.opts.Parts, s.opts.Map
 	}
 	if exists(name) {
 		return imagefmt.Open(name, opts)
@@ -166,6 +167,7 @@ func (s *Set) imageOptions(name string) imagefmt.Options {
 		Force:    s.opts.Force,
 		ZeroBad:  s.opts.ZeroBad,
 		Anywhere: s.opts.Anywhere,
+		Parents:  s.opts.Parents,
 	}
 }
 
@@ -173,6 +175,7 @@ func (s *Set) imageOptions(name string) imagefmt.Options {
 func (s *Set) within() Options {
 	opts := s.opts
 	opts.DiffArea, opts.Offset, opts.Size, opts.Layer, opts.Snapshot, opts.cache = nil, 0, 0, "", "", s.cache
+	opts.Parts, opts.Map = nil, ""
 	return opts
 }
 
