@@ -85,17 +85,10 @@ func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, erro
 	if f.Open == nil {
 		return nil, fmt.Errorf("%s: %w", f.Name, layer.ErrUnsupported)
 	}
-	var faults []error
 	if o.isRaw(row) {
 		o.warnUnmarked(at)
-		if src, faults, err = o.rescued(src, at); err != nil {
-			return nil, err
-		}
 	}
 	disk, err := o.present(row, src, at)
-	if err == nil {
-		disk.Faults = append(disk.Faults, faults...)
-	}
 	if err != nil && f.Name != "" {
 		err = fmt.Errorf("%s: %w", f.Name, err)
 	}
@@ -105,7 +98,12 @@ func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, erro
 // present opens what is in src by the format in a row.
 func (o *opener) present(row int, src layer.Source, at place) (*format.Disk, error) {
 	env := o.env(row, at)
-	var faults []error
+	faults, err := []error(nil), error(nil)
+	if o.isRaw(row) {
+		if src, faults, err = o.rescued(src, at); err != nil {
+			return nil, err
+		}
+	}
 	env.Fault = func(err error) {
 		env.Warn(err)
 		faults = append(faults, err)

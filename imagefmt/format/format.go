@@ -28,6 +28,8 @@ type Format struct {
 	// Endings are how the names of such files end, in lower case with the dot: only those that no file without the
 	// format's mark has by rights.
 	Endings []string
+	// Siblings are how the names of files end that ID may be asked for; nil for Endings.
+	Siblings []string
 	// Open presents the disk that is in a file, with the other files that it needs. It is nil for a format that is known
 	// and cannot be read. Errors are layer.ErrFormat, *layer.CorruptError or layer.ErrUnsupported, and do not name the
 	// file.

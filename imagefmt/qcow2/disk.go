@@ -94,10 +94,11 @@ func (d *Disk) openOthers(h header, files format.Files) (err error) {
 	if h.backing == "" {
 		return nil
 	}
-	if d.backing, err = openBacking(h, files); err != nil {
-		return fmt.Errorf("backing file %q: %w", h.backing, err)
+	d.backing, err = openBacking(h, files)
+	if _, deeper := errors.AsType[*format.ChainError](err); err != nil && !deeper {
+		err = fmt.Errorf("backing file %q: %w", h.backing, err)
 	}
-	return nil
+	return err
 }
 
 // slots is the number of pieces of 2^lenBits bytes that fit into n bytes, at most limit and at least one.

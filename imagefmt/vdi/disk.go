@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 
 	"snapmount/imagefmt/format"
@@ -61,34 +60,28 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 }
 
 // openParent opens the parent by its UUID: VirtualBox names it by nothing else. Of several copies the one counts that was
-// not changed since, else the first. A parent that was written to since is warned of and not refused, as in VirtualBox:
+// not changed since, else the first. A parent that was written to since is told of and not refused, as in VirtualBox:
 // to compact a disk changes its UUID and not its bytes.
 func openParent(h header, env format.Env) (*format.Disk, error) {
 	want := format.ID{File: h.parent, State: h.parentMod}
-	name, err := env.Files.Find(
-		func(id format.ID) bool { return id == want },
-		func(id format.ID) bool { return id.File == want.File },
-	)
-	if err == nil && name == "" {
-		err = fmt.Errorf("no .vdi file in the image's folder has that UUID: %w", fs.ErrNotExist)
-	}
-	var parent *format.Disk
 	var found format.ID
-	if err == nil {
-		parent, err = env.Files.Parent(name, format.Slashes, func(file layer.Source) error {
+	parent, err := env.Files.Parent(format.Lineage{
+		ID: h.parent.String(),
+		IDs: []func(format.ID) bool{
+			func(id format.ID) bool { return id == want },
+			func(id format.ID) bool { return id.File == want.File },
+		},
+		Check: func(file layer.Source) (err error) {
 			if found, err = readID(file); err == nil && found.File != want.File {
 				err = fmt.Errorf("%w: UUID %v", ErrOtherDisk, found.File)
 			}
 			return err
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("parent %v: %w", h.parent, err)
-	}
-	if found.State != want.State && !want.State.IsZero() {
+		},
+	})
+	if err == nil && found.State != want.State && !want.State.IsZero() {
 		env.Fault(fmt.Errorf("parent %v: modification UUID %v, want %v: it was changed after this image was made", h.parent, found.State, want.State))
 	}
-	return parent, nil
+	return parent, err
 }
 
 // scan looks through the block map and tells what the file has lost.

@@ -76,7 +76,7 @@ func (d *Disk) openDynamic(f footer, env format.Env) error {
 	d.full = make([]uint32, len(d.table)/32+1)
 	d.bitmaps = make(map[int64][]byte)
 	if d.kind == typeDifferencing {
-		d.parent, err = openParent(d.src, h, env.Files)
+		d.parent, err = openParent(d.src, h, env)
 	}
 	return err
 }

@@ -297,7 +297,8 @@ func TestParentPaths(t *testing.T) {
 		{"name", []answer{wrong, junk, right}, ""},
 		{"none", []answer{missing, missing, missing}, `".\\base.vhd"`},
 		{"other ids", []answer{missing, wrong, missing}, "id 09090909-0909-0909-0909-090909090909, want 01010101-0101-0101-0101-010101010101"},
-		{"damage is final", []answer{broken}, "broken"},
+		{"damage is no parent", []answer{broken, missing, right}, ""},
+		{"damage is told", []answer{missing, broken, missing}, "broken"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var asked []string

@@ -290,12 +290,12 @@ type selves struct {
 
 func (f selves) Open(string, format.Style) (layer.Source, error) { return bytes.NewReader(f.b), nil }
 
-func (f selves) Parent(_ string, _ format.Style, check func(layer.Source) error) (*format.Disk, error) {
+func (f selves) Parent(l format.Lineage) (*format.Disk, error) {
 	if *f.depth++; *f.depth > 4 {
 		return nil, fs.ErrNotExist
 	}
 	src := bytes.NewReader(f.b)
-	if err := check(src); err != nil {
+	if err := l.Check(src); err != nil {
 		return nil, err
 	}
 	disk, err := vmdk.Format.Open(src, format.Env{Files: f})

@@ -49,6 +49,16 @@ func (d folder) Path(name string) string {
 	return d.shown + "/" + name
 }
 
+// Above implements imagefmt.Folder.
+func (d folder) Above(dir string) imagefmt.Folder {
+	full := d.within(dir)
+	if full == "/" {
+		return nil
+	}
+	above := path.Dir(full)
+	return folder{d.point, above, d.Path(above), d.anywhere}
+}
+
 // Outside takes drives and volumes for the one that the image is on.
 func (d folder) Outside(dir, name string) (string, bool) {
 	if rest, ok := strings.CutPrefix(name, "//?/"); ok {
