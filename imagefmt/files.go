@@ -88,7 +88,7 @@ func (f *files) Backing(name, want string) (*format.Disk, error) {
 // Known implements format.Files.
 func (f *files) Known(head string) error {
 	if row := f.formats[f.recognise(head, "", f.row+1)]; row.Open == nil {
-		return fmt.Errorf("%s in it: %w", row.Name, layer.ErrUnsupported)
+		return refuse(row.Name+" in it", row.Advice)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	}
 	if err != nil {
 		img.files.rewind(0)
-		return nil, fmt.Errorf("%s: %w", folder.Path(name), err)
+		return nil, fmt.Errorf("%s: %w", folder.Path(name), refuseFolder(folder, name, err))
 	}
 	return img, nil
 }

@@ -83,9 +83,12 @@ func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, erro
 	}
 	f := o.formats[row]
 	if f.Open == nil {
-		return nil, fmt.Errorf("%s: %w", f.Name, layer.ErrUnsupported)
+		return nil, refuse(f.Name, f.Advice)
 	}
 	if o.isRaw(row) {
+		if err := refuseNamed(at); err != nil {
+			return nil, err
+		}
 		o.warnUnmarked(at)
 	}
 	disk, err := o.present(row, src, at)
