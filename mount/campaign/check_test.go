@@ -123,6 +123,8 @@ func (v *verdict) point(t, g *pointFacts, r *reach, told bool) {
 			x, found = g.lost[f.ref.Record], " (lost)"
 		case g.covers(name) || g.lostErr != nil:
 			v.withheld++
+		case told && g.renamed(f.ref.Record): // under the name that another witness has, and told
+			v.withheld++
 		default:
 			v.wrongf("%s%s is missing from the listing, and nothing is told", at, name)
 		}
@@ -146,6 +148,16 @@ func (v *verdict) point(t, g *pointFacts, r *reach, told bool) {
 			v.wrongf("%s#%d is called a deleted file, and is in use", at, n)
 		}
 	}
+}
+
+// renamed reports whether the file of a record is listed.
+func (g *pointFacts) renamed(record uint64) bool {
+	for _, x := range g.files {
+		if x.ref.Record == record {
+			return true
+		}
+	}
+	return false
 }
 
 // covers reports whether the listing says that a path may be missing.
@@ -285,17 +297,28 @@ func (d *diffFacts) elsewhere(c change, a, b *pointFacts) bool {
 	return c.kind == compare.Renamed // the directory above it is lost on one side, and told
 }
 
+// gone compares what is called gone, by its record: its path is an orphan's where a directory is lost, and told.
 func (v *verdict) gone(t, g *volumeFacts) {
-	for name := range g.gone {
-		if !t.gone[name] {
-			v.wrongf("/%s is called gone, and is not", name)
+	told := len(g.goneErr) > len(t.goneErr)
+	for name, ref := range g.gone {
+		if want, ok := t.gone[name]; !ok && !(told && t.goneRecord(ref.Record)) || ok && want.Record != ref.Record {
+			v.wrongf("/%s %v is called gone, and is not", name, ref)
 		}
 	}
-	for name := range t.gone {
-		if !g.gone[name] && len(g.goneErr) == len(t.goneErr) {
-			v.wrongf("/%s is gone, and not told", name)
+	for name, ref := range t.gone {
+		if _, ok := g.gone[name]; !ok && !told {
+			v.wrongf("/%s %v is gone, and not told", name, ref)
 		}
 	}
+}
+
+func (f *volumeFacts) goneRecord(record uint64) bool {
+	for _, ref := range f.gone {
+		if ref.Record == record {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *verdict) hits(t, g *volumeFacts) {

@@ -24,14 +24,14 @@ var containerKinds = []kind{
 	{"raw image with a hole", func(m *mutation) bool {
 		m.blind = "zeros are no loss that is told"
 		n := int64(4096 << m.IntN(6))
-		off := m.Int64N(m.seed.size-n) &^ 4095
+		off := min(m.somewhere(), m.seed.size-n) &^ 4095
 		m.what = "zeros"
 		m.notef("0x%x bytes at 0x%x", n, off)
 		return m.edit(spans{{off, n}}, func(b []byte) { clear(b) })
 	}},
 	{"raw image with a map of what was not read", func(m *mutation) bool {
 		n := int64(4096 << m.IntN(8))
-		off := m.Int64N(m.seed.size-n) &^ 4095
+		off := min(m.somewhere(), m.seed.size-n) &^ 4095
 		m.what = "map"
 		m.notef("0x%x bytes at 0x%x", n, off)
 		m.touched = spans{{off, n}}
@@ -49,7 +49,7 @@ var containerKinds = []kind{
 		if m.seed.size > 64<<20 {
 			return false
 		}
-		c := m.IntN(int(m.seed.size / ewfChunk))
+		c := int(m.somewhere() / ewfChunk)
 		m.what = "entry"
 		m.notef("chunk 0x%x", c)
 		m.touched = spans{{int64(c) * ewfChunk, ewfChunk}}
@@ -105,7 +105,7 @@ func (m *mutation) ewf(mended bool) bool {
 	if m.seed.size > 64<<20 {
 		return false
 	}
-	c := m.IntN(int(m.seed.size / ewfChunk))
+	c := int(m.somewhere() / ewfChunk)
 	m.what = "chunk"
 	m.notef("0x%x", c)
 	m.touched = spans{{int64(c) * ewfChunk, ewfChunk}}

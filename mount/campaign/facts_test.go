@@ -27,7 +27,7 @@ type volumeFacts struct {
 	told    error
 	points  []*pointFacts // oldest first, the current state last
 	diffs   map[[2]string]*diffFacts
-	gone    map[string]bool // paths with references
+	gone    map[string]ntfs.Ref // by path
 	goneErr []error
 	hits    map[hitKey]hitFacts
 	hitErr  []error
@@ -121,7 +121,7 @@ func observe(ctx context.Context, s *points.Set, places bool, sample map[int64][
 }
 
 func observeVolume(ctx context.Context, v *points.Volume, places bool, sample []string) *volumeFacts {
-	f := &volumeFacts{off: v.Partition.Off, told: v.Damage, diffs: map[[2]string]*diffFacts{}, gone: map[string]bool{},
+	f := &volumeFacts{off: v.Partition.Off, told: v.Damage, diffs: map[[2]string]*diffFacts{}, gone: map[string]ntfs.Ref{},
 		hits: map[hitKey]hitFacts{}, rows: map[string][]compare.Version{}}
 	if f.told == nil {
 		f.told = v.Current().Truncated()
@@ -138,7 +138,7 @@ func observeVolume(ctx context.Context, v *points.Volume, places bool, sample []
 	}
 	if len(ordered) > 1 {
 		for _, g := range points.FindGone(ctx, ordered, nil, func(err error) { f.goneErr = append(f.goneErr, err) }) {
-			f.gone[g.Path+" "+g.Ref.String()] = true
+			f.gone[g.Path] = g.Ref
 		}
 	}
 	f.find(ctx, ordered)

@@ -128,6 +128,19 @@ func (m *mutation) record(want func(h *home, r *record) bool, change func(h *hom
 	return m.protected(r.at, func(b []byte) { change(h, r, b) })
 }
 
+// somewhere gives an offset of the disk where a file has something.
+func (m *mutation) somewhere() int64 {
+	h := m.home()
+	names := sortedKeys(h.facts.files)
+	for range 20 {
+		if n, ok := pick(m, names); ok && len(h.facts.files[n].places) > 0 {
+			s, _ := pick(m, h.facts.files[n].places)
+			return s.off + m.Int64N(s.n)
+		}
+	}
+	return m.Int64N(m.seed.size)
+}
+
 func (m *mutation) notef(format string, args ...any) { m.what += ": " + fmt.Sprintf(format, args...) }
 
 func isFile(h *home, r *record) bool { return r.number >= 24 && r.used() && r.base() && !r.dir() }

@@ -51,11 +51,17 @@ var vssKinds = []kind{
 	{"store header's header", func(m *mutation) bool { return m.vss(vsstest.TypeStore, m.vssHead) }},
 	{"block list spoiled", func(m *mutation) bool { return m.vss(vsstest.TypeList, func(b []byte) { m.spoil(b) }) }},
 	{"block list: torn", func(m *mutation) bool {
-		return m.vss(vsstest.TypeList, func(b []byte) { clear(b[512*(1+m.IntN(31)):]) })
+		return m.vss(vsstest.TypeList, func(b []byte) {
+			m.endsEarly(b)
+			clear(b[512*(1+m.IntN(31)):])
+		})
 	}},
 	{"block list's header", func(m *mutation) bool { return m.vss(vsstest.TypeList, m.vssHead) }},
 	{"descriptor zeroed", func(m *mutation) bool { return m.descriptor(func(d []byte) { clear(d) }) }},
-	{"descriptor: unused", func(m *mutation) bool { return m.descriptor(func(d []byte) { d[0x18] |= 4 }) }},
+	{"descriptor: unused", func(m *mutation) bool {
+		m.blind = "flags of a descriptor are there once"
+		return m.descriptor(func(d []byte) { d[0x18] |= 4 })
+	}},
 	{"descriptor: relative", func(m *mutation) bool { return m.descriptor(func(d []byte) { m.shift(d[0x08:]) }) }},
 	{"descriptor: store offset", func(m *mutation) bool { return m.descriptor(func(d []byte) { m.shift(d[0x10:]) }) }},
 	{"descriptor: original", func(m *mutation) bool {
@@ -134,6 +140,14 @@ func (m *mutation) slot(change func(e []byte)) bool {
 	})
 }
 
+// endsEarly says that the end of a list is cut off: it ends at its first free slot, and blocks of the store file behind the
+// last one it tells of may be left from before.
+func (m *mutation) endsEarly(b []byte) {
+	if le.Uint64(b[0x28:]) == 0 {
+		m.blind = "a list ends at its first free slot"
+	}
+}
+
 // descriptor changes one of a block list.
 func (m *mutation) descriptor(change func(d []byte)) bool {
 	return m.vss(vsstest.TypeList, func(b []byte) {
@@ -145,6 +159,9 @@ func (m *mutation) descriptor(change func(d []byte)) bool {
 		}
 		if off, ok := pick(m, used); ok {
 			m.notef("descriptor at 0x%x", off)
+			if off == used[len(used)-1] {
+				m.endsEarly(b)
+			}
 			change(b[off:][:0x20])
 		}
 	})
