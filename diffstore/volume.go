@@ -145,7 +145,7 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 	if len(stack) > 0 {
 		v.assemble(stack, func(s *Snapshot, p point) { files.settle(s, p, !intact, local, foreign) })
 		v.gaps()
-		v.markLost(own)
+		v.markLost(own, foreign)
 		if v.damage != nil && own.full && !whole { // Windows fills the slots from the front
 			v.snapshots[len(v.snapshots)-1].gap = v.damage
 		}
@@ -219,8 +219,15 @@ func (v *Volume) gaps() {
 }
 
 // markLost marks the newest snapshot when the entry of a newer one is damaged, and the volume that one is missing.
-func (v *Volume) markLost(own catalog) {
-	lost, err := own.lost()
+func (v *Volume) markLost(own catalog, foreign func() (storage, error)) {
+	lost, err := own.lost(func(store wintype.GUID) bool {
+		if v.header.Local() {
+			return false
+		}
+		s, err := foreign()
+		_, ok := s.stores[store]
+		return ok && err == nil
+	})
 	v.damage = errors.Join(v.damage, err)
 	last := v.snapshots[len(v.snapshots)-1]
 	for _, e := range lost {

@@ -141,7 +141,7 @@ func (w *worker) image(number int) {
 	}
 	began := time.Now()
 	got := w.conclude(number, m)
-	v := check(m.seed.truth, got, m.seed.reach(m.touched))
+	v := check(m.seed.truth, got, m.seed.reach(m.touched), m.build != nil)
 	took := time.Since(began)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -31,6 +31,7 @@ type seed struct {
 	homes   []*home            // volumes at points in time
 	volumes []*points.Volume
 	vss     []vssBlock
+	stores  bool // a directory lists the files of VSS
 }
 
 // A home is a volume at a point in time.
@@ -124,6 +125,9 @@ func seedOf(t testing.TB, name, image string) *seed {
 		}
 	}
 	s.findVSS(t)
+	for _, h := range s.homes {
+		s.stores = s.stores || h.facts.files["System Volume Information"] != nil
+	}
 	files := 0
 	for _, h := range s.homes {
 		files += len(h.facts.files)

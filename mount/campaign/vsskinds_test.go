@@ -9,6 +9,9 @@ import (
 // vssKinds are mutations of the catalog, and of the records of stores.
 var vssKinds = []kind{
 	{"VSS header", func(m *mutation) bool {
+		if !m.seed.stores {
+			m.blind = "no files of VSS are listed on this volume"
+		}
 		return m.vss(vsstest.TypeVolume, func(b []byte) {
 			if m.IntN(2) == 0 {
 				m.spoil(b)

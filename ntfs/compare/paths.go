@@ -139,6 +139,17 @@ func (s *side) lost(other *ntfs.Node) error {
 	return nil
 }
 
+// confirm asks the other witnesses of a node, which may be nil, for its use and its names. Damage is told by itself.
+func (s *side) confirm(n *ntfs.Node) error {
+	if n == nil || n.Damage != nil {
+		return nil
+	}
+	if state, err := s.t.RecordState(n.Ref.Record, nil); state != ntfs.RecordInUse {
+		return err
+	}
+	return n.Confirm()
+}
+
 // reaches reports whether the record at off of the $MFT is not hidden by damage of the $MFT itself.
 func (s *side) reaches(off int64) bool {
 	return off < int64(s.t.Records())*int64(s.t.RecordSize()) || off >= s.t.MFT().Size()

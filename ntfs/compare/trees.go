@@ -201,13 +201,7 @@ func (d *differ) contradicted(p *pair) (first, second error) {
 	if p.old != nil && p.now != nil && p.old.Ref == p.now.Ref && sameNames(p.old, p.now) {
 		return nil, nil
 	}
-	if p.old != nil && p.old.Damage == nil {
-		first = p.old.Confirm()
-	}
-	if p.now != nil && p.now.Damage == nil {
-		second = p.now.Confirm()
-	}
-	return first, second
+	return d.a.confirm(p.old), d.b.confirm(p.now)
 }
 
 // sameNames reports whether two nodes have the same names in the same directories.

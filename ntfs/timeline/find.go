@@ -196,12 +196,29 @@ func (f *finder) file(group []Version) []Hit {
 			f.version(v)
 		}
 	}
-	if f.q.Deleted && len(f.hits) > 0 {
-		if f.lost = f.mayBeThere(group); f.lost != nil {
-			return nil
-		}
+	if len(f.hits) == 0 {
+		return nil
+	}
+	if f.lost = f.contradicted(group); f.lost == nil && f.q.Deleted {
+		f.lost = f.mayBeThere(group)
+	}
+	if f.lost != nil && f.q.Deleted {
+		return nil
 	}
 	return f.hits
+}
+
+// contradicted is why a record may not have had one file after the other, as its sequence numbers say: directories do not.
+func (f *finder) contradicted(group []Version) error {
+	reused := slices.ContainsFunc(group, func(v Version) bool { return !v.Node.Deleted && v.Node.Ref != group[0].Node.Live() })
+	for i := range group {
+		if n := group[i].Node; reused && !n.Deleted && n.Damage == nil {
+			if err := n.Confirm(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mayBeThere is why a record of which the newest point shows no file may have one there all the same.
