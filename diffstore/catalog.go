@@ -148,6 +148,10 @@ func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
 	}
 }
 
+// Stores returns the stores that the catalog of the volume has entries of: of its own snapshots, and of those of other
+// volumes that it holds the diff area of.
+func (v *Volume) Stores() []wintype.GUID { return v.stores }
+
 // strangeAt notes an entry whose type does not say that it is in use.
 func (c *catalog) strangeAt(b []byte, off int64) {
 	if len(bytes.Trim(b[4:], "\x00")) > 0 {

@@ -45,6 +45,7 @@ type Volume struct {
 	damage    error
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
+	stores    []wintype.GUID
 	warn      func(error)
 	unchanged UnchangedFunc
 	progress  layer.Progress
@@ -89,6 +90,9 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	}
 	if v.damage != nil {
 		warn(v.damage)
+	}
+	for _, e := range own.stores {
+		v.stores = append(v.stores, e.store)
 	}
 	v.join(own, files, opts)
 	if opts.Context.Err() != nil {

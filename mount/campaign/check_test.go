@@ -250,7 +250,7 @@ func (v *verdict) diff(t *volumeFacts, k [2]string, want, got *diffFacts, r *rea
 	}
 	for c := range want.changes {
 		told := got.changes[c]
-		if !told && !got.fails(c) {
+		if !told && !got.fails(c) && !got.orphaned(c) {
 			v.wrongf("%s%v /%s %s is not told", name, c.kind, c.path, c.fields)
 		}
 		fa, fb := fileOf(a, c), fileOf(b, c)
@@ -291,11 +291,31 @@ func (d *diffFacts) elsewhere(c change, a, b *pointFacts) bool {
 		return true
 	}
 	for x := range d.changes {
-		if x.kind == c.kind && x.ref == c.ref && (path.Base(x.path) == path.Base(c.path)) {
+		if x.kind == c.kind && x.ref == c.ref {
 			return true
 		}
 	}
-	return c.kind == compare.Renamed // the directory above it is lost on one side, and told
+	return c.kind == compare.Renamed || a.damaged(c.ref) || b.damaged(c.ref) // the directory above it is lost on one side, and told
+}
+
+// orphaned reports whether the change is told without its directory, which is told to be lost.
+func (d *diffFacts) orphaned(c change) bool {
+	for x := range d.changes {
+		if x.kind == c.kind && x.ref == c.ref && strings.HasPrefix(x.path, compare.OrphanDir) {
+			return len(d.failed) > 0
+		}
+	}
+	return false
+}
+
+// damaged reports whether the record is not one that the truth has otherwise.
+func (p *pointFacts) damaged(ref ntfs.Ref) bool {
+	for _, f := range p.files {
+		if f.ref == ref {
+			return f.kind == ntfs.KindDir
+		}
+	}
+	return false
 }
 
 // gone compares what is called gone, by its record: its path is an orphan's where a directory is lost, and told.
@@ -424,8 +444,15 @@ func (v *verdict) history(t *volumeFacts, name string, want, got []compare.Versi
 		}
 	}
 	if !failed && said < len(rows) {
-		v.wrongf("history of /%s: %d rows of %d, and nothing is told", name, said, len(rows))
+		v.wrongf("history of /%s: %d rows of %d, and nothing is told: %v, want %v", name, said, len(rows), brief(got), brief(want))
 	}
+}
+
+func brief(rows []compare.Version) (out []string) {
+	for _, x := range rows {
+		out = append(out, fmt.Sprint(x.Ref, " ", x.First, "-", x.Last, " ", x.Path, " ", x.Events, " ", x.Err))
+	}
+	return out
 }
 
 // versionAt is the version that a file has at the moment at which another begins.

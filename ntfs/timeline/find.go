@@ -208,11 +208,18 @@ func (f *finder) file(group []Version) []Hit {
 	return f.hits
 }
 
-// contradicted is why a record may not have had one file after the other, as its sequence numbers say: directories do not.
+// contradicted is why a file may not have come, gone or been renamed as its records say: directories do not.
 func (f *finder) contradicted(group []Version) error {
-	reused := slices.ContainsFunc(group, func(v Version) bool { return !v.Node.Deleted && v.Node.Ref != group[0].Node.Live() })
+	changed := false
 	for i := range group {
-		if n := group[i].Node; reused && !n.Deleted && n.Damage == nil {
+		v, before := &group[i], &group[max(i-1, 0)]
+		changed = changed || v.Node.Ref != before.Node.Ref || v.First > before.Last+1 || !slices.EqualFunc(v.Names, before.Names, sameName)
+	}
+	if !changed && group[0].First == 0 && group[len(group)-1].Last == len(f.points)-1 {
+		return nil
+	}
+	for i := range group {
+		if n := group[i].Node; !n.Deleted && n.Damage == nil {
 			if err := n.Confirm(); err != nil {
 				return err
 			}
@@ -220,6 +227,8 @@ func (f *finder) contradicted(group []Version) error {
 	}
 	return nil
 }
+
+func sameName(a, b ntfs.Name) bool { return a.Parent == b.Parent && a.Name == b.Name }
 
 // mayBeThere is why a record of which the newest point shows no file may have one there all the same.
 func (f *finder) mayBeThere(group []Version) error {
