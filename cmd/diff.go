@@ -67,6 +67,7 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 		return err
 	}
 	defer pair.Close()
+	d.tell.Searched(pair.Lost(), nil)
 	d.a, d.b = pair.A.Point, pair.B.Point
 	if d.treeA, err = d.a.Files(); err != nil {
 		return err

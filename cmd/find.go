@@ -77,6 +77,7 @@ func (f *finder) run(ctx context.Context, o *openFlags, locations []string, patt
 		return err
 	}
 	defer s.Close()
+	f.tell.Searched(s.Lost, s.Others)
 	f.several = len(s.List) > 1
 	for _, sc := range s.List {
 		if err := f.search(ctx, sc); err != nil {

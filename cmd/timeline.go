@@ -69,6 +69,7 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	}
 	tell := text.NewReporter(c.ErrOrStderr())
 	tell.Capped = true
+	tell.Searched(s.Lost, s.Others)
 	err = restore.Whole(f.out, true, c.OutOrStdout(), func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
 		for _, sc := range s.List {

@@ -59,6 +59,16 @@ func (r *Reporter) Fail(where string, err error) {
 	}
 }
 
+// Searched tells what a command could not look at, which is a failure each, and what it is not about.
+func (r *Reporter) Searched(lost []error, others []string) {
+	for _, err := range lost {
+		r.Fail("", err)
+	}
+	for _, line := range others {
+		r.Note(line)
+	}
+}
+
 // Failed takes note of what failed and is told elsewhere.
 func (r *Reporter) Failed() {
 	r.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -140,14 +141,29 @@ func (s *Selection) settle() (err error) {
 		if s.filter.ChangedSince == "" {
 			continue
 		}
-		p, err := c.point.Volume.PointNamed(s.filter.ChangedSince)
-		if err == nil {
-			c.old, err = p.Files()
-		}
-		if err != nil {
-			return fmt.Errorf("%s: --changed-since: %w", c.point.Volume.Name, err)
+		if err = s.since(c); err != nil && len(s.chosen) == 1 {
+			return err
+		} else if err != nil {
+			s.lose(c.location, c.point, err)
 		}
 	}
+	if s.filter.ChangedSince != "" {
+		s.chosen = slices.DeleteFunc(s.chosen, func(c *chosen) bool { return c.old == nil })
+	}
+	return nil
+}
+
+// since finds the point that the files of a source have to differ from.
+func (s *Selection) since(c *chosen) error {
+	v, name := c.point.Volume, s.filter.ChangedSince
+	p, err := v.PointNamed(name)
+	if err == nil {
+		c.old, err = p.Files()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: --changed-since: %w", v.Name, err)
+	}
+	s.doubt(c.location, c.point, v.Doubt(name))
 	return nil
 }
 
