@@ -11,6 +11,7 @@ import (
 	"snapmount/cmd/text"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
+	"snapmount/mount/selection"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
@@ -22,6 +23,8 @@ type differ struct {
 
 	out          *text.Out
 	tell         *text.Reporter
+	pair         *selection.Pair
+	paths        []string // that were asked for
 	a, b         *points.Point
 	treeA, treeB *ntfs.Tree
 }
@@ -68,6 +71,7 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 	}
 	defer pair.Close()
 	d.tell.Searched(pair.Lost(), nil)
+	d.pair, d.paths = pair, append(pair.Paths(), args[2:]...)
 	d.a, d.b = pair.A.Point, pair.B.Point
 	if d.treeA, err = d.a.Files(); err != nil {
 		return err
@@ -78,7 +82,7 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 	if a, b := d.treeA.Serial(), d.treeB.Serial(); a != b {
 		d.tell.Line("the volumes have different serial numbers, %016X and %016X: they may be two volumes", a, b)
 	}
-	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: append(pair.Paths(), args[2:]...), System: d.system, Paranoid: d.paranoid})
+	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: d.paths, System: d.system, Paranoid: d.paranoid})
 	if err != nil {
 		return err
 	}
@@ -187,6 +191,10 @@ func (d *differ) contents(ctx context.Context, c compare.Change) {
 
 // fail tells what cannot be compared.
 func (d *differ) fail(path string, err error) {
+	if d.pair.LeftOut(path, d.paths, err) {
+		d.tell.LeftOut()
+		return
+	}
 	if path != "" {
 		path = "/" + strings.TrimPrefix(path, "/")
 	}

@@ -26,6 +26,7 @@ type Reporter struct {
 	mu     sync.Mutex
 	out    io.Writer
 	failed int
+	apart  int // left out by Windows
 	notes  map[string]bool
 }
 
@@ -69,6 +70,13 @@ func (r *Reporter) Searched(lost []error, others []string) {
 	}
 }
 
+// LeftOut counts what Windows left out of a snapshot on purpose, which is no failure. Done tells how many.
+func (r *Reporter) LeftOut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.apart++
+}
+
 // Failed takes note of what failed and is told elsewhere.
 func (r *Reporter) Failed() {
 	r.mu.Lock()
@@ -101,5 +109,8 @@ func (r *Reporter) Err(became string) error {
 
 // Done ends a command that wrote results: err is why it ended early, or nil.
 func (r *Reporter) Done(out *Out, err error) error {
+	if r.apart > 0 {
+		r.Line("the content of %d files was left out of the snapshots by Windows on purpose, as that of the page file is: not looked at", r.apart)
+	}
 	return cmp.Or(err, out.Flush(), r.Err("could not be read"))
 }

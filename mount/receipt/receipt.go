@@ -73,7 +73,7 @@ type Item struct {
 	SHA256   string        `json:"sha256,omitempty"`  // of what was written
 	Verdict  string        `json:"verdict,omitempty"` // whether all content is in the image, by its tables
 	Ranges   []report.Gap  `json:"ranges,omitempty"`  // of the verdict
-	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete or failed
+	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete, failed, or left-out (of the snapshot by Windows)
 	Error    string        `json:"error,omitempty"`
 	Mapped   report.Name   `json:"mapped,omitempty"`  // the name on the volume
 	Missing  []restore.Gap `json:"missing,omitempty"` // ranges that read as zeros
@@ -84,12 +84,13 @@ type Item struct {
 // End is what became of all.
 type End struct {
 	Finished string `json:"finished"`
-	Complete bool   `json:"complete"` // all was tried, and nothing failed
+	Complete bool   `json:"complete"` // all was tried and nothing failed, and no volume or point was out of reach
 	Files    int64  `json:"files"`
 	Dirs     int64  `json:"directories"`
 	Links    int64  `json:"links"`
 	Bytes    int64  `json:"bytes"`
 	Skipped  int64  `json:"skipped"`
 	Failed   int64  `json:"failed"`
+	LeftOut  int64  `json:"left_out,omitempty"` // of their content Windows leaves some out of snapshots on purpose, and nothing else is missing
 	Error    string `json:"error,omitempty"` // why it ended early
 }

@@ -75,9 +75,13 @@ func Create(name string, opts Options) (*Writer, error) {
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
-// Add writes an item. Close tells an error.
-func (w *Writer) Add(res *restore.Result) {
-	b, err := json.Marshal(w.item(res))
+// Add writes an item; apart says that all it lacks was left out of the snapshot by Windows on purpose. Close tells an error.
+func (w *Writer) Add(res *restore.Result, apart bool) {
+	item := w.item(res)
+	if apart {
+		item.Result = "left-out"
+	}
+	b, err := json.Marshal(item)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {

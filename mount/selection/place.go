@@ -154,6 +154,25 @@ func (p *Pair) Lost() (lost []error) {
 	return lost
 }
 
+// LeftOut reports whether all of a file that could not be compared is what Windows leaves out of snapshots on purpose, and
+// the file is none of those that were asked for.
+func (p *Pair) LeftOut(path string, asked []string, err error) bool {
+	for _, x := range []*Place{p.A, p.B} {
+		t, err2 := x.Point.Files()
+		if err2 != nil || slices.ContainsFunc(asked, func(one string) bool { return t.Upper(strings.Trim(one, "/")) == t.Upper(path) }) {
+			return false
+		}
+		switch n, err2 := t.Lookup(path); {
+		case points.Absent(err2):
+		case err2 != nil:
+			return false
+		case points.NodeLeftOut(n, err):
+			return true
+		}
+	}
+	return false
+}
+
 // Paths are those that the locations have.
 func (p *Pair) Paths() (paths []string) {
 	for _, x := range []*Place{p.A, p.B} {

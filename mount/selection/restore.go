@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -213,6 +214,28 @@ func (s *Selection) Because(res *restore.Result) error {
 		return p.Because(res.Err)
 	}
 	return res.Err
+}
+
+// LeftOut reports whether all that a result lacks is what Windows leaves out of snapshots on purpose, and it is none of
+// what a location names.
+func (s *Selection) LeftOut(res *restore.Result) bool {
+	err := res.Err
+	for _, g := range res.Gaps {
+		if g.Reason != layer.Unprotected {
+			return false
+		}
+		err = cmp.Or(err, error(&layer.UnknownError{Why: g.Reason, Off: g.Off, Len: g.Len}))
+	}
+	p := s.origins[res.Origin]
+	if p == nil || !points.LeftOut(err) || slices.ContainsFunc(s.chosen, func(c *chosen) bool { return c.point == p && c.node.Ref == res.Ref }) {
+		return false
+	}
+	t, err2 := p.Files()
+	if err2 != nil {
+		return false
+	}
+	n, err2 := t.Node(res.Ref)
+	return err2 == nil && points.NodeLeftOut(n, err)
 }
 
 // LinkText is restore.Options.LinkText.

@@ -137,6 +137,17 @@ func (sc *Scope) Trees(fail func(error)) (trees []*ntfs.Tree, upper func(string)
 	return trees, upper
 }
 
+// LeftOut reports whether all that could not be searched of a file is what Windows leaves out of snapshots on purpose, and
+// the file is not the one that was asked for.
+func (sc *Scope) LeftOut(h *timeline.Hit) bool {
+	t, err := sc.Points[h.First].Files()
+	if err != nil || sc.Below != "" && t.Upper(strings.Trim(sc.Below, "/")) == t.Upper(strings.Trim(h.Path, "/")) {
+		return false
+	}
+	n, err := t.Node(h.Ref)
+	return err == nil && points.NodeLeftOut(n, h.Err)
+}
+
 // At says at which points of a scope something could not be read.
 func (sc *Scope) At(first, last int, err error) error {
 	from, to := sc.Points[first], sc.Points[last]
