@@ -92,5 +92,5 @@ type End struct {
 	Skipped  int64  `json:"skipped"`
 	Failed   int64  `json:"failed"`
 	LeftOut  int64  `json:"left_out,omitempty"` // of their content Windows leaves some out of snapshots on purpose, and nothing else is missing
-	Error    string `json:"error,omitempty"` // why it ended early
+	Error    string `json:"error,omitempty"`    // why it ended early
 }

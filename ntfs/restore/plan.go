@@ -20,8 +20,8 @@ type Plan struct {
 type Planned struct {
 	Path, Origin, Type string // as in Result
 	Ref                ntfs.Ref
-	Size, Data         int64  // bytes; Data without holes, and 0 for a further name of a file
-	Err                error  // why it cannot be restored, as far as tables tell
+	Size, Data         int64 // bytes; Data without holes, and 0 for a further name of a file
+	Err                error // why it cannot be restored, as far as tables tell
 }
 
 // Count makes a plan by reading tables and no content. each, which may be nil, is told everything that is in it. The
