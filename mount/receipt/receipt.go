@@ -2,7 +2,8 @@
 // what is known of the images, in one JSON document of its own Schema.
 //
 // A receipt is written while the work is done and gets its name when it is complete: of work that is killed there is
-// none. Receipt is the document as a program reads it; Writer writes it, and never holds its items.
+// none. Its items are in the order of the walk, however many files are written at once. Receipt is the document as a program
+// reads it; Writer writes it, and holds no more of its items than where they are.
 package receipt
 
 import (
