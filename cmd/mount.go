@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -116,8 +117,11 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.NTFS(); err != nil && !keepsSnapshots(s) {
+	switch err := s.Readable(); {
+	case errors.Is(err, points.ErrNoNTFS):
 		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
+	case err != nil:
+		return fmt.Errorf("%w: %s: nothing can be read: %w", mount.ErrRefused, images[0], err)
 	}
 	// From now on points are opened when they are entered.
 	v.open.progress = text.LogProgress(v.log.Lines()).Report

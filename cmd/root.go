@@ -92,7 +92,7 @@ func newRoot(s *process.Signals) *cobra.Command {
 	o.add(root)
 	m.add(root)
 	root.AddCommand(newMount(o, s), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
-		newTimeline(o), newRestore(o), newVerify(o))
+		newTimeline(o), newRestore(o), newVerify(o), newScan(o))
 	for _, c := range append(root.Commands(), root) {
 		c.Annotations = map[string]string{opensImages: "yes"}
 	}
