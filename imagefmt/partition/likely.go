@@ -8,13 +8,13 @@ import (
 )
 
 // MaxLikelyReads is how many reads ScanLikely makes at most.
-const MaxLikelyReads = 990
+const MaxLikelyReads = 900
 
 const (
 	aligned   = 1 << 20     // what partitions are aligned to
 	track     = 63 * 512    // where the first partition began up to Windows XP
 	cylinder  = 255 * track // where the others did
-	likelyMiB = 640         // each one up to here: behind EFI, MSR and recovery partitions
+	likelyMiB = 700         // each one up to here: behind EFI, MSR and recovery partitions
 	tailMiB   = 64          // and before the end
 	wholeEnd  = 2 * aligned // read whole at both ends
 	before    = 4096        // of a place: the copy of the boot sector of the volume that ends there
@@ -83,7 +83,9 @@ func (s *likely) follow() {
 		}
 		for _, end := range []int64{h.off + h.size, h.off + 512} {
 			s.place(end)
-			s.place((end + aligned - 1) / aligned * aligned)
+			for _, reserved := range []int64{0, 16 << 20, 128 << 20} { // MSR partitions
+				s.place((end+aligned-1)/aligned*aligned + reserved)
+			}
 			s.place((end + cylinder - 1) / cylinder * cylinder)
 			s.place((end+cylinder-1)/cylinder*cylinder + track)
 		}

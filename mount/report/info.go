@@ -53,6 +53,7 @@ type Volume struct {
 	Name        string  `json:"name"`
 	Image       string  `json:"image"`
 	Partition   int     `json:"partition"` // 0 without a partition table
+	Searched    bool    `json:"searched"`  // in no table, but found where volumes mostly are
 	Offset      int64   `json:"offset"`    // bytes from the start of the disk
 	Size        int64   `json:"size"`
 	Filesystem  string  `json:"filesystem"`
@@ -99,7 +100,7 @@ func InfoOf(s *points.Set) Info {
 		r.Images = append(r.Images, Image{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files(), Layers: layersOf(img)})
 	}
 	for _, v := range s.Volumes {
-		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,
+		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
 			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}}
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, pointOf(s, p))
