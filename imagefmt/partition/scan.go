@@ -183,9 +183,7 @@ func (t *Table) with(s *Scan, err error) *Table {
 	if len(out.Partitions) == before {
 		return nil
 	}
-	if !s.Complete {
-		out.Warnings = append(out.Warnings, fmt.Errorf("not all of the likely places were looked at for volumes: there was more than in %d reads", MaxLikelyReads))
-	}
+	out.Warnings = append(out.Warnings, errors.New("no table leads to a volume: there may be more than were found in the likely places; scan searches the whole disk"))
 	return out
 }
 
