@@ -127,7 +127,7 @@ func (l *lister) one(path, shown string, n *ntfs.Node) error {
 
 // mode shows the kind and the attributes in fixed columns.
 func mode(n *ntfs.Node) string {
-	kind := map[ntfs.Kind]string{ntfs.KindDir: "d", ntfs.KindSymlink: "l"}[n.Kind]
+	kind := map[ntfs.Kind]string{ntfs.KindDir: "d", ntfs.KindSymlink: "l", ntfs.KindCharDevice: "c", ntfs.KindBlockDevice: "b", ntfs.KindFIFO: "p", ntfs.KindSocket: "s"}[n.Kind]
 	return fmt.Sprintf("%1s%-12s", kind, n.Attr)
 }
 

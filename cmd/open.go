@@ -19,6 +19,7 @@ type openFlags struct {
 	diffArea  []string
 	unknown   string
 	encrypted string
+	reparse   string
 	cache     text.Size
 	offset    text.Size
 	size      text.Size
@@ -40,6 +41,7 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringArrayVar(&o.diffArea, "diff-area", nil, "store files copied out of System Volume Information, or a directory of them (may be repeated)")
 	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
 	f.StringVar(&o.encrypted, "encrypted", "error", "files encrypted by EFS: error, or raw (the bytes as they are on the disk)")
+	f.StringVar(&o.reparse, "reparse", "error", "files left to another program by a reparse tag that is not known: error, or raw (what the volume keeps)")
 	f.Var(&o.offset, "offset", "where the disk or volume begins in the first image, in bytes or with K, M or G")
 	f.Var(&o.size, "size", "how long the disk or volume is; without, it goes to the end")
 	f.StringVar(&o.layer, "layer", "", "an earlier state of the first image, as info numbers and names them: a file below it, or an internal snapshot")
@@ -58,7 +60,7 @@ func (o *openFlags) add(c *cobra.Command) {
 func (o *openFlags) opener() selection.Opener { return o.open }
 
 func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, error) {
-	opts := points.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw", ZeroBad: o.badChunks == "zero",
+	opts := points.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw", ForeignReparse: o.reparse == "raw", ZeroBad: o.badChunks == "zero",
 		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot, Anywhere: o.anywhere, Warn: o.warn,
 		Parts: o.parts, Parents: o.parents, Map: o.rescueMap,
 		Progress: func(what string, done, total int64) { o.progress(what, done, total) }} // it changes when a mount answers
@@ -73,6 +75,9 @@ func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, err
 	}
 	if o.encrypted != "error" && o.encrypted != "raw" {
 		return nil, usagef("--encrypted %q: want error or raw", o.encrypted)
+	}
+	if o.reparse != "error" && o.reparse != "raw" {
+		return nil, usagef("--reparse %q: want error or raw", o.reparse)
 	}
 	if o.badChunks != "error" && o.badChunks != "zero" {
 		return nil, usagef("--bad-chunks %q: want error or zero", o.badChunks)

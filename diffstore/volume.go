@@ -73,13 +73,13 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if base.Size() > maxVolume {
 		return nil, fmt.Errorf("shadow copies of a volume of 0x%x bytes, more than 64 TiB: %w", base.Size(), layer.ErrUnsupported)
 	}
-	if err != nil && !errors.Is(err, ErrNoSnapshots) {
-		warn(err)
-	}
 	if err := h.oddities(); err != nil && h != (Header{}) {
 		warn(err)
 	}
 	v := &Volume{base: base, header: h, warn: warn, unchanged: opts.Unchanged, progress: opts.Progress, ctx: opts.Context}
+	if err != nil && !errors.Is(err, ErrNoSnapshots) {
+		v.damage = err // told below
+	}
 	var own catalog
 	if h.Catalog != 0 {
 		own, v.damage = readCatalog(opts.Context, area{src: base}, h.Catalog, warn)

@@ -1,15 +1,12 @@
 package ntfs
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/ntfs/layout"
 )
 
 // maxAttributeList is the most that Windows lets an $ATTRIBUTE_LIST grow to.
@@ -72,66 +69,6 @@ func (r *fileRecord) attributes() ([]attribute, error) {
 		list = append(list, c.attribute)
 	}
 	return list, c.err
-}
-
-// attributes returns all attributes of a file, those of its extension records included, as copies where there are
-// any. An attribute that cannot be had is there with its err; other damage is the error.
-func (t *Tree) attributes(r *fileRecord) ([]attribute, error) {
-	list, damage := r.attributes()
-	at := slices.IndexFunc(list, func(a attribute) bool { return a.typ == typeAttributeList })
-	if at < 0 {
-		return list, damage
-	}
-	entries, err := t.readList(r, &list[at])
-	damage = errors.Join(damage, list[at].err, err)
-	own := *r
-	own.attrs = bytes.Clone(r.attrs) // a node keeps what is returned, and must not keep a chunk of the $MFT with it
-	list, _ = own.attributes()
-	type place struct {
-		record, low uint64
-		typ         uint32
-		id          uint16
-	}
-	seen := map[place]bool{}
-	for i := range list {
-		seen[place{r.ref.Record, list[i].low, list[i].typ, list[i].id}] = true
-	}
-	for _, e := range entries {
-		p := place{e.ref.Record, e.low, e.typ, e.id}
-		if seen[p] {
-			continue
-		}
-		seen[p] = true
-		list = append(list, t.listed(r, e))
-	}
-	return list, damage
-}
-
-// listed fetches the attribute that an entry of r's attribute list names, as a copy.
-func (t *Tree) listed(r *fileRecord, e listEntry) attribute {
-	missing := attribute{typ: e.typ, name: e.name, low: min(e.low, maxVCN)}
-	ext, err := t.record(e.ref.Record)
-	switch {
-	case err != nil:
-	case (ext.flags^r.flags)&layout.RecordInUse != 0 || ext.live().Seq != e.ref.Seq:
-		err = fmt.Errorf("%w: found %v", ErrStale, ext.ref)
-	case ext.base != r.live() && ext.ref != r.ref:
-		err = fmt.Errorf("%w: it belongs to %v", layer.ErrCorrupt, ext.base)
-	default:
-		c := ext.cursor()
-		for c.next() {
-			if c.typ == e.typ && c.id == e.id && c.low == e.low && bytes.Equal(c.name, e.name) {
-				var h layout.Attribute
-				h.Decode(c.raw)
-				var a attribute
-				a.err = a.decode(&h, bytes.Clone(c.raw), c.off)
-				return a
-			}
-		}
-		err = errors.Join(c.err, fmt.Errorf("%w: there is none of id %d", layer.ErrCorrupt, e.id))
-	}
-	missing.err = fmt.Errorf("attribute 0x%x in extension record %v: %w", e.typ, e.ref, err)
-	return missing
 }
 
 // extentsOf returns the attributes of that type that match, in the order of their lowest VCN.

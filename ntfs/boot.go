@@ -17,36 +17,6 @@ type boot struct {
 	serial                  uint64
 }
 
-// readBoot reads the boot sector, or its copy in the last sector of s when the first is damaged.
-func readBoot(s layer.Source, warn func(error)) (boot, error) {
-	g, err := bootAt(s, 0)
-	if err == nil {
-		return g, nil
-	}
-	for _, sector := range []int64{512, 4096} {
-		off := s.Size() - sector
-		if off <= 0 {
-			continue
-		}
-		if g, backupErr := bootAt(s, off); backupErr == nil && int64(g.sector) == sector && g.size <= off {
-			warn(fmt.Errorf("boot sector is unusable, its copy at 0x%x is used: %w", off, err))
-			return g, nil
-		}
-	}
-	return boot{}, err
-}
-
-func bootAt(s layer.Source, off int64) (boot, error) {
-	if layer.Clip(s.Size(), off, layout.BootSectorLen) < layout.BootSectorLen {
-		return boot{}, fmt.Errorf("boot sector: %d bytes are too few: %w", s.Size(), layer.ErrFormat)
-	}
-	b := make([]byte, layout.BootSectorLen)
-	if err := layer.ReadFull(s, b, off); err != nil {
-		return boot{}, fmt.Errorf("boot sector: %w", err)
-	}
-	return decodeBoot(b, off)
-}
-
 // decodeBoot decodes and checks the 512 bytes at off. It wraps layer.ErrFormat when they are no NTFS boot sector.
 func decodeBoot(b []byte, off int64) (boot, error) {
 	var h layout.BootSector

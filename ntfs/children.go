@@ -21,8 +21,10 @@ type Entry struct {
 	Size  int64
 	Times Times
 	Err   error // why Node cannot work, where that is known already
-	tree  *Tree
-	dir   Ref
+	// FromRecord says that the index has no such entry, because it is damaged: the file record names the directory.
+	FromRecord bool
+	tree       *Tree
+	dir        Ref
 }
 
 // Node returns the node that the entry names.
@@ -36,8 +38,8 @@ func (e Entry) Node() (*Node, error) {
 // Metafile reports whether the entry is of a system file, such as $MFT, or is in $Extend.
 func (e Entry) Metafile() bool { return e.meta }
 
-// Children lists a directory in the order of its index. With an error, which says what is missing, what could be read
-// is there too. See Entries for what is left out.
+// Children lists a directory in the order of its index. What damage of the index hides is found by the file records that
+// name the directory. With an error, which says what may be missing all the same, what could be read is there too. See Entries for what is left out.
 func (n *Node) Children() ([]Entry, error) {
 	d, err := n.directory()
 	if err != nil {
@@ -47,21 +49,24 @@ func (n *Node) Children() ([]Entry, error) {
 	if blocks := d.limit; blocks > 0 { // about 30 names fill a block
 		out = make([]Entry, 0, min(blocks*d.blockSize/128, 1<<17))
 	}
+	completed := false
 	for e, err2 := range d.list() {
 		if err2 != nil {
 			err = err2
 			break
 		}
 		out = append(out, *e)
+		completed = completed || e.FromRecord
 	}
-	if err != nil { // those that damage had hidden came last
+	if err != nil || completed { // those that damage had hidden came last
 		d.t.sort(out)
 	}
 	return out, err
 }
 
 // Entries yields the entries of a directory, in the order of its index as long as that is sound. 8.3 names that stand
-// beside a long name and the root's name for itself are left out. An error, which says what is missing, comes last. The
+// beside a long name and the root's name for itself are left out. What damage of the index hides is found by the file
+// records that name the directory. An error, which says what may be missing all the same, comes last. The
 // Entry is overwritten by the next one: copy it to keep it.
 func (n *Node) Entries() iter.Seq2[*Entry, error] {
 	d, err := n.directory()
@@ -81,6 +86,7 @@ func (d *directory) list() iter.Seq2[*Entry, error] {
 		}
 		if l.problems > 0 {
 			l.sweep()
+			l.complete()
 		}
 		if l.paired != 0 && l.short {
 			l.unpaired()

@@ -14,15 +14,15 @@ import (
 )
 
 // Decode returns the node of the base record in raw, the bytes of record number as MFT gives them, in use or deleted. It
-// is nil where raw is no base record or describes nothing. The node keeps raw, whose fixups are applied, and never reads
+// is nil where raw is no base record or describes nothing; zeros
+// are an error where $MFT:$BITMAP has the record in use. The node keeps raw, whose fixups are applied, and never reads
 // its own record again.
 func (t *Tree) Decode(number uint64, raw []byte) (*Node, error) {
-	le := binary.LittleEndian
 	if len(raw) != t.geo.record {
 		return nil, fmt.Errorf("file record %d: %d bytes, want %d: %w", number, len(raw), t.geo.record, layer.ErrCorrupt)
 	}
-	if le.Uint32(raw) == 0 {
-		return nil, nil
+	if isZero(raw) {
+		return nil, t.zeroRecord(number)
 	}
 	off := int64(number) * int64(len(raw))
 	var r fileRecord
@@ -75,20 +75,8 @@ func (t *Tree) Upper(name string) string {
 	return wintype.DecodeUTF16(b)
 }
 
-// Extensions gives the numbers of the extension records of a node of Decode. Most nodes have none.
-func (n *Node) Extensions() []uint64 {
-	var records []uint64
-	if a := n.attributeList(); a != nil {
-		entries, _ := n.tree.readList(n.own, a) // what is wrong with it is Damage
-		for _, e := range entries {
-			if e.ref.Record != n.Ref.Record {
-				records = append(records, e.ref.Record)
-			}
-		}
-	}
-	slices.Sort(records)
-	return slices.Compact(records)
-}
+// Extensions gives the numbers of the node's extension records, in order. Most nodes have none.
+func (n *Node) Extensions() []uint64 { return n.extensions }
 
 // AttributeList opens the attribute list of a node of Decode where it has clusters of its own; else it is nil.
 func (n *Node) AttributeList() layer.Mapper {

@@ -1,7 +1,6 @@
 package ntfs
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -54,8 +53,11 @@ func (t *Tree) Deleted() iter.Seq2[*Node, error] {
 func (t *Tree) deletedIn(b []byte, number uint64) (*Node, error) {
 	var h layout.FileRecord
 	h.Decode(b)
-	if binary.LittleEndian.Uint32(b) == 0 || (string(b[:4]) == layout.FileMagic && h.Flags&layout.RecordInUse != 0) {
+	if string(b[:4]) == layout.FileMagic && h.Flags&layout.RecordInUse != 0 {
 		return nil, nil
+	}
+	if isZero(b) {
+		return nil, t.zeroRecord(number)
 	}
 	var r fileRecord
 	off := int64(number) * int64(t.geo.record)

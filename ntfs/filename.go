@@ -76,22 +76,31 @@ type Name struct {
 	Times     Times // as of when the name was given, mostly
 }
 
-// NodeIn returns the node that an entry of directory dir names: r, as Node does, and of that very name, WTF-8, in dir. It
-// wraps layer.ErrCorrupt when the file has no such name there: the entry then leads to another file.
+// NodeIn returns the node that an entry of directory dir names: r, as Node does, and of that very name, WTF-8, in dir.
+// Where its record has no such name there, the file is that of the record that has, or the one that no other entry leads
+// to: the contradiction is a warning. It wraps layer.ErrCorrupt when there is neither.
 func (t *Tree) NodeIn(dir Ref, name string, r Ref) (*Node, error) {
-	n, err := t.Node(r)
-	if err == nil {
-		units := wintype.EncodeUTF16(name)
-		b := make([]byte, 0, 2*len(units))
-		for _, c := range units {
-			b = binary.LittleEndian.AppendUint16(b, c)
-		}
-		err = n.mustBe(b, dir)
+	d, err := t.Node(dir)
+	if err != nil {
+		d = &Node{Ref: dir, tree: t}
 	}
+	n, err := d.entryNode(encodeUTF16(name), r)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", name, err)
 	}
 	return n, nil
+}
+
+// entryNode is NodeIn for a directory's node and a name in UTF-16LE.
+func (n *Node) entryNode(name []byte, ref Ref) (*Node, error) {
+	child, err := n.tree.Node(ref)
+	if err == nil {
+		err = child.mustBe(name, n.Ref)
+	}
+	if err != nil {
+		return n.meant(name, ref, err)
+	}
+	return child, nil
 }
 
 // mustBe is an error when the node has no such name in that directory: its index entry then leads to another file. What

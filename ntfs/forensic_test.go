@@ -47,7 +47,12 @@ func TestDeleted(t *testing.T) {
 		}, map[uint64]string{recListed: "!"}, []uint64{recListed}, 0},
 		{"torn", func(v []byte) { remove(v, recFile, recBig); v[recordAt(recFile)+510]++ }, map[uint64]string{recBig: tinyFiles()["big"]}, nil, 1},
 		{"BAAD", func(v []byte) { copy(v[recordAt(recFile):], "BAAD") }, nil, nil, 1},
-		{"zeroed", func(v []byte) { remove(v, recBig); clear(v[recordAt(recFile):][:1024]) }, map[uint64]string{recBig: tinyFiles()["big"]}, nil, 0},
+		{"zeroed", func(v []byte) { remove(v, recBig); clear(v[recordAt(recFile):][:1024]) }, map[uint64]string{recBig: tinyFiles()["big"]}, nil, 1},
+		{"zeroed while free", func(v []byte) {
+			remove(v, recBig)
+			clear(v[recordAt(recFile):][:1024])
+			v[find(t, v, recordAt(0), 1024, 0x69, 0, 0, 0x7f)+3] &^= 1 << (recFile % 8)
+		}, map[uint64]string{recBig: tinyFiles()["big"]}, nil, 0},
 		{"sequence number past 0xffff", func(v []byte) {
 			remove(v, recListed, recExtension)
 			for _, at := range []int{recordAt(recListed) + 16, recordAt(recExtension) + 16} {

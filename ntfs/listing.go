@@ -23,8 +23,10 @@ type listing struct {
 	seen     []uint64 // bit set of the index blocks read
 	levels   [maxIndexDepth + 1]level
 	buf      []byte
-	paired   uint64 // zero when each 8.3 name has a long name
-	short    bool   // there are 8.3 names
+	nodes    []*indexNode    // that were listed
+	long     map[uint64]bool // records that a long name was found of in themselves
+	paired   uint64          // zero when each 8.3 name has a long name
+	short    bool            // there are 8.3 names
 	errs     []error
 	problems int
 }
@@ -72,6 +74,7 @@ func (l *listing) walk(x *indexNode, depth int) {
 		}
 	}
 	l.note(x.err)
+	l.nodes = append(l.nodes, x)
 }
 
 // fetch gets the blocks that a node leads to: those not in the cache in the order in which they lie. What cannot be had
@@ -116,19 +119,33 @@ func (l *listing) give(ref Ref, b []byte, name string) {
 	b = b[:fileNameLen]
 	attr, out := le.Uint32(b[56:]), &l.entry
 	out.Name, out.Ref, out.Times, out.Size = name, ref, decodeTimes(b[8:]), int64(min(le.Uint64(b[48:]), 1<<63-1))
-	out.Attr, out.Kind, out.Err = FileAttr(attr&^(attrIndexed|attrViews)), KindFile, nil
+	out.Attr, out.Kind, out.Err, out.FromRecord = FileAttr(attr&^(attrIndexed|attrViews)), KindFile, nil, false
 	out.meta, out.tree, out.dir = isMetafile(ref.Record, le.Uint64(b)&recordMask), l.d.t, l.d.ref
 	if attr&attrIndexed != 0 {
 		out.Kind = KindDir
 		out.Attr |= AttrDirectory
 	}
-	if out.Attr&AttrReparse != 0 && isLink(le.Uint32(b[60:])) {
-		out.Kind = KindSymlink
-	}
+	out.Kind = l.special(out.Kind, out, le.Uint32(b[60:]))
 	if ref.Record >= l.d.t.records {
 		out.Err = fmt.Errorf("record %d of %d: %w", ref.Record, l.d.t.records, ErrStale)
 	}
 	l.done = !l.yield(out, nil)
+}
+
+// special tells the kind of an entry where the index does so by a reparse tag; of system files and of what the NFS server
+// made, which are few, the records do.
+func (l *listing) special(kind Kind, e *Entry, tag uint32) Kind {
+	switch reparse := e.Attr&AttrReparse != 0; {
+	case reparse && tag != tagNFS:
+		if k := reparseKind(tag, nil); k == KindSymlink || k != KindFile && kind == KindFile {
+			return k
+		}
+	case kind == KindFile && !e.meta && (reparse || e.Attr&(AttrSystem|AttrHidden) == AttrSystem):
+		if n, err := l.d.t.Node(e.Ref); err == nil {
+			return n.Kind
+		}
+	}
+	return kind
 }
 
 // descend lists the node at vcn, to which a node of that depth leads. x is it if it was fetched.
@@ -192,7 +209,7 @@ func (l *listing) unpaired() {
 		return true
 	})
 	l.d.all(func(e *indexEntry) bool {
-		if e.key[65] == NamespaceDOS && !long[e.ref] {
+		if e.key[65] == NamespaceDOS && !long[e.ref] && !l.long[e.ref.Record] {
 			l.give(e.ref, e.key, wintype.DecodeUTF16(e.name()))
 		}
 		return !l.done

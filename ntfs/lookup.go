@@ -10,8 +10,9 @@ import (
 )
 
 // Child finds a name by descent of the B-tree. Case does not matter, by the volume's $UpCase, but the very name is
-// preferred, and then a long name. 8.3 names are found too. It wraps fs.ErrNotExist when there is no such name; where
-// damage hides part of the directory, that is the error.
+// preferred, and then a long name. 8.3 names are found too. What damage of the index hides is found by the file records
+// that name the directory. It wraps fs.ErrNotExist when there is no such name; where that cannot be known, the damage is
+// the error.
 func (n *Node) Child(name string) (*Node, error) {
 	d, err := n.directory()
 	if err != nil {
@@ -25,13 +26,13 @@ func (n *Node) Child(name string) (*Node, error) {
 		if s.err != nil && s.rank < rankSame {
 			s.sweep()
 		}
+		if s.err != nil && s.rank < rankSame {
+			s.complete()
+		}
 	}
 	switch {
 	case s.rank > 0:
-		child, err := n.tree.Node(s.ref)
-		if err == nil {
-			err = child.mustBe(s.name, n.Ref)
-		}
+		child, err := n.entryNode(s.name, s.ref)
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w", name, err)
 		}
@@ -68,10 +69,12 @@ func (s *search) fail(err error) {
 
 // take keeps an entry that matches, if it is better than what was found.
 func (s *search) take(e *indexEntry) {
-	f, ok := decodeFileName(e.key)
-	if !ok {
-		return
+	if f, ok := decodeFileName(e.key); ok {
+		s.takeName(&f, e.ref)
 	}
+}
+
+func (s *search) takeName(f *fileName, ref Ref) {
 	rank := rankFold
 	if f.namespace == NamespaceDOS {
 		rank = rankDOS
@@ -80,7 +83,7 @@ func (s *search) take(e *indexEntry) {
 		rank = rankSame
 	}
 	if rank > s.rank {
-		s.rank, s.ref, s.name = rank, e.ref, f.name
+		s.rank, s.ref, s.name = rank, ref, f.name
 	}
 }
 

@@ -36,7 +36,18 @@ const (
 	KindFile Kind = iota
 	KindDir
 	KindSymlink // a symbolic link or a mount point (junction), to a file or a directory
+
+	// What programs of Unix keep on NTFS. The unnamed stream of such a node is what stands for it.
+	KindCharDevice
+	KindBlockDevice
+	KindFIFO
+	KindSocket
 )
+
+// String names a kind, in one word.
+func (k Kind) String() string {
+	return [...]string{"file", "dir", "symlink", "chardev", "blockdev", "fifo", "socket"}[k]
+}
 
 // FileAttr are the DOS attributes, with AttrDirectory on every directory.
 type FileAttr uint32
@@ -124,12 +135,15 @@ type Node struct {
 
 	Damage error // what of the record could not be read, nil when it is sound; the rest of the node is there
 
-	tree   *Tree
-	dir    bool
-	packed int64       // bytes of the stream that WOF keeps the content in
-	parent uint64      // record of the first name's directory
-	list   []attribute // all attributes, where there is an attribute list
-	own    *fileRecord // where the node keeps its record
+	tree       *Tree
+	dir        bool
+	special    Kind        // what reparse point or content make of it; KindFile for nothing
+	packed     int64       // bytes of the stream that WOF keeps the content in
+	parent     uint64      // record of the first name's directory
+	list       []attribute // all attributes, where there is an attribute list
+	extensions []uint64    // numbers of the extension records
+	doubtful   bool        // the attribute list does not say what they do
+	own        *fileRecord // where the node keeps its record
 }
 
 // Node returns the node of a base record in use. It wraps ErrStale when r.Seq is neither 0 nor the record's, or the
@@ -167,7 +181,11 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	n.Damage = errors.Join(n.Damage, c.err)
 	if listed {
 		*n = Node{Ref: n.Ref, Deleted: n.Deleted, tree: t}
-		n.list, n.Damage = t.attributes(r)
+		all, err := t.attributes(r)
+		n.list, n.extensions, n.doubtful, n.Damage = all.list, all.extensions, all.doubt != nil, err
+		if all.doubt != nil && !n.Deleted {
+			t.warn(fmt.Errorf("%v: the records of the file are taken for right: %w", r.ref, all.doubt))
+		}
 		for i := range n.list {
 			n.absorb(&n.list[i])
 		}
@@ -176,18 +194,16 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
 	}
-	switch {
-	case isLink(n.ReparseTag):
-		n.Kind = KindSymlink
-	case n.ReparseTag == TagWOF: // its unnamed stream is a hole
+	if n.special != KindFile && (!n.dir || n.special == KindSymlink) {
+		n.Kind = n.special
+	}
+	if n.ReparseTag == TagWOF { // its unnamed stream is a hole
 		n.Allocated = n.packed
 	}
 	if n.Damage != nil {
 		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
 	}
 }
-
-func isLink(tag uint32) bool { return tag == TagSymlink || tag == TagMountPoint || tag == TagLXSymlink }
 
 // absorb takes what one attribute says of the node.
 func (n *Node) absorb(a *attribute) {
@@ -223,6 +239,9 @@ func (n *Node) absorb(a *attribute) {
 	case a.typ == typeData && len(a.name) == 0 && a.low == 0:
 		info := n.tree.streamInfo(a)
 		n.Size, n.Allocated, n.HasData, n.Resident = info.Size, info.Allocated, true, info.Resident
+		if n.Attr&AttrSystem != 0 {
+			n.special = n.interixKind(a)
+		}
 	case a.typ == typeReparsePoint:
 		b, err := n.tree.read(n.Ref, a, maxReparse)
 		if err == nil && len(b) < 8 {
@@ -233,6 +252,7 @@ func (n *Node) absorb(a *attribute) {
 			return
 		}
 		n.ReparseTag = le.Uint32(b)
+		n.special = reparseKind(n.ReparseTag, b)
 	}
 }
 

@@ -2,7 +2,6 @@ package ntfs
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -78,7 +77,10 @@ func (w *window) findOwners(ranges []Range) {
 	for at := range uint64(len(w.data) / w.t.geo.record) {
 		number := w.first + at
 		r, err := w.record(w.t, number, at)
-		if err != nil && binary.LittleEndian.Uint32(w.data[at*uint64(w.t.geo.record):]) == 0 || err == nil && r.flags&layout.RecordInUse == 0 {
+		if err != nil && isZero(w.raw(at)) {
+			err = w.t.zeroRecord(number)
+		}
+		if err == nil && r.flags&layout.RecordInUse == 0 {
 			continue // never used, or not now
 		}
 		found, ref := false, r.ref

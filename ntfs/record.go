@@ -138,7 +138,7 @@ func (t *Tree) readRecords(c *chunk, off int64) {
 		if err == nil {
 			err = layout.Protected(b, layout.FileMagic, "file record", off+at)
 		}
-		if err != nil && off+at < mirrored*size {
+		if off+at < mirrored*size && (err != nil || off+at == 0 && t.mirrored) {
 			err = t.fromMirror(b, (off+at)/size, err)
 		}
 		if err != nil {
@@ -163,6 +163,8 @@ func (t *Tree) fromMirror(b []byte, number int64, reason error) error {
 	if err != nil {
 		return errors.Join(reason, err)
 	}
-	t.warn(fmt.Errorf("$MFT record %d is unusable, $MFTMirr is used: %w", number, reason))
+	if reason != nil {
+		t.warn(fmt.Errorf("$MFT record %d is unusable, $MFTMirr is used: %w", number, reason))
+	}
 	return nil
 }

@@ -44,7 +44,8 @@ type Reparse struct {
 	Data []byte // what follows the 8-byte header; where Tag is not Microsoft's, it starts with a GUID
 
 	// Target and Print are decoded for TagSymlink and TagMountPoint as they are, in Windows' notation, and Target for
-	// TagLXSymlink, in Linux's. Relative is of symbolic links only.
+	// TagLXSymlink and for links of the NFS server and of Interix, which have no tag, with slashes. Relative is of symbolic
+	// links only.
 	Target, Print string
 	Relative      bool
 
@@ -53,8 +54,12 @@ type Reparse struct {
 	NFS     *NFS         // of what the NFS server made, else nil; its symbolic links have a Target
 }
 
-// Reparse decodes the node's reparse point. It wraps fs.ErrNotExist when there is none.
+// Reparse decodes the node's reparse point, or the link that Interix keeps in its place. It wraps fs.ErrNotExist when
+// there is none.
 func (n *Node) Reparse() (*Reparse, error) {
+	if n.ReparseTag == 0 && n.Kind == KindSymlink {
+		return n.interixTarget()
+	}
 	list, damage := n.attributes()
 	for i := range list {
 		if list[i].typ != typeReparsePoint {
@@ -159,8 +164,10 @@ func (n *Node) checkContent(s *stream) error {
 			return nil // the whole file is kept here beside the cloud
 		}
 		reason = "cloud placeholder"
+	case n.tree.opts.ForeignReparse && (s == nil || s.complete()):
+		return nil
 	default:
-		reason = "content of another program"
+		return fmt.Errorf("%v: content of another program (reparse tag 0x%08x), --reparse raw gives what the volume keeps: %w", n.Ref, tag, layer.ErrUnsupported)
 	}
 	return fmt.Errorf("%v: %s (reparse tag 0x%08x): %w", n.Ref, reason, tag, layer.ErrUnsupported)
 }

@@ -3,6 +3,7 @@ package ntfs
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -91,6 +92,15 @@ func (w *WOF) FormatName() string {
 	return names[w.Format]
 }
 
+// Types of what the NFS server made: the letters of their names.
+const (
+	nfsLink   = 0x4b4e4c
+	nfsChar   = 0x524843
+	nfsBlock  = 0x4b4c42
+	nfsFIFO   = 0x4f464946
+	nfsSocket = 0x4b434f53
+)
+
 // NFS is the data of a special file that the NFS server made ([MS-FSCC] 2.1.2.6).
 type NFS struct {
 	Type         string // LNK, with the target in Reparse.Target; CHR, BLK, FIFO or SOCK
@@ -104,13 +114,14 @@ func (r *Reparse) decodeNFS() error {
 	if len(b) < 8 {
 		return layer.Corrupt("reparse point", 8, "%d bytes, want 8 at least", len(b))
 	}
-	names := map[uint64]string{0x4b4e4c: "LNK", 0x524843: "CHR", 0x4b4c42: "BLK", 0x4f464946: "FIFO", 0x4b434f53: "SOCK"}
+	names := map[uint64]string{nfsLink: "LNK", nfsChar: "CHR", nfsBlock: "BLK", nfsFIFO: "FIFO", nfsSocket: "SOCK"}
 	n := &NFS{Type: names[le.Uint64(b)]}
 	switch n.Type {
 	case "":
 		return fmt.Errorf("reparse point: NFS file of type 0x%x: %w", le.Uint64(b), layer.ErrUnsupported)
 	case "LNK":
 		r.Target = wintype.DecodeUTF16(b[8:])
+		r.Relative = !strings.HasPrefix(r.Target, "/")
 	case "CHR", "BLK":
 		if len(b) < 16 {
 			return layer.Corrupt("reparse point", 16, "%d bytes, want 8 at least", len(b)-8)

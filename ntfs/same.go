@@ -1,6 +1,10 @@
 package ntfs
 
-import "snapmount/imagefmt/layer"
+import (
+	"slices"
+
+	"snapmount/imagefmt/layer"
+)
 
 // SameIn reports whether all of a node that its file records tell is the same in t, another point in time of the
 // volume, because the records lie in the same places there: names, attributes, times, and where streams have their
@@ -24,36 +28,13 @@ func (n *Node) sameIn(t *Tree, counts func(typ uint32) bool) bool {
 	if t.geo != o.geo || n.Damage != nil || !sameRecord(o, t, n.Ref.Record) {
 		return false
 	}
-	r, err := o.record(n.Ref.Record)
-	if err != nil {
+	list, err := n.attributes()
+	if err != nil || n.doubtful || slices.ContainsFunc(n.extensions, func(number uint64) bool { return !sameRecord(o, t, number) }) {
 		return false
 	}
-	c := r.cursor()
-	for c.next() {
-		if counts(c.typ) && !sameClusters(o, t, &c.attribute) || c.typ == typeAttributeList && !sameListed(o, t, &r, &c.attribute, counts) {
+	for i := range list {
+		if counts(list[i].typ) && !sameClusters(o, t, &list[i]) {
 			return false
-		}
-	}
-	return c.err == nil
-}
-
-// sameListed is sameIn for the extension records that an attribute list names.
-func sameListed(o, t *Tree, r *fileRecord, list *attribute, counts func(typ uint32) bool) bool {
-	entries, err := o.readList(r, list)
-	if err != nil {
-		return false
-	}
-	for _, e := range entries {
-		if e.ref.Record == r.ref.Record {
-			continue
-		}
-		if !sameRecord(o, t, e.ref.Record) {
-			return false
-		}
-		if counts(e.typ) {
-			if a := o.listed(r, e); !sameClusters(o, t, &a) {
-				return false
-			}
 		}
 	}
 	return true

@@ -37,6 +37,9 @@ type window struct {
 	first uint64 // record
 	nodes []Node
 	errs  map[uint64]error // by record number
+
+	names, extensions []relation // see survey
+	gaps              []relation // from a record to the one after the last that cannot be read
 }
 
 // findNodes decodes the base records in use.
@@ -46,6 +49,11 @@ func (w *window) findNodes() {
 		r, err := w.record(w.t, number, at)
 		if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
 			continue
+		}
+		if err != nil && isZero(w.raw(at)) {
+			if err = w.t.zeroRecord(number); err == nil {
+				continue
+			}
 		}
 		w.nodes = append(w.nodes, Node{Ref: Ref{Record: number}, tree: w.t})
 		if err == nil {
@@ -57,6 +65,12 @@ func (w *window) findNodes() {
 		}
 		w.errs[number] = fmt.Errorf("record %d: %w", number, err)
 	}
+}
+
+// raw is record at of the window: its bytes, with fixups applied where it is sound.
+func (w *window) raw(at uint64) []byte {
+	size := uint64(w.t.geo.record)
+	return w.data[at*size:][:size]
 }
 
 // windows yields the $MFT piece by piece, each valid until the next one. The pieces after it are read and given to

@@ -33,6 +33,7 @@ type stream struct {
 	size, initialized int64
 	runs              runList
 	encrypted         bool
+	short             error // why the size is in doubt, which the clusters contradict: only what was initialized is sure
 }
 
 // resident returns a resident value as a Mapper of its own copy.
@@ -63,10 +64,12 @@ func (t *Tree) startStream(a *attribute, label func() string) (*stream, error) {
 	if a.err != nil || a.low != 0 || a.resident {
 		return nil, fmt.Errorf("%s: the first attribute record is missing: %w", label(), cmp.Or(a.err, layer.ErrCorrupt))
 	}
-	if limit := t.sizeLimit(a.flags); a.size > uint64(limit) {
-		return nil, fmt.Errorf("%s: size 0x%x, at most 0x%x can be: %w", label(), a.size, limit, layer.ErrCorrupt)
+	limit := uint64(t.sizeLimit(a.flags))
+	size := min(a.size, limit)
+	s := &stream{t: t, label: label, size: int64(size), initialized: int64(min(a.initialized, size))}
+	if a.size > limit {
+		s.short = fmt.Errorf("size 0x%x, at most 0x%x can be: %w", a.size, limit, layer.ErrCorrupt)
 	}
-	s := &stream{t: t, label: label, size: int64(a.size), initialized: int64(min(a.initialized, a.size))}
 	s.runs.holes = a.flags&(layout.Compressed|layout.Sparse) != 0 || a.is(typeData, "$Bad")
 	s.runs.extend(a, t.geo.clusters)
 	return s, nil
@@ -79,7 +82,10 @@ func (s *stream) seal(reason error) {
 	if s.size%unit != 0 {
 		want++
 	}
-	s.runs.fail(want-s.runs.end(), cmp.Or(reason, errUnmapped))
+	if want > s.runs.end() {
+		s.short = cmp.Or(reason, s.short, errUnmapped)
+		s.runs.fail(want-s.runs.end(), s.short)
+	}
 }
 
 // sizeLimit is the most bytes that a stream can have: those of the volume, or 2^32 clusters where it may have holes.
@@ -100,6 +106,9 @@ func (s *stream) At(off, n int64) (layer.Extent, error) {
 
 // extent describes what begins at off, which is in run i, and ends before end. The runs cover every VCN below size.
 func (s *stream) extent(i int, off, end int64) (layer.Extent, error) {
+	if off >= s.initialized && s.short != nil {
+		return layer.Extent{Off: off, Len: end - off}, fmt.Errorf("%s at 0x%x: %w", s.label(), off, s.short)
+	}
 	if off >= s.initialized {
 		return layer.Extent{Off: off, Len: end - off, Kind: layer.Zero}, nil
 	}

@@ -210,7 +210,8 @@ func tinyVolume() []byte {
 	file, dir := uint16(layout.RecordInUse), uint16(layout.RecordInUse|layout.RecordDirectory)
 	const mftSize = tinyRecords * 1024
 	put(encodeRecord(0, file, 0, standard(), named(5, "$MFT", 6),
-		attr{typ: typeData, mapped: true, high: 11, size: mftSize, init: mftSize, pairs: []byte{0x11, 12, tinyMFT, 0}}), 0)
+		attr{typ: typeData, mapped: true, high: 11, size: mftSize, init: mftSize, pairs: []byte{0x11, 12, tinyMFT, 0}},
+		attr{typ: typeBitmap, value: []byte{1<<0 | 1<<3 | 1<<5 | 1<<6, 0, 0, 0x7f, 0, 0, 0, 0}}), 0) // recFile to recInner
 	put(encodeRecord(3, file, 0, standard(), named(5, "$Volume", 6), attr{typ: typeVolumeName, value: utf16le("Tiny")},
 		attr{typ: typeVolumeInformation, value: []byte{0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 0}}), 3)
 	put(encodeRecord(5, dir, 0, standard(), named(5, ".", attrIndexed),

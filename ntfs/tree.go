@@ -12,7 +12,6 @@ import (
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
-	"snapmount/ntfs/layout"
 )
 
 // Numbers of system files.
@@ -27,8 +26,9 @@ const (
 )
 
 var (
-	// ErrStale says that a reference leads to a record that now is of another file, or of none.
-	ErrStale = errors.New("stale reference")
+	// ErrStale says that a reference leads to a record that now is of another file, or of none. It is a layer.ErrCorrupt:
+	// what refers so is not up to date.
+	ErrStale = fmt.Errorf("stale reference: %w", layer.ErrCorrupt)
 	// ErrNotDir says that a node has no children because it is no directory.
 	ErrNotDir = errors.New("not a directory")
 
@@ -40,8 +40,11 @@ type Options struct {
 	Unknown layer.Policy
 	// Ciphertext gives files encrypted by EFS as the bytes on the disk, up to a whole block of 512. Else they are refused.
 	Ciphertext bool
-	Cache      *Cache      // shared with other trees; nil is one of its own
-	Warn       func(error) // is told what was wrong and could be helped; called concurrently
+	// ForeignReparse gives files that have a reparse point of another program, and all of whose data is there, as they are
+	// on the volume. Else they are refused.
+	ForeignReparse bool
+	Cache          *Cache      // shared with other trees; nil is one of its own
+	Warn           func(error) // is told what was wrong and could be helped; called concurrently
 }
 
 // Tree is an NTFS volume.
@@ -61,6 +64,15 @@ type Tree struct {
 	upcase func() *upcase
 	free   func() (int64, error)
 	secure atomic.Pointer[secureFile]
+
+	mirrored bool // the record of $MFT is taken from $MFTMirr, though it looks sound
+
+	surveyed   sync.Once
+	found      survey
+	bitmapRead sync.Once
+	inUse      []byte // $MFT:$BITMAP
+	bitmapErr  error
+	bitmapAt   []attribute // the extents of $MFT:$BITMAP
 }
 
 // Open reads the boot sector and the first file records of s. It wraps layer.ErrFormat when s holds no NTFS volume.
@@ -93,74 +105,6 @@ func (t *Tree) warn(err error) {
 	}
 }
 
-// openMFT maps the $MFT by its own record. An extension record of it may lie where an earlier extent leads. Nothing is
-// cached before its end.
-func (t *Tree) openMFT() error {
-	b := make([]byte, t.geo.record)
-	off := t.geo.mft * int64(t.geo.cluster)
-	err := layer.ReadFull(t.src, b, off)
-	if err == nil {
-		err = layout.Protected(b, layout.FileMagic, "file record", off)
-	}
-	if err != nil {
-		if err = t.fromMirror(b, recordMFT, err); err != nil {
-			return err
-		}
-	}
-	r, err := decodeRecord(b, recordMFT, 0)
-	if err != nil {
-		return err
-	}
-	var h layout.FileRecord
-	if h.Decode(b); r.first >= layout.FileRecordLen && h.Number != recordMFT { // since NTFS 3.1
-		return layer.Corrupt("file record", off, "number %d, want that of $MFT", h.Number)
-	}
-	list, damage := r.attributes()
-	extents := extentsOf(list, typeData, func(a *attribute) bool { return len(a.name) == 0 })
-	if len(extents) == 0 {
-		return errors.Join(layer.Corrupt("file record", off, "no $DATA attribute"), damage)
-	}
-	if t.mft, err = t.startStream(&extents[0], func() string { return "$MFT" }); err != nil {
-		return err
-	}
-	end := t.mft.runs.end()
-	t.mft.seal(nil)
-	t.countRecords()
-	damage = errors.Join(damage, t.extendMFT(&r, list, end))
-	if damage != nil {
-		t.warn(fmt.Errorf("$MFT: some file records are out of reach: %w", damage))
-	}
-	return nil
-}
-
-// extendMFT appends the extents of the $MFT that its attribute list names; those before them end at VCN end.
-func (t *Tree) extendMFT(r *fileRecord, list []attribute, end int64) error {
-	var damage error
-	for i := range list {
-		if list[i].typ != typeAttributeList {
-			continue
-		}
-		entries, err := t.readList(r, &list[i])
-		damage = errors.Join(damage, err)
-		for _, e := range entries { // in the order of VCNs, as the format wants them
-			if e.typ != typeData || len(e.name) > 0 || e.low == 0 {
-				continue
-			}
-			a := t.listed(r, e)
-			if a.err != nil {
-				damage = errors.Join(damage, a.err)
-				continue
-			}
-			t.mft.runs.cut(end)
-			t.mft.runs.extend(&a, t.geo.clusters)
-			end = t.mft.runs.end()
-			t.mft.seal(nil)
-			t.countRecords()
-		}
-	}
-	return damage
-}
-
 // countRecords counts the records that have clusters.
 func (t *Tree) countRecords() {
 	size := min(t.mft.size, t.mft.runs.coverage()*int64(t.geo.cluster), t.geo.size)
@@ -172,10 +116,10 @@ func (t *Tree) readVolumeInfo() error {
 	if err != nil {
 		return err
 	}
-	list, err := t.attributes(&r)
+	all, err := t.attributes(&r)
 	found := false
-	for i := range list {
-		a := &list[i]
+	for i := range all.list {
+		a := &all.list[i]
 		switch {
 		case a.typ == typeVolumeName:
 			t.label = wintype.DecodeUTF16(a.value)

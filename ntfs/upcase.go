@@ -3,7 +3,6 @@ package ntfs
 import (
 	"encoding/binary"
 	"fmt"
-	"unicode"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -12,22 +11,21 @@ import (
 // upcase maps a UTF-16 code unit to its upper case, as the volume's own $UpCase file says.
 type upcase [1 << 16]uint16
 
-// readUpcase reads the volume's $UpCase. Where that cannot be had, Unicode's simple case mapping stands in for it.
+// readUpcase reads the volume's $UpCase. Where that cannot be had, or cannot be true, the table of Windows stands in for
+// it: by a damaged one, any two names of the same length may be equal.
 func (t *Tree) readUpcase() *upcase {
 	u := new(upcase)
 	b := make([]byte, 2*len(u))
-	if err := t.readFile(recordUpcase, b); err != nil {
-		t.warn(fmt.Errorf("$UpCase is unusable, names are compared by Unicode's case mapping: %w", err))
+	err := t.readFile(recordUpcase, b)
+	if err == nil {
 		for i := range u {
-			up := unicode.ToUpper(rune(i))
-			if up >= 1<<16 {
-				up = rune(i)
-			}
-			binary.LittleEndian.PutUint16(b[2*i:], uint16(up))
+			u[i] = binary.LittleEndian.Uint16(b[2*i:])
 		}
+		err = u.check()
 	}
-	for i := range u {
-		u[i] = binary.LittleEndian.Uint16(b[2*i:])
+	if err != nil {
+		t.warn(fmt.Errorf("$UpCase is unusable, names are compared by the table that Windows has: %w", err))
+		return defaultUpcase()
 	}
 	return t.cache.sameUpcase(b, u)
 }

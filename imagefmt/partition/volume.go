@@ -16,7 +16,7 @@ func volumeKind(b []byte) string {
 	}
 	signed := b[510] == 0x55 && b[511] == 0xaa
 	switch {
-	case string(b[3:11]) == "NTFS    " && signed:
+	case string(b[3:11]) == "NTFS    " && (signed || ntfsFields(b)):
 		return "ntfs"
 	case string(b[3:11]) == "-FVE-FS-" && signed, string(b[424:440]) == bitLockerToGo && signed:
 		return "bitlocker"
@@ -28,6 +28,15 @@ func volumeKind(b []byte) string {
 		return fat(b)
 	}
 	return ""
+}
+
+// ntfsFields reports whether a boot sector without its signature has the fields of NTFS: sizes of sectors and clusters,
+// zeros where FAT has its own, the place of $MFT.
+func ntfsFields(b []byte) bool {
+	le := binary.LittleEndian
+	sector, perCluster := le.Uint16(b[11:]), b[13]
+	return sector >= 512 && sector <= 4096 && sector&(sector-1) == 0 && (perCluster&(perCluster-1) == 0 || perCluster >= 0xf4) && perCluster != 0 &&
+		le.Uint32(b[14:])&0xffffff == 0 && le.Uint16(b[22:]) == 0 && le.Uint32(b[32:]) == 0 && le.Uint64(b[0x28:]) != 0 && le.Uint64(b[0x30:]) != 0
 }
 
 // bitLockerToGo is 4967d63b-2e29-4ad8-8399-f6a339e3d001 in a boot sector that is one of FAT32 otherwise: a removable drive

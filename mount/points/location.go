@@ -104,7 +104,7 @@ var partitionName = regexp.MustCompile(`^(d[0-9]+)?[pP]?[0-9]+$`)
 
 // mustBePath refuses a word that names no volume where only a volume can stand, or most likely was meant.
 func (s *Set) mustBePath(img *Image, word, after string) error {
-	if strings.HasPrefix(word, "/") || strings.HasPrefix(word, `\`) {
+	if strings.HasPrefix(word, "/") || strings.HasPrefix(word, `\`) || byNumber.MatchString(word) {
 		return nil
 	}
 	var all []*Volume

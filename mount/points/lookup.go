@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -16,7 +18,8 @@ const maxLinks = 40
 
 // Lookup finds a path of the point, "/" between names, upper and lower case as Windows takes it. Links on the way are
 // followed inside the point, the last name only if follow is set. "file:stream" names a stream of a file; a file whose own
-// name holds the colon comes first. Backslashes separate when nothing is found else.
+// name holds the colon comes first, and "file::stream" is the stream all the same. "#RECORD", without a slash before it,
+// is a file record by its number, whether a directory leads to it or not. Backslashes separate when nothing is found else.
 func (p *Point) Lookup(name string, follow bool) (n *ntfs.Node, stream string, err error) {
 	n, stream, err = p.lookupStream(name, follow)
 	if err != nil && strings.Contains(name, `\`) {
@@ -52,6 +55,9 @@ func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, erro
 		return nil, "", err
 	}
 	n, err2 := p.Walk(file, true)
+	if plain, colon := strings.CutSuffix(file, ":"); err2 != nil && colon {
+		n, err2 = p.Walk(plain, true)
+	}
 	if err2 != nil {
 		return nil, "", err
 	}
@@ -80,11 +86,21 @@ func cutStream(name string) (file, stream string, ok bool) {
 	return name[:i], name[i+1:], true
 }
 
-// Walk finds a path name by name.
+// byNumber matches a file record by its number.
+var byNumber = regexp.MustCompile(`^#([0-9]{1,15})$`)
+
+// IsRecord reports whether a path is "#RECORD", the number of a file record.
+func IsRecord(name string) bool { return byNumber.MatchString(name) }
+
+// Walk finds a path name by name, or a file record as "#RECORD".
 func (p *Point) Walk(name string, follow bool) (*ntfs.Node, error) {
 	t, err := p.Files()
 	if err != nil {
 		return nil, err
+	}
+	if m := byNumber.FindStringSubmatch(name); m != nil {
+		number, _ := strconv.ParseUint(m[1], 10, 64) // 15 digits fit
+		return t.NodeByNumber(number)
 	}
 	n, err := t.Root()
 	links, done, rest := 0, "/", SplitPath(name)

@@ -34,6 +34,8 @@ func (noNTFS) Is(target error) bool { return target == layer.ErrFormat }
 type Options struct {
 	Unknown    layer.Policy // what file streams do where their content was not kept
 	Ciphertext bool         // give files encrypted by EFS as they are on the disk
+	// ForeignReparse gives files with a reparse point of another program as they are on the volume, if all of them is there.
+	ForeignReparse bool
 	// DiffArea names files of VSS copied out of System Volume Information, or directories of them. They are used for
 	// snapshots whose catalog or store the images lack.
 	DiffArea []string

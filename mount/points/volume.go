@@ -52,7 +52,9 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 		return nil, err
 	}
 	v := &Volume{Image: img, Partition: p, Block: block, prefix: prefix, Name: fmt.Sprintf("%sp%d", prefix, p.Number)}
-	v.Filesystem = partition.FileSystem(block)
+	if v.Filesystem = partition.FileSystem(block); v.Filesystem == "" && mayBeNTFS(p) && ntfs.Probe(block) == nil {
+		v.Filesystem = "ntfs"
+	}
 	if v.header, v.Damage = headerOf(block); v.Damage != nil {
 		s.warn(fmt.Errorf("%s: %w", v.Name, v.Damage))
 	}
@@ -64,6 +66,15 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 		s.warn(fmt.Errorf("%s: encrypted by BitLocker: %w; decrypt it first", v.Name, layer.ErrUnsupported))
 	}
 	return v, nil
+}
+
+// mayBeNTFS reports whether the type of a partition is one that Windows gives to those with NTFS.
+func mayBeNTFS(p partition.Partition) bool {
+	switch p.TypeID {
+	case "0x07", "0x17", "0x27", "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", "de94bba4-06d1-4d40-a16a-bfd50179d6ac":
+		return true
+	}
+	return false
 }
 
 // describe takes label and cluster size from the current file system.
@@ -184,7 +195,7 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Ciphertext: s.opts.Ciphertext, Cache: s.cache, Warn: func(err error) {
+		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Ciphertext: s.opts.Ciphertext, ForeignReparse: s.opts.ForeignReparse, Cache: s.cache, Warn: func(err error) {
 			s.warn(fmt.Errorf("%s@%s: %w", v.Name, name, err))
 		}})
 		if err != nil {

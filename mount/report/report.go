@@ -53,15 +53,7 @@ func lineOf(err error) string {
 }
 
 // KindName is what JSON calls a kind: file, dir or symlink.
-func KindName(k ntfs.Kind) string {
-	switch k {
-	case ntfs.KindDir:
-		return "dir"
-	case ntfs.KindSymlink:
-		return "symlink"
-	}
-	return "file"
-}
+func KindName(k ntfs.Kind) string { return k.String() }
 
 func text(s string) *string { return &s }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
@@ -55,6 +56,9 @@ func (m *Images) scopesOf(l location) ([]*Scope, error) {
 		return nil, err
 	case t.Volume == nil:
 		return allOf(s, s.Images[0])
+	}
+	if points.IsRecord(t.Path) { // the files below a record that no directory leads to have no path
+		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
 	}
 	one := &Scope{Volume: t.Volume, Points: inTime(t.Volume), Below: t.Path}
 	if t.HasPoint {

@@ -20,6 +20,12 @@ const (
 	KindDir  Kind = iota // has entries
 	KindFile             // has content
 	KindLink             // a symbolic link: has a text, relative to the directory that it is in
+
+	// What is shown as what it is, and never works as such: its content is what stands for it on the volume.
+	KindCharDevice
+	KindBlockDevice
+	KindFIFO
+	KindSocket
 )
 
 // A part is where a node comes from.
@@ -77,15 +83,11 @@ func (f *FS) file(p *points.Point, n *ntfs.Node) (Node, error) {
 	return Node{ID: packID(idFile, f.points.of(p), n.Ref.Record), Kind: kindOf(n.Kind), Point: p, fs: f, part: partFile, file: n}, nil
 }
 
-func kindOf(k ntfs.Kind) Kind {
-	switch k {
-	case ntfs.KindDir:
-		return KindDir
-	case ntfs.KindSymlink:
-		return KindLink
-	}
-	return KindFile
-}
+// kinds are those of files.
+var kinds = [...]Kind{ntfs.KindFile: KindFile, ntfs.KindDir: KindDir, ntfs.KindSymlink: KindLink, ntfs.KindCharDevice: KindCharDevice,
+	ntfs.KindBlockDevice: KindBlockDevice, ntfs.KindFIFO: KindFIFO, ntfs.KindSocket: KindSocket}
+
+func kindOf(k ntfs.Kind) Kind { return kinds[k] }
 
 // directory returns the NTFS directory that n shows.
 func (n Node) directory() (*ntfs.Node, error) {

@@ -147,7 +147,7 @@ func sameVersion(a, b *ntfs.Node) bool {
 	if a.SameContentIn(b.Tree()) {
 		return true
 	}
-	if a.Kind == ntfs.KindSymlink {
+	if a.Kind == ntfs.KindSymlink && a.ReparseTag != 0 {
 		x, err := a.RawReparse()
 		y, err2 := b.RawReparse()
 		return err == nil && err2 == nil && bytes.Equal(x, y)

@@ -41,7 +41,7 @@ type found struct {
 // leaf gives n as an entry. A link of a point would lead elsewhere from here, and a directory can be in one directory only:
 // they become links to themselves.
 func (l *layout) leaf(i *item, dir, name string, p *points.Point, n *ntfs.Node) (found, error) {
-	if n.Kind == ntfs.KindFile {
+	if n.Kind != ntfs.KindDir && n.Kind != ntfs.KindSymlink {
 		return found{name: name, point: p, file: n}, nil
 	}
 	at, err := points.DirPath(n)

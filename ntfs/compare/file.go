@@ -18,7 +18,7 @@ func SameFile(ctx context.Context, a, b *ntfs.Node) (bool, error) {
 	if a.Kind != b.Kind {
 		return false, nil
 	}
-	if a.Kind == ntfs.KindSymlink {
+	if a.Kind == ntfs.KindSymlink && a.ReparseTag != 0 {
 		x, err := a.RawReparse()
 		y, err2 := b.RawReparse()
 		err = sideErr(err, err2)

@@ -1,12 +1,12 @@
 package compare
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 
-	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
 
@@ -178,12 +178,15 @@ func (w *follower) join(i int, s *state, by By) {
 func (h *history) stateAt(i int, t *ntfs.Tree, f *file, last *state) (*state, error) {
 	n, err := t.Node(f.ref)
 	switch {
-	case err != nil && neverUsed(t, f.ref.Record), err == nil && n.Ref != f.ref:
+	case err == nil && n.Ref != f.ref:
 		return nil, nil
 	case errors.Is(err, ntfs.ErrStale) && (f.ref.Record < t.Records() || !inMFT(t, f.ref.Record)):
 		return nil, nil
 	case err != nil: // or the part of the $MFT that the record is in cannot be found
-		return nil, fmt.Errorf("%v: %w", f.ref, err)
+		if state, err2 := t.RecordState(f.ref.Record, last.names()); state != ntfs.RecordFree {
+			return nil, fmt.Errorf("%v: %w", f.ref, cmp.Or(err2, err))
+		}
+		return nil, nil
 	}
 	s := &state{node: n, same: last != nil && last.node.SameIn(t)}
 	if err := s.setStreams(h.stream); err != nil {
@@ -203,14 +206,14 @@ func inMFT(t *ntfs.Tree, record uint64) bool {
 	return record < uint64(t.MFT().Size())/uint64(t.RecordSize())
 }
 
-// neverUsed reports whether the record is in a part of the $MFT that was not written yet.
-func neverUsed(t *ntfs.Tree, record uint64) bool {
-	if !inMFT(t, record) {
-		return false
+// names are those that the file has in the state, which may be nil.
+func (s *state) names() (out []ntfs.Name) {
+	if s != nil {
+		for _, l := range s.links {
+			out = append(out, ntfs.Name{Parent: l.parent, Name: l.name})
+		}
 	}
-	size := int64(t.RecordSize())
-	e, err := layer.Leaf(t.MFT(), int64(record)*size, size)
-	return err == nil && e.Kind == layer.Zero && e.Len == size
+	return out
 }
 
 // setStreams lists what streams count: all, or one, which must be there.

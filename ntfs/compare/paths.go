@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
@@ -117,18 +116,27 @@ func newSide(t *ntfs.Tree, names *interner) side {
 // node returns the node of a record; nil when it is none of a file that is there.
 func (s *side) node(number uint64) (*ntfs.Node, error) {
 	n, err := s.t.Node(ntfs.Ref{Record: number})
-	off := int64(number) * int64(s.t.RecordSize())
 	switch {
 	case err == nil:
 		return n, nil
-	case errors.Is(err, ntfs.ErrStale) && s.reaches(off):
+	case errors.Is(err, ntfs.ErrStale) && s.reaches(int64(number)*int64(s.t.RecordSize())):
 		return nil, nil
 	}
-	var magic [4]byte
-	if s.readRecords(magic[:], off) && binary.LittleEndian.Uint32(magic[:]) == 0 { // never used
-		return nil, nil
+	if state, err2 := s.t.RecordState(number, nil); state != ntfs.RecordFree {
+		return nil, cmp.Or(err2, err)
 	}
-	return nil, err
+	return nil, nil
+}
+
+// lost is why it cannot be told that the other side's file is not there: its record was in use, for all that is known,
+// and cannot be read.
+func (s *side) lost(other *ntfs.Node) error {
+	names, _ := other.Names() // what damage hides is asked for nowhere
+	state, err := s.t.RecordState(other.Ref.Record, names)
+	if state == ntfs.RecordLost || state == ntfs.RecordUnknown {
+		return err
+	}
+	return nil
 }
 
 // reaches reports whether the record at off of the $MFT is not hidden by damage of the $MFT itself.

@@ -111,9 +111,7 @@ func (d *differ) candidate(x, y []byte, off int64, whole bool) {
 func baseOf(b []byte, number uint64) (uint64, bool) {
 	le := binary.LittleEndian
 	switch {
-	case le.Uint32(b) == 0: // never used
-		return 0, false
-	case string(b[:4]) != "FILE":
+	case string(b[:4]) != "FILE": // zeros too: never used, or lost
 		return number, true
 	case le.Uint16(b[22:])&1 == 0:
 		return 0, false

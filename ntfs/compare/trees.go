@@ -182,6 +182,12 @@ func (d *differ) open(number uint64, inPlace bool) *pair {
 	var err, err2 error
 	p.old, err = d.a.node(number)
 	p.now, err2 = d.b.node(number)
+	switch {
+	case p.old != nil && p.now == nil && err2 == nil:
+		err2 = d.b.lost(p.old)
+	case p.old == nil && p.now != nil && err == nil:
+		err = d.a.lost(p.now)
+	}
 	p.err = sideErr(err, err2)
 	p.oldLinks, p.nowLinks = d.a.links(p.old), d.b.links(p.now)
 	return p

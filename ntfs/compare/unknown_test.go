@@ -124,7 +124,12 @@ func TestOutOfReach(t *testing.T) {
 	for e := range layer.Extents(whole.MFT(), 0, 1024) {
 		at, pairs = at+e.BaseOff, pairs+e.BaseOff
 	}
-	short, err := ntfs.Open(patch8(patch8(s.Volumes[0].Block, at+24, kept/4-1), pairs, word), ntfs.Options{})
+	boot := make([]byte, 512)
+	if err := layer.ReadFull(s.Volumes[0].Block, boot, 0); err != nil {
+		t.Fatal(err)
+	}
+	mirror := int64(le.Uint64(boot[0x38:])) * int64(whole.ClusterSize()) // which would help
+	short, err := ntfs.Open(patch8(patch8(patch8(s.Volumes[0].Block, at+24, kept/4-1), pairs, word), mirror, 0), ntfs.Options{})
 	if err != nil || short.Records() != kept {
 		t.Fatal(short.Records(), err)
 	}

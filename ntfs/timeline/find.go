@@ -83,6 +83,9 @@ func Find(ctx context.Context, points []*ntfs.Tree, d *Dirs, q Query, progress l
 				yield(Hit{}, context.Cause(ctx))
 				return false
 			}
+			if f.lost != nil && !yield(Hit{First: len(points) - 1, Last: len(points) - 1}, f.lost) {
+				return false
+			}
 			for _, h := range hits {
 				if !yield(h, nil) {
 					return false
@@ -132,7 +135,8 @@ type finder struct {
 	upper  func(string) string
 	owners owners
 
-	gap  *Gap // at the newest point, the last one that was met
+	lost error // why what one record has had may be there still
+	gap  *Gap  // at the newest point, the last one that was met
 	hits []Hit
 	open map[place]int      // the newest hit of a place
 	last map[string]content // of each stream of the record, as it was searched last
@@ -165,7 +169,7 @@ func (f *finder) unknown(record uint64) bool {
 
 // file finds among the versions of one record. What may be there still, for all that can be known, is not deleted.
 func (f *finder) file(group []Version) []Hit {
-	f.hits = f.hits[:0]
+	f.hits, f.lost = f.hits[:0], nil
 	if f.q.Deleted && len(group) > 0 && f.unknown(group[0].Node.Ref.Record) {
 		return nil
 	}
@@ -183,7 +187,25 @@ func (f *finder) file(group []Version) []Hit {
 			f.version(v)
 		}
 	}
+	if f.q.Deleted && len(f.hits) > 0 {
+		if f.lost = f.mayBeThere(group); f.lost != nil {
+			return nil
+		}
+	}
 	return f.hits
+}
+
+// mayBeThere is why a record of which the newest point shows no file may have one there all the same.
+func (f *finder) mayBeThere(group []Version) error {
+	var names []ntfs.Name
+	for i := range group {
+		names = append(names, group[i].Names...)
+	}
+	state, err := f.points[len(f.points)-1].RecordState(group[0].Node.Ref.Record, names)
+	if state == ntfs.RecordLost || state == ntfs.RecordUnknown {
+		return err
+	}
+	return nil
 }
 
 // wanted applies what of the query is about the file record.

@@ -77,12 +77,8 @@ func (r *Row) kind() string {
 		return "usn"
 	case r.Stream != "":
 		return "stream"
-	case r.Node.Kind == ntfs.KindDir:
-		return "dir"
-	case r.Node.Kind == ntfs.KindSymlink:
-		return "symlink"
 	}
-	return "file"
+	return r.Node.Kind.String()
 }
 
 func (r *Row) ref() string {

@@ -1,0 +1,144 @@
+package ntfs
+
+import (
+	"fmt"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs/layout"
+)
+
+// RecordState is what is known of the use of a file record.
+type RecordState uint8
+
+const (
+	RecordFree    RecordState = iota // not in use: never, or its file was deleted
+	RecordInUse                      // of a file, or an extension record of one
+	RecordLost                       // it was in use, and cannot be read
+	RecordUnknown                    // it cannot be read, and nothing else tells whether it was in use
+)
+
+func (s RecordState) String() string {
+	return [...]string{"free", "in use", "lost", "unknown"}[s]
+}
+
+// RecordState tells whether the record of that number is in use, and why that is lost or unknown. A record that can be
+// read says so itself. Of others $MFT:$BITMAP is asked and, where it calls a record of zeros free, what else may say that
+// it was in use: records that name it as their parent or base, and the index entries of those names that the record has
+// at another point in time. Names may be nil.
+func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
+	r, err := t.record(number)
+	switch {
+	case err == nil && r.flags&layout.RecordInUse != 0:
+		return RecordInUse, nil
+	case err == nil:
+		return RecordFree, nil
+	case number >= t.records:
+		if number < uint64(t.mft.size)/uint64(t.geo.record) {
+			return RecordUnknown, fmt.Errorf("file record %d: %w", number, errUnmapped)
+		}
+		return RecordFree, nil
+	}
+	b := make([]byte, t.geo.record)
+	if layer.ReadFull(t.mft, b, int64(number)*int64(t.geo.record)) != nil || !isZero(b) {
+		if used, err2 := t.allocated(number); err2 == nil && used {
+			return RecordLost, fmt.Errorf("file record %d: in use by $MFT:$BITMAP, and lost: %w", number, err)
+		}
+		return RecordUnknown, fmt.Errorf("file record %d: %w", number, err)
+	}
+	if state, err := t.zeroState(number); state != RecordFree {
+		return state, err
+	}
+	s := t.survey()
+	if len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
+		return RecordLost, lostRecord(number, "other file records name it")
+	}
+	for _, name := range names {
+		if t.indexHas(name, number) {
+			return RecordLost, lostRecord(number, fmt.Sprintf("directory %v has an entry of it", name.Parent))
+		}
+	}
+	return RecordFree, nil
+}
+
+func lostRecord(number uint64, why string) error {
+	return fmt.Errorf("file record %d: all zeros, though %s: %w", number, why, layer.ErrCorrupt)
+}
+
+// zeroState tells by $MFT:$BITMAP what a record of zeros is: free, lost or unknown. What was never written is free.
+func (t *Tree) zeroState(number uint64) (RecordState, error) {
+	size := int64(t.geo.record)
+	if e, err := t.mft.At(int64(number)*size, size); err == nil && e.Kind == layer.Zero && e.Len >= size {
+		return RecordFree, nil
+	}
+	used, err := t.allocated(number)
+	switch {
+	case err != nil:
+		return RecordUnknown, fmt.Errorf("file record %d: all zeros, and whether it was in use is not known: %w", number, err)
+	case used:
+		return RecordLost, lostRecord(number, "in use by $MFT:$BITMAP")
+	}
+	return RecordFree, nil
+}
+
+// zeroRecord is nil for a record of zeros that was never in use, as far as $MFT:$BITMAP tells.
+func (t *Tree) zeroRecord(number uint64) error {
+	_, err := t.zeroState(number)
+	return err
+}
+
+// allocated reports whether $MFT:$BITMAP has the record in use. It is read at the first call.
+func (t *Tree) allocated(number uint64) (bool, error) {
+	t.bitmapRead.Do(func() { t.inUse, t.bitmapErr = t.readBitmap() })
+	if t.bitmapErr != nil {
+		return false, t.bitmapErr
+	}
+	if number/8 >= uint64(len(t.inUse)) {
+		return false, fmt.Errorf("$MFT:$BITMAP: %d bytes: %w", len(t.inUse), layer.ErrCorrupt)
+	}
+	return t.inUse[number/8]>>(number%8)&1 != 0, nil
+}
+
+// readBitmap reads $MFT:$BITMAP. One that has not even $MFT itself in use tells nothing.
+func (t *Tree) readBitmap() ([]byte, error) {
+	extents := t.bitmapAt
+	switch {
+	case len(extents) == 0:
+		return nil, fmt.Errorf("$MFT:$BITMAP: missing: %w", layer.ErrCorrupt)
+	case extents[0].resident:
+		return extents[0].value, extents[0].err
+	}
+	s, err := t.newStream(extents, func() string { return "$MFT:$BITMAP" })
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, layer.Clip(s.size, 0, int64(t.records/8+1)))
+	if err := layer.ReadFull(s, b, 0); err != nil {
+		return nil, err
+	}
+	if len(b) == 0 || b[0]&1 == 0 {
+		return nil, layer.Corrupt("bitmap", 0, "$MFT:$BITMAP has $MFT itself as free")
+	}
+	return b, nil
+}
+
+// indexHas reports whether the index of the directory of a name leads to that record by it.
+func (t *Tree) indexHas(name Name, number uint64) bool {
+	dir, err := t.Node(name.Parent)
+	if err != nil || !dir.dir {
+		return false
+	}
+	d, err := dir.directory()
+	if err != nil {
+		return false
+	}
+	var room nameRoom
+	s := search{d: d, err: d.damage}
+	var ok bool
+	if s.key, ok = t.fold(name.Name, &room); !ok {
+		return false
+	}
+	if s.node(d.root, 0); s.err != nil && s.rank < rankSame {
+		s.sweep()
+	}
+	return s.rank > 0 && s.ref.Record == number
+}
