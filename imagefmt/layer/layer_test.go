@@ -85,6 +85,20 @@ func TestResolveJoinsAndKeepsKinds(t *testing.T) {
 	}
 }
 
+func TestHoles(t *testing.T) {
+	src, _ := leaf(100)
+	lower := &table{size: 60, extents: []layer.Extent{{Off: 0, Len: 20, Base: src}, {Off: 20, Len: 40, Kind: layer.Zero}}}
+	m := &table{size: 100, bad: map[int]error{2: errors.New("broken")}, extents: []layer.Extent{
+		{Off: 0, Len: 30, Base: lower}, {Off: 30, Len: 10, Kind: layer.Zero}, {Off: 40, Len: 10, Kind: layer.Zero},
+		{Off: 50, Len: 20, Base: lower, BaseOff: 40}, {Off: 70, Len: 30, Kind: layer.Unknown},
+	}}
+	for _, c := range []struct{ off, n, want int64 }{{0, 100, 0}, {20, 5, 5}, {20, 80, 20}, {50, 50, 20}, {70, 30, 0}} {
+		if got := layer.Holes(m, c.off, c.n); got != c.want {
+			t.Errorf("Holes(%d, %d) = %d, want %d", c.off, c.n, got, c.want)
+		}
+	}
+}
+
 func TestDamageStaysLocal(t *testing.T) {
 	src, b := leaf(100)
 	broken := errors.New("broken")

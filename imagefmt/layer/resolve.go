@@ -33,6 +33,19 @@ func Leaf(s Source, off, n int64) (e Extent, err error) {
 	return e, err
 }
 
+// Holes tells how many of the n bytes of s at off are holes before the first that is none. It does not allocate. The
+// range must lie within s.
+func Holes(s Source, off, n int64) (holes int64) {
+	walk(s, Extent{Off: off, Len: n, BaseOff: off}, true, func(e Extent, err error) bool {
+		if err != nil || e.Kind != Zero {
+			return false
+		}
+		holes += e.Len
+		return true
+	})
+	return holes
+}
+
 // joined gives emit the extents of [off, off+n) of s, of its own or of the leaves below, until it has enough. Neighbours
 // that continue in the same place are one.
 func joined(s Source, off, n int64, deep bool, emit func(Extent, error) bool) {
