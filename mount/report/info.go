@@ -119,6 +119,7 @@ func InfoOf(s *points.Set) Info {
 	for i, img := range s.Images { // last, when all that is damaged was met
 		r.Images[i].Evidence = evidenceOf(img)
 	}
+	s.TellHoles()
 	r.Warnings = s.Warnings()
 	return r
 }
