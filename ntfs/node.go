@@ -135,18 +135,18 @@ type Node struct {
 
 	Damage error // what of the record could not be read, nil when it is sound; the rest of the node is there
 
-	tree       *Tree
-	dir        bool
-	special    Kind        // what reparse point or content make of it; KindFile for nothing
-	packed     int64       // bytes of the stream that WOF keeps the content in
-	parent     uint64      // record of the first name's directory
-	list       []attribute // all attributes, where there is an attribute list
-	extensions []uint64    // numbers of the extension records
-	doubtful   bool        // the attribute list does not say what they do
-	standard   bool        // it has $STANDARD_INFORMATION
-	namedDir   bool        // its names say that it is a directory
-	indexed    bool        // it has the index of a directory
-	own        *fileRecord // where the node keeps its record
+	tree        *Tree
+	dir         bool
+	special     Kind        // what reparse point or content make of it; KindFile for nothing
+	packed      int64       // bytes of the stream that WOF keeps the content in
+	parent      uint64      // record of the first name's directory
+	list        []attribute // all attributes, where there is an attribute list
+	extensions  []uint64    // numbers of the extension records
+	doubtful    bool        // the attribute list does not say what they do
+	hasStandard bool        // it has $STANDARD_INFORMATION
+	namedDir    bool        // its names say that it is a directory
+	indexed     bool        // it has the index of a directory
+	own         *fileRecord // where the node keeps its record
 }
 
 // Node returns the node of a base record in use. It wraps ErrStale when r.Seq is neither 0 nor the record's, or the
@@ -203,7 +203,7 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	if n.ReparseTag == TagWOF { // its unnamed stream is a hole
 		n.Allocated = n.packed
 	}
-	if !n.standard && n.Links == 0 && !n.Deleted && n.Damage == nil && n.Ref.Record >= firstUser {
+	if !n.hasStandard && n.Links == 0 && !n.Deleted && n.Damage == nil && n.Ref.Record >= firstUser {
 		n.Damage = fmt.Errorf("a base record by its header, without $STANDARD_INFORMATION and $FILE_NAME: %w", layer.ErrCorrupt)
 	}
 	if n.Damage != nil {
@@ -213,28 +213,19 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 
 // absorb takes what one attribute says of the node.
 func (n *Node) absorb(a *attribute) {
-	le := binary.LittleEndian
 	if a.err != nil {
 		n.Damage = errors.Join(n.Damage, a.err)
 		return
 	}
 	switch {
 	case a.typ == typeStandardInformation:
-		n.standard = true
-		if len(a.value) < 36 {
-			n.Damage = errors.Join(n.Damage, fmt.Errorf("$STANDARD_INFORMATION: %w", errTooShort))
-			return
-		}
-		n.Times, n.Attr = decodeTimes(a.value), FileAttr(le.Uint32(a.value[32:]))
-		if len(a.value) >= 72 {
-			n.OwnerID, n.SecurityID = le.Uint32(a.value[48:]), le.Uint32(a.value[52:])
-			n.QuotaCharged, n.USN = le.Uint64(a.value[56:]), int64(le.Uint64(a.value[64:]))
-		}
+		n.hasStandard = true
+		n.standard(a.value)
 	case a.typ == typeFileName && len(a.value) >= fileNameLen:
 		if n.Links == 0 {
-			n.parent = decodeRef(le.Uint64(a.value)).Record
+			n.parent = decodeRef(binary.LittleEndian.Uint64(a.value)).Record
 		}
-		n.namedDir = le.Uint32(a.value[56:])&attrIndexed != 0
+		n.namedDir = binary.LittleEndian.Uint32(a.value[56:])&attrIndexed != 0
 		if a.value[65] != NamespaceDOS {
 			n.Links++
 		}
@@ -253,17 +244,36 @@ func (n *Node) absorb(a *attribute) {
 			n.special = n.interixKind(a)
 		}
 	case a.typ == typeReparsePoint:
-		b, err := n.tree.read(n.Ref, a, maxReparse)
-		if err == nil && len(b) < 8 {
-			err = errTooShort
-		}
-		if err != nil {
-			n.Damage = errors.Join(n.Damage, fmt.Errorf("reparse point: %w", err))
-			return
-		}
-		n.ReparseTag = le.Uint32(b)
-		n.special = reparseKind(n.ReparseTag, b)
+		n.reparse(a)
 	}
+}
+
+// standard takes the value of $STANDARD_INFORMATION, of which NTFS 3 has 72 bytes and older ones at least 36.
+func (n *Node) standard(b []byte) {
+	le := binary.LittleEndian
+	if len(b) < 36 {
+		n.Damage = errors.Join(n.Damage, fmt.Errorf("$STANDARD_INFORMATION: %w", errTooShort))
+		return
+	}
+	n.Times, n.Attr = decodeTimes(b), FileAttr(le.Uint32(b[32:]))
+	if len(b) >= 72 {
+		n.OwnerID, n.SecurityID = le.Uint32(b[48:]), le.Uint32(b[52:])
+		n.QuotaCharged, n.USN = le.Uint64(b[56:]), int64(le.Uint64(b[64:]))
+	}
+}
+
+// reparse takes the tag of a reparse point, and what that makes of the node.
+func (n *Node) reparse(a *attribute) {
+	b, err := n.tree.read(n.Ref, a, maxReparse)
+	if err == nil && len(b) < 8 {
+		err = errTooShort
+	}
+	if err != nil {
+		n.Damage = errors.Join(n.Damage, fmt.Errorf("reparse point: %w", err))
+		return
+	}
+	n.ReparseTag = binary.LittleEndian.Uint32(b)
+	n.special = reparseKind(n.ReparseTag, b)
 }
 
 // Tree is the tree that the node is of.
