@@ -10,8 +10,9 @@ import (
 )
 
 // Confirm asks the directories that a node in use names as its parents what they have by those names. It returns an error
-// that wraps layer.ErrCorrupt where a sound one has nothing, or another file: then one of the two is wrong, and the names,
-// the sequence number or the use of the node's record prove nothing. What is in no directory that can be read is confirmed.
+// that wraps layer.ErrCorrupt where a sound one has nothing, or another file, or where the parent is no directory: then one
+// of the two is wrong, and the names, the sequence number or the use of the node's record prove nothing. What is in no
+// directory that can be read is confirmed.
 func (n *Node) Confirm() error {
 	names, _ := n.Names() // damage is told with the node
 	for _, x := range names {
@@ -19,7 +20,10 @@ func (n *Node) Confirm() error {
 			continue
 		}
 		ref, known := n.tree.indexed(x)
+		dir, err := n.tree.Node(x.Parent)
 		switch {
+		case err == nil && !dir.dir, errors.Is(err, ErrStale) && x.Parent.Record < n.tree.records:
+			return fmt.Errorf("%v: %v, which the name %q is in, is no directory that is there: %w", n.Ref, x.Parent, x.Name, layer.ErrCorrupt)
 		case !known || ref == n.Ref:
 		case ref == Ref{}:
 			return fmt.Errorf("%v: directory %v has no entry %q of it: %w", n.Ref, x.Parent, x.Name, layer.ErrCorrupt)
@@ -73,7 +77,7 @@ func (t *Tree) contradicted(r *fileRecord) error {
 	names, _ := t.newNode(r).Names() // of what is damaged, what is left
 	listed := slices.ContainsFunc(names, func(x Name) bool { return t.indexHas(x, r.ref) })
 	switch {
-	case listed == inUse || len(names) == 0:
+	case listed == inUse:
 		return nil
 	case inUse:
 		return fmt.Errorf("%v: in use by its own record, free by $MFT:$BITMAP and in no directory: %w", r.ref, layer.ErrCorrupt)

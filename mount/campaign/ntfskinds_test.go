@@ -57,6 +57,7 @@ var ntfsKinds = []kind{
 		return m.record(isUser, func(_ *home, _ *record, b []byte) { le.PutUint32(b[0x2c:], le.Uint32(b[0x2c:])+1) })
 	}},
 	{"name in record", func(m *mutation) bool {
+		m.limit = "find:" // it reads file records, and directories only where names changed between points
 		return m.record(with(attrName, false), func(h *home, r *record, b []byte) {
 			a := r.attr(attrName)
 			switch at := a.value[0]; m.IntN(3) {
@@ -165,6 +166,9 @@ func randomRecord(m *mutation) bool {
 			}
 			b[off] = byte(m.Uint32())
 			m.notef("0x%x", off)
+			if a := r.attr(attrName); a != nil && !a.nonResident && a.off <= off && off < a.off+a.n {
+				m.limit = "find:"
+			}
 		}
 	})
 }

@@ -139,10 +139,16 @@ func (s *side) lost(other *ntfs.Node) error {
 	return nil
 }
 
-// confirm asks the other witnesses of a node, which may be nil, for its use and its names. Damage is told by itself.
+// confirm asks the other witnesses of a node, which may be nil, for its use and its names. Damage that leaves a name is told
+// by itself.
 func (s *side) confirm(n *ntfs.Node) error {
-	if n == nil || n.Damage != nil {
+	if n == nil {
 		return nil
+	}
+	if names, _ := n.Names(); n.Damage != nil && len(names) > 0 {
+		return nil
+	} else if n.Damage != nil {
+		return n.Damage
 	}
 	if state, err := s.t.RecordState(n.Ref.Record, nil); state != ntfs.RecordInUse {
 		return err
