@@ -97,7 +97,7 @@ func TestRestoreDeleted(t *testing.T) {
 		{"directory at the end", 3, func(image string) { damageBlocks(t, image, "FILE", directory, "dir", 1024) }, []string{"dir/"}},
 		{"record of what is gone", 0, func(image string) { damageBlocks(t, image, "FILE", inUse, "gone.txt", 1024) }, []string{"dir/gone.txt"}},
 		{"index then", 0, func(image string) { damageBlocks(t, image, "INDX", 0, "name100.txt", 4096) }, nil},
-		{"index at the end", 3, func(image string) { damageBlocks(t, image, "INDX", 0, "name101.txt", 4096) }, []string{"many/"}},
+		{"index at the end", 3, func(image string) { damageBlocks(t, image, "INDX", 0, "name101.txt", 4096) }, nil},
 		{"the newest point", 3, func(image string) { wipeMFT(t, image) }, []string{""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestRestoreDeleted(t *testing.T) {
 				}
 			}
 			dest, wantCode := filepath.Join(t.TempDir(), "dest"), exitOK
-			if c.damage != nil {
+			if c.damage != nil && !strings.HasPrefix(c.name, "index") { // what an index hides, the records tell
 				wantCode = exitPartial
 			}
 			code, out, errs := run("restore", "--deleted", v.image, dest)
@@ -127,9 +127,6 @@ func TestRestoreDeleted(t *testing.T) {
 			code, out, _ = run("restore", "--deleted", "--dry-run", v.image, dest)
 			if code != wantCode || strings.Contains(out, "keep.txt") {
 				t.Errorf("dry run: exit %d, %s", code, out)
-			}
-			if strings.HasPrefix(c.name, "index") {
-				wantCode = exitOK // find looks at records alone
 			}
 			compareDeleted(t, v.image, wantCode, want)
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
@@ -38,6 +39,7 @@ type Image struct {
 	format   string
 	layers   []Layer
 	evidence format.Acquisition
+	faults   []error
 	files    opener
 }
 
@@ -62,6 +64,7 @@ func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	disk, err := img.files.disk(at)
 	if err == nil {
 		img.disk, img.format, img.layers, img.evidence = disk.Source, disk.Format, list(disk), disk.Acquisition
+		img.faults = faults(disk)
 		err = img.show(opts, at)
 	}
 	if err == nil {
@@ -96,6 +99,21 @@ func (i *Image) Format() string { return i.format }
 // Evidence returns the disk in the image's own file if that was made as evidence: it can be verified and tells about its
 // acquisition. It is nil for others.
 func (i *Image) Evidence() format.Acquisition { return i.evidence }
+
+// Faults tells what opening found to be lost of the image's files, or to contradict itself, an error of one line each.
+// Those of a file that another stands on name it. Nil is an image that is all there, as far as its tables tell.
+func (i *Image) Faults() []error { return i.faults }
+
+// faults gathers those of a disk and of what it stands on.
+func faults(disk *format.Disk) []error {
+	list := slices.Clone(disk.Faults)
+	for d := disk.Parent; d != nil; d = d.Parent {
+		for _, err := range d.Faults {
+			list = append(list, fmt.Errorf("%s: %w", d.Name, err))
+		}
+	}
+	return list
+}
 
 // Files names every file that is open, from the top: parts in their order, then backing files or parents.
 func (i *Image) Files() []string {

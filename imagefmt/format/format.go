@@ -47,6 +47,9 @@ type Disk struct {
 	Parent      *Disk       // what it stands on, as Files gave it
 	Snapshots   []Snapshot  // in the file itself
 	Acquisition Acquisition // of evidence
+	// Faults are what opening found to be lost of the file, or to contradict itself, each in one line. Where bytes of the
+	// disk are lost by it, the Source says so too.
+	Faults []error
 
 	// What follows is filled in by who opens the file, not by its format. Only a format that unpacks a file of another
 	// one sets Format, to both names.

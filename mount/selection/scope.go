@@ -59,6 +59,9 @@ func (m *Images) scopesOf(l location) ([]*Scope, error) {
 	case points.IsRecord(t.Path): // what is below a record that no directory leads to has no path
 		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
 	}
+	if points.IsRecord(t.Path) { // the files below a record that no directory leads to have no path
+		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
+	}
 	one := &Scope{Volume: t.Volume, Points: inTime(t.Volume), Below: t.Path}
 	if t.HasPoint {
 		one.Points = []*points.Point{t.Point}
