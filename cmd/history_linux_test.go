@@ -369,20 +369,11 @@ func TestHistoryOfDamage(t *testing.T) {
 	}
 }
 
-// TestHistoryOfLostPoint takes the boot sector and its copy from one state, so that nothing of that point can be read.
+// TestHistoryOfLostPoint takes the $MFT and its mirror from one state, so that nothing of that point can be read.
 func TestHistoryOfLostPoint(t *testing.T) {
 	v := buildEdited(t, editScript, func(state int, image string) {
-		f, err := os.OpenFile(image, os.O_RDWR, 0)
-		if err == nil && state == 2 {
-			var info os.FileInfo
-			if info, err = f.Stat(); err == nil {
-				_, err = f.WriteAt(make([]byte, 512), 0)
-				_, err2 := f.WriteAt(make([]byte, 4096), info.Size()-4096)
-				err = errors.Join(err, err2)
-			}
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
+		if state == 2 {
+			wipeMFT(t, image)
 		}
 	})
 	numbers := pointNumbers(t, v.image)
