@@ -183,13 +183,13 @@ func TestShortRaw(t *testing.T) {
 func TestSplit(t *testing.T) {
 	files := map[string][]byte{
 		"lone.001": []byte("lone"), "lone.002x": []byte("no"),
-		"three.001": []byte("one"), "three.002": []byte("2"), "three.003": []byte("third"), "three.004/x": nil,
-		"gap.000": []byte("a"), "gap.002": []byte("c"),
+		"three.001": []byte("one"), "three.002": []byte("two"), "three.003": []byte("3"), "three.004/x": nil,
+		"gap.000": []byte("a"), "gap.003": []byte("c"),
 		"d.00": []byte("a"), "d.01": []byte("b"),
 		"backup.01": []byte("a"), "backup.02": []byte("b"),
 		"xaa": []byte("aa"), "xab": []byte("ab"), "xac": []byte("ac"),
 		"img.aaa": []byte("1"), "img.aab": []byte("2"),
-		"hole.aa": []byte("1"), "hole.ac": []byte("2"),
+		"hole.aa": []byte("1"), "hole.ad": []byte("2"),
 		"plain.raw": []byte("raw"), "quaa": []byte("quaa"),
 	}
 	for i := range 1002 { // goes on with four digits
@@ -200,9 +200,9 @@ func TestSplit(t *testing.T) {
 		name, format, want, warn, err string
 	}{
 		{"lone.001", "raw", "lone", "", ""},
-		{"three.001", "split raw", "one2third", "", ""},
-		{"three.002", "raw", "2", "later part", ""},
-		{"gap.000", "", "", "", "part gap.001: file does not exist, but gap.002 is there"},
+		{"three.001", "split raw", "onetwo3", "", ""},
+		{"three.002", "raw", "two", "later part", ""},
+		{"gap.000", "", "", "", "part gap.001: file does not exist, but gap.003 is there"},
 		{"d.00", "split raw", "ab", "", ""},
 		{"backup.01", "raw", "a", "", ""},
 		{"xaa", "split raw", "aaabac", "", ""},
@@ -240,7 +240,7 @@ func TestSplit(t *testing.T) {
 
 func TestSplitOfOtherFormat(t *testing.T) {
 	q := qcow("", "")
-	dir := folder(t, map[string][]byte{"d.001": q[:1000], "d.002": q[1000:]})
+	dir := folder(t, map[string][]byte{"d.001": q[:len(q)/2+512], "d.002": q[len(q)/2+512:]})
 	if img := open(t, filepath.Join(dir, "d.001")); img.Format() != "split qcow2" || img.Size() != 4096 {
 		t.Errorf("%s of %d bytes", img.Format(), img.Size())
 	}

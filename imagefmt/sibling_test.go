@@ -93,11 +93,11 @@ func TestChains(t *testing.T) {
 		files[fmt.Sprint(n, ".qcow2")] = qcow(last, "qcow2")
 		return filepath.Join(folder(t, files), "0.qcow2")
 	}
-	if img := open(t, chain(32, "")); len(img.Files()) != 33 {
-		t.Errorf("%d files, want 33", len(img.Files()))
+	if img := open(t, chain(512, "")); len(img.Files()) != 513 {
+		t.Errorf("%d files, want 513", len(img.Files()))
 	}
-	if _, err := imagefmt.Open(chain(33, ""), imagefmt.Options{}); !errors.Is(err, layer.ErrUnsupported) {
-		t.Errorf("error %v of 34 files, want unsupported", err)
+	if _, err := imagefmt.Open(chain(513, ""), imagefmt.Options{}); !errors.Is(err, layer.ErrUnsupported) {
+		t.Errorf("error %v of 514 files, want unsupported", err)
 	}
 	if _, err := imagefmt.Open(chain(3, "1.qcow2"), imagefmt.Options{}); err == nil || !strings.Contains(err.Error(), "1.qcow2, which is open already") {
 		t.Errorf("error %v of a loop", err)

@@ -102,7 +102,7 @@ func (s *search) complete() {
 
 // meant returns the node that an index entry of the directory means, which leads to ref by that name though err speaks
 // against it. Another record that gives itself the name is the file. Else the record that the entry leads to is it, if
-// it has a name in the directory that no entry leads to it by: then one of both is damaged.
+// it has a name that no entry of any directory leads to it by: then one of both is damaged.
 func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	d, err2 := n.directory()
 	if err2 != nil || !errors.Is(err, layer.ErrCorrupt) {
@@ -125,7 +125,7 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	}
 	names, err2 := target.Names()
 	if err2 != nil || !slices.ContainsFunc(names, func(x Name) bool {
-		return !isDOS(x) && x.Parent == n.Ref && !n.tree.indexHas(x, ref.Record)
+		return !isDOS(x) && !n.tree.indexHas(x, ref.Record)
 	}) {
 		return nil, err
 	}

@@ -82,10 +82,8 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 		return nil, fmt.Errorf("%s: compressed by method %d: %w", label(), method, layer.ErrUnsupported)
 	}
 	if a.resident && a.err == nil {
-		if name == "" {
-			if err := n.checkContent(nil); err != nil {
-				return nil, err
-			}
+		if err := n.checkUnnamed(name, nil); err != nil {
+			return nil, err
 		}
 		return resident(a.value), nil
 	}
@@ -93,10 +91,8 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 	if err != nil {
 		return nil, err
 	}
-	if name == "" {
-		if err := n.checkContent(s); err != nil {
-			return nil, err
-		}
+	if err := n.checkUnnamed(name, s); err != nil {
+		return nil, err
 	}
 	switch {
 	case a.flags&layout.Encrypted != 0:
@@ -105,6 +101,14 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 		return s.decompress(a.unit)
 	}
 	return s, nil
+}
+
+// checkUnnamed is checkContent for the unnamed stream alone.
+func (n *Node) checkUnnamed(name string, s *stream) error {
+	if name != "" {
+		return nil
+	}
+	return n.checkContent(s)
 }
 
 // ciphertext extends s to whole blocks of encryption, of 512 bytes, without which its end could not be decrypted.

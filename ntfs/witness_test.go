@@ -339,7 +339,7 @@ func TestUnreached(t *testing.T) {
 				indexRoot(encodeEntry(0, nil, -1))))
 		}, "[24 file.txt 25 big 26 dir 27 junction 28 listed]", false},
 		"the directory's record lost": {func(v []byte) { clear(v[recordAt(recDir):][:1024]) }, "[30 inner]", true},
-		"the directory reused":        {func(v []byte) { v[recordAt(recDir)+16]++ }, "[26 dir 30 inner]", false},
+		"the directory reused":        {func(v []byte) { v[recordAt(recDir)+16]++ }, "[26 dir]", false}, // whose index still leads to what was in it
 	} {
 		v := tinyVolume()
 		c.spoil(v)

@@ -38,7 +38,8 @@ func openBytes(t testing.TB, segments [][]byte, env format.Env) *ewf.Disk {
 	return d
 }
 
-// damage opens segments that were edited, and compares with content: exactly the range [off, off+n) must be errors.
+// damage opens segments that were edited, and compares with content: exactly the range [off, off+n) must be errors or
+// missing, and what the image says was not acquired be that.
 func damage(t *testing.T, files [][]byte, content []byte, off, n int, warned string) {
 	t.Helper()
 	var warnings []string
@@ -52,11 +53,22 @@ func damage(t *testing.T, files [][]byte, content []byte, off, n int, warned str
 	p := make([]byte, 512)
 	for at := 0; at < len(content); at += len(p) {
 		k, err := d.ReadAt(p, int64(at))
-		bad := at >= off && at < off+n
-		if bad != (err != nil) || bad && (!errors.Is(err, layer.ErrCorrupt) || k != 0) {
+		bad, skipped := at >= off && at < off+n, notAcquired(d, at)
+		var unknown *layer.UnknownError
+		if errors.As(err, &unknown) {
+			zeros := bytes.Clone(p)
+			want := layer.Missing
+			if skipped && !bad {
+				want = layer.NotAcquired
+			}
+			if _, err := layer.Read(d, zeros, int64(at), layer.Zeros); unknown.Why != want || k != 0 || err != nil || !bytes.Equal(zeros, make([]byte, 512)) {
+				t.Fatalf("at %d: %v, want %v; as zeros %v", at, unknown, want, err)
+			}
+		}
+		if (bad || skipped) != (err != nil) || bad && (!errors.Is(err, layer.ErrCorrupt) && unknown == nil || k != 0) || skipped && unknown == nil {
 			t.Fatalf("at %d: %d bytes, %v, want an error: %v", at, k, err, bad)
 		}
-		if !bad && !bytes.Equal(p, content[at:at+512]) {
+		if !bad && !skipped && !bytes.Equal(p, content[at:at+512]) {
 			t.Fatalf("at %d: other bytes", at)
 		}
 	}
@@ -70,6 +82,13 @@ func damage(t *testing.T, files [][]byte, content []byte, off, n int, warned str
 	if at != d.Size() {
 		t.Errorf("extents end at %d", at)
 	}
+}
+
+// notAcquired reports whether the image says that it has not read the sector at a byte offset.
+func notAcquired(d *ewf.Disk, at int) bool {
+	return slices.ContainsFunc(d.Info().ReadErrors, func(s format.Sectors) bool {
+		return int64(at)/512 >= s.First && int64(at)/512 < s.First+s.Count
+	})
 }
 
 // reseal mends the Adler-32 of the n bytes before at.
@@ -187,10 +206,10 @@ func TestSegmentsMissing(t *testing.T) {
 	files := build()
 	damage(t, files[:2], content, 20*1024, 10*1024, "segment 3: file does not exist; 10 of 30 chunks")
 	files[1] = nil
-	damage(t, files, content, 10*1024, 20*1024, "segment 2: file does not exist")
+	damage(t, files, content, 10*1024, 10*1024, "segment 2: file does not exist; 10 of 30 chunks")
 	files = build()
 	files[1], files[2] = files[2], files[1]
-	damage(t, files, content, 10*1024, 20*1024, "segment 2: is segment 3")
+	damage(t, files, content, 0, 0, "segment 3: is in the file that has the name of segment 2")
 	files = build()
 	files[2] = disk1{content[1024:], 2, 5, 2}.build()[2]
 	damage(t, files, content, 20*1024, 10*1024, "describes another disk")
@@ -219,6 +238,7 @@ func TestRefused(t *testing.T) {
 		reseal(b, at+1048, 1048)
 		return b
 	}
+	cut := func(b []byte) []byte { return b[:where(t, b, "done", 0)] } // else the tables tell the size
 	logical := bytes.Clone(good)
 	logical[0] = 'L'
 	for name, c := range map[string]struct {
@@ -239,7 +259,7 @@ func TestRefused(t *testing.T) {
 		"no bytes":        {geometry(64, 0, 2), layer.ErrCorrupt, "volume section"},
 		"chunk of 1 EiB":  {geometry(1<<30, 1<<30, 2), layer.ErrCorrupt, "volume section"},
 		"too large":       {geometry(2, 512, 1<<63), layer.ErrCorrupt, "volume section"},
-		"too many chunks": {geometry(1, 1, 1<<40), layer.ErrUnsupported, "1099511627776 chunks"},
+		"too many chunks": {cut(geometry(1, 1, 1<<40)), layer.ErrUnsupported, "1099511627776 chunks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := openFiles([][]byte{c.b}, format.Env{})
@@ -311,6 +331,7 @@ func TestFarMissing(t *testing.T) {
 	at := where(t, b, "volume", 0) + 76
 	le.PutUint64(b[at+16:], 1<<32)
 	reseal(b, at+1048, 1048)
+	b = b[:where(t, b, "done", 0)]
 	d := openBytes(t, [][]byte{b}, format.Env{})
 	p := make([]byte, 1024)
 	for off := 0; off < len(content); off += len(p) {
@@ -319,13 +340,13 @@ func TestFarMissing(t *testing.T) {
 		}
 	}
 	for e, err := range layer.Extents(d, 40*1024, d.Size()) {
-		if err == nil || e.Len != d.Size()-40*1024 {
+		if err != nil || e.Kind != layer.Unknown || e.Len != d.Size()-40*1024 {
 			t.Errorf("extent %+v, %v", e, err)
 		}
 	}
 	for _, off := range []int64{40 * 1024, d.Size() - 10} {
 		var unknown *layer.UnknownError
-		if _, err := d.ReadAt(p[:10], off); !errors.Is(err, layer.ErrCorrupt) || !errors.As(err, &unknown) || unknown.Why != layer.Missing {
+		if _, err := d.ReadAt(p[:10], off); !errors.As(err, &unknown) || unknown.Why != layer.Missing {
 			t.Errorf("at %d: %v", off, err)
 		}
 	}
@@ -369,4 +390,117 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		imagetest.Hostile(t, func() (*ewf.Disk, error) { return ewf.Open(bytes.NewReader(b), format.Env{}) })
 	})
+}
+
+// counted edits the numbers of sectors and chunks that a segment gives, in its volume or data section.
+func counted(t *testing.T, b []byte, chunks uint32, sectors uint64) []byte {
+	t.Helper()
+	b = bytes.Clone(b)
+	for _, kind := range []string{"volume", "data"} {
+		key := append([]byte(kind), make([]byte, 16-len(kind))...)
+		if i := bytes.Index(b, key); i >= 0 {
+			le.PutUint32(b[i+76+4:], chunks)
+			le.PutUint64(b[i+76+16:], sectors)
+			reseal(b, i+76+1048, 1048)
+		}
+	}
+	return b
+}
+
+// TestCounts has segments that contradict each other, or the tables, about the size of the disk.
+func TestCounts(t *testing.T) {
+	content := layertest.Mixed(200_000, 40*1024-512, 51)
+	build := func() [][]byte { return disk1{content, 2, 5, 2}.build() } // 10 chunks in each of four
+	for _, c := range [][2]uint64{{0, 0}, {1, 2}, {1 << 31, 1 << 37}, {40, 1 << 20}, {7, 79}} {
+		files := build()
+		files[0] = counted(t, files[0], uint32(c[0]), c[1])
+		damage(t, files, content, 0, 0, "sectors: 79 is taken")
+		files[2] = nil
+		damage(t, files, content, 20*1024, 10*1024, "sectors: 79 is taken")
+		one := disk1{content, 2, 5, 0}.build()
+		if c != [2]uint64{7, 79} { // the number of chunks alone is no more than told
+			one[0] = counted(t, one[0], uint32(c[0]), c[1])
+			damage(t, one, content, 0, 0, "taken from 40 chunks")
+		}
+	}
+	files := build()[:2] // a tie, and half is missing: the first is taken, and all that is there is in its place
+	files[1] = counted(t, files[1], 0, 0)
+	damage(t, files, content, 20*1024, 20*1024-512, "sectors: 79 is taken")
+}
+
+// TestGaps takes away several segments. Those between them are in their place when all others are of one length.
+func TestGaps(t *testing.T) {
+	content := layertest.Mixed(200_000, 80*1024, 52)
+	lost := func(perFile int, out ...int) (*ewf.Disk, []string) {
+		files := disk1{content, 2, 1, perFile}.build()
+		for _, n := range out {
+			files[n-1] = nil
+		}
+		for len(files) > 1 && files[len(files)-1] == nil {
+			files = files[:len(files)-1]
+		}
+		var warned []string
+		return openBytes(t, files, format.Env{Warn: func(err error) { warned = append(warned, err.Error()) }}), warned
+	}
+	for _, c := range []struct {
+		out  []int
+		lost [][2]int // KiB
+	}{
+		{[]int{3}, [][2]int{{20, 30}}},
+		{[]int{3, 5}, [][2]int{{20, 30}, {40, 50}}},
+		{[]int{2, 3, 6}, [][2]int{{10, 30}, {50, 60}}},
+		{[]int{2, 8}, [][2]int{{10, 20}, {70, 80}}},
+		{[]int{2, 7, 8}, [][2]int{{10, 20}, {60, 80}}},
+	} {
+		d, warned := lost(10, c.out...)
+		want := bytes.Clone(content)
+		for _, r := range c.lost {
+			clear(want[r[0]<<10 : r[1]<<10])
+		}
+		got := make([]byte, len(content))
+		if _, err := layer.Read(d, got, 0, layer.Zeros); err != nil || !bytes.Equal(got, want) || len(warned) == 0 {
+			t.Errorf("without %v: %v, or other bytes; warned %q", c.out, err, warned)
+		}
+		i := 0
+		for e := range layer.Extents(d, 0, d.Size()) {
+			if e.Kind == layer.Unknown {
+				if i == len(c.lost) || e.Why != layer.Missing || e.Off != int64(c.lost[i][0])<<10 || e.Len != int64(c.lost[i][1]-c.lost[i][0])<<10 {
+					t.Errorf("without %v: %+v", c.out, e)
+				}
+				i++
+			}
+		}
+		if i != len(c.lost) {
+			t.Errorf("without %v: %d ranges are missing, want %d", c.out, i, len(c.lost))
+		}
+	}
+}
+
+// TestGapsOfOtherLengths has segments of different lengths: what lies between two that are missing has no known place.
+func TestGapsOfOtherLengths(t *testing.T) {
+	content := layertest.Mixed(200_000, 64*1024, 53)
+	for i := range content {
+		content[i] ^= byte(i >> 10)
+	}
+	files := varied(content, []int{5, 9, 7, 12, 8, 11, 12})
+	files[1], files[4] = nil, nil // 9 and 8 chunks, in the place of 2
+	damage(t, files, content, 5*1024, (9+7+12+8)*1024, "36 of 64 chunks")
+	files = varied(content, []int{5, 9, 7, 12, 8, 11, 12})
+	files[3] = files[3][:13]
+	damage(t, files, content, 21*1024, 12*1024, "segment 4: ends without")
+}
+
+// varied is an image whose segments have so many chunks of 1,024 bytes.
+func varied(content []byte, chunks []int) [][]byte {
+	var out [][]byte
+	v := volume(len(content)/1024, 2, 512, uint64(len(content)/512))
+	for i, n := range chunks {
+		part := disk1{content[:n*1024], 2, n, 0}.build()[0]
+		f := append([]byte("EVF\x09\x0d\x0a\xff\x00\x01"), byte(i+1), 0, 0, 0)
+		f = append(f, section1(len(f), map[bool]string{true: "volume", false: "data"}[i == 0], v)...)
+		f = append(f, bytes.Clone(part[len(f):bytes.Index(part, append([]byte("hash"), make([]byte, 12)...))])...)
+		out = append(out, append(f, section1(len(f), map[bool]string{true: "done", false: "next"}[i == len(chunks)-1], nil)...))
+		content = content[n*1024:]
+	}
+	return out
 }

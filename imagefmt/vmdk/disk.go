@@ -113,25 +113,26 @@ func findDescriptor(src layer.Source) (text string, at int64, self layer.Source,
 
 // openParent opens the disk that a snapshot stands on. Its content id must be the one that it had when the snapshot was
 // made: both VMware and QEMU refuse another, because the bytes would be wrong where the parent was written to since.
-func (d *Disk) openParent(desc descriptor, at int64, files format.Files) error {
+func (d *Disk) openParent(desc descriptor, at int64, files format.Files) (err error) {
 	if desc.parentHint == "" {
 		if desc.parentCID != noParent {
 			return layer.Corrupt("descriptor", at, "parentCID=%08x without a parentFileNameHint", desc.parentCID)
 		}
 		return nil
 	}
-	parent, err := files.Parent(desc.parentHint, format.Either, func(file layer.Source) error {
-		below, _, _, err := readDescriptor(file)
-		if err == nil && below.cid != desc.parentCID {
-			err = fmt.Errorf("%w: CID %08x, want %08x", ErrOtherDisk, below.cid, desc.parentCID)
-		}
-		return err
+	d.parent, err = files.Parent(format.Lineage{
+		Names: []string{desc.parentHint}, Style: format.Either, ID: fmt.Sprintf("CID %08x", desc.parentCID),
+		Check: func(file layer.Source) error {
+			below, _, _, err := readDescriptor(file)
+			if err == nil && below.cid != desc.parentCID {
+				err = fmt.Errorf("%w: CID %08x, want %08x", ErrOtherDisk, below.cid, desc.parentCID)
+			}
+			return err
+		},
+		IDs:   []func(format.ID) bool{func(id format.ID) bool { return id == idOf(desc.parentCID) }},
+		Alone: true, // a child begins with the content id of its parent
 	})
-	if err != nil {
-		return fmt.Errorf("parent %q: %w", desc.parentHint, err)
-	}
-	d.parent = parent
-	return nil
+	return err
 }
 
 // newCaches makes caches for extents: as many slots as their tables may fill.

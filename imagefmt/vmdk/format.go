@@ -1,6 +1,7 @@
 package vmdk
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -14,6 +15,20 @@ var Format = format.Format{
 	Match: format.Begins(magicHosted, magicCOWD, "# Disk DescriptorFile", "# Disk Descriptor File", magicSESparse),
 	Open:  open,
 	Part:  part,
+
+	ID:       readID,
+	Siblings: []string{".vmdk"},
+}
+
+// idOf is the content id of a disk as others know it.
+func idOf(cid uint32) (id format.ID) {
+	binary.BigEndian.PutUint32(id.State[:], cid)
+	return id
+}
+
+func readID(src layer.Source) (format.ID, error) {
+	desc, _, _, err := readDescriptor(src)
+	return idOf(desc.cid), err
 }
 
 func open(src layer.Source, env format.Env) (format.Disk, error) {

@@ -47,10 +47,13 @@ type Options struct {
 	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
 	// imagefmt.Options.
 	Offset, Size int64
-	Force        bool   // read block devices that are mounted for writing
-	Layer        string // the state of the first image to show; see imagefmt.Options
-	Snapshot     string // its internal snapshot to show
-	ZeroBad      bool   // damaged chunks of EWF images read as zeros
+	Force        bool     // read block devices that are mounted for writing
+	Layer        string   // the state of the first image to show; see imagefmt.Options
+	Snapshot     string   // its internal snapshot to show
+	ZeroBad      bool     // damaged chunks of EWF images read as zeros
+	Parts        []string // the other files of the first image, in order; see imagefmt.Options
+	Map          string   // what GNU ddrescue has noted of it
+	Parents      []string // files that images may stand on, wherever they lie
 	// Anywhere lets files that an image names lie outside its folder: anywhere on this machine, for an image in another
 	// one anywhere on the same volume.
 	Anywhere bool
@@ -159,6 +162,9 @@ func (s *Set) addImage(path string, disk *imagefmt.Image) {
 		s.warn(fmt.Errorf("%s: %w", path, w))
 	}
 }
+
+// Context is that of Open, with which all that is read of the Set may end.
+func (s *Set) Context() context.Context { return s.ctx }
 
 // Close closes the images. Nothing of the Set may be used afterwards.
 func (s *Set) Close() error {

@@ -56,6 +56,8 @@ func (m *Images) scopesOf(l location) ([]*Scope, error) {
 		return nil, err
 	case t.Volume == nil:
 		return allOf(s, s.Images[0])
+	case points.IsRecord(t.Path): // what is below a record that no directory leads to has no path
+		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
 	}
 	if points.IsRecord(t.Path) { // the files below a record that no directory leads to have no path
 		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
