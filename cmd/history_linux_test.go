@@ -369,7 +369,7 @@ func TestHistoryOfDamage(t *testing.T) {
 	}
 }
 
-// TestHistoryOfLostPoint takes the $MFT and its mirror from one state, so that nothing of that point can be read.
+// TestHistoryOfLostPoint takes the file records from one state, so that nothing of that point can be read.
 func TestHistoryOfLostPoint(t *testing.T) {
 	v := buildEdited(t, editScript, func(state int, image string) {
 		if state == 2 {

@@ -86,7 +86,8 @@ func bestBoot(s layer.Source) (bootCopy, error) {
 	return *best, nil
 }
 
-// doubtful reports whether a boot sector leads to no $MFT, or makes the volume too small for it with no copy to confirm.
+// doubtful reports whether it is worth looking for another copy: this one leads to no $MFT, or to one that goes on behind
+// a volume whose end no copy confirms.
 func (c *bootCopy) doubtful(s layer.Source) bool {
 	return c.merit&meritTable == 0 || c.off == 0 && c.size < s.Size() && c.merit&meritPlace == 0 && !mapsWithin(s, c)
 }
