@@ -46,6 +46,25 @@ func open(t testing.TB, path string) *imagefmt.Image {
 	return img
 }
 
+// opened opens an image until the test ends. If it is to fail, with this text in the error, it must, and there is no image.
+func opened(t *testing.T, path string, opts imagefmt.Options, fails bool, text string) *imagefmt.Image {
+	t.Helper()
+	img, err := imagefmt.Open(path, opts)
+	if fails && (err == nil || !strings.Contains(err.Error(), text)) {
+		t.Errorf("error %v, want %q", err, text)
+	}
+	if !fails && err != nil {
+		t.Fatal(err)
+	}
+	if err == nil {
+		t.Cleanup(func() { img.Close() })
+	}
+	if fails {
+		return nil
+	}
+	return img
+}
+
 // names are the base names of an image's files.
 func names(img *imagefmt.Image) (list []string) {
 	for _, f := range img.Files() {
@@ -213,17 +232,10 @@ func TestSplit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var warned []string
-			img, err := imagefmt.Open(filepath.Join(dir, c.name), imagefmt.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
-			if c.err != "" {
-				if err == nil || !strings.Contains(err.Error(), c.err) {
-					t.Errorf("error %v, want %q", err, c.err)
-				}
+			img := opened(t, filepath.Join(dir, c.name), imagefmt.Options{Warn: func(err error) { warned = append(warned, err.Error()) }}, c.err != "", c.err)
+			if img == nil {
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer img.Close()
 			if got := string(imagetest.Content(t, img)); got != c.want || img.Format() != c.format {
 				t.Errorf("%s %q, want %s %q", img.Format(), got, c.format, c.want)
 			}

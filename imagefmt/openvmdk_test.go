@@ -66,17 +66,10 @@ func TestVMDKNames(t *testing.T) {
 		{"parent is an extent", map[string][]byte{"top.vmdk": child("disk-flat.vmdk"), "top-delta.vmdk": cowdFile(2), "disk-flat.vmdk": flat}, nil, "not this format"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			img, err := imagefmt.Open(filepath.Join(folder(t, c.files), "top.vmdk"), imagefmt.Options{})
-			if c.err != "" {
-				if err == nil || !strings.Contains(err.Error(), c.err) {
-					t.Errorf("error %v, want %q", err, c.err)
-				}
+			img := opened(t, filepath.Join(folder(t, c.files), "top.vmdk"), imagefmt.Options{}, c.err != "", c.err)
+			if img == nil {
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer img.Close()
 			if !slices.Equal(names(img), c.want) || img.Format() != "vmdk" {
 				t.Errorf("%s of files %q, want %q", img.Format(), names(img), c.want)
 			}

@@ -126,8 +126,8 @@ func Find(ctx context.Context, disk layer.Source) (*Table, error) {
 	if added := t.with(likely, err); added != nil {
 		return added, nil
 	}
-	if t == nil {
-		err = fmt.Errorf("%w; no volume at the likely places either (scan searches the whole disk)", err)
+	if t == nil && errors.Is(err, layer.ErrFormat) {
+		err = fmt.Errorf("partition table: %s, in the likely places too (scan searches the whole disk): %w", lookedFor, layer.ErrFormat)
 	}
 	return t, err
 }

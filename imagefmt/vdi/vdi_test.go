@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -200,21 +198,5 @@ func TestParents(t *testing.T) {
 func BenchmarkRead(b *testing.B) {
 	image := imagetest.Made(b, "vdi", "static=off", layertest.Mixed(3*mib, 256*mib, 8))
 	d := open(b, testenv.Open(b, image))
-	for _, random := range []bool{false, true} {
-		b.Run(fmt.Sprintf("random=%v", random), func(b *testing.B) {
-			p := make([]byte, 64<<10)
-			r := rand.New(rand.NewPCG(1, 1))
-			b.SetBytes(int64(len(p)))
-			b.ReportAllocs()
-			for i := range b.N {
-				off := int64(i) % 4096 << 16
-				if random {
-					off = r.Int64N(d.Size() - int64(len(p)))
-				}
-				if err := layer.ReadFull(d, p, off); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	imagetest.Reads(b, "", d)
 }
