@@ -52,8 +52,9 @@
 //     none, no copy is lost.
 //  18. A recovered or deleted stack ends when its newest snapshot was made, as nothing proves that copies were made after
 //     that. Of the live volume it has only what is proven unchanged since (Options.Unchanged); the rest is unknown.
-//  19. A slot of the catalog that is not empty, has no type of an entry, and names a store that has an entry was a
-//     snapshot: its loss is told, and when it was the newest one, what changed since the one before is unknown.
+//  19. A slot of the catalog that is not empty, has no type of an entry or that of a store that cannot be, and names a
+//     store that has an entry, there or in the catalog of the storage volume, was a snapshot: its loss is told, and when
+//     it was the newest one, what changed since the one before is unknown.
 //
 // Rules 12 and 17 hold for all stores of real volumes that were measured, of Server 2003 to Windows 10.
 //

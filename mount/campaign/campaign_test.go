@@ -151,7 +151,9 @@ func (w *worker) image(number int) {
 	limited := 0
 	if m.limit != "" {
 		n := len(v.wrong)
-		v.wrong = slices.DeleteFunc(v.wrong, func(s string) bool { return strings.HasPrefix(s, m.limit) })
+		v.wrong = slices.DeleteFunc(v.wrong, func(s string) bool {
+			return slices.ContainsFunc(strings.Split(m.limit, "|"), func(p string) bool { return strings.HasPrefix(s, p) })
+		})
 		limited = n - len(v.wrong)
 	}
 	took := time.Since(began)

@@ -17,7 +17,7 @@ type mutation struct {
 	seed    *seed
 	what    string
 	blind   string // why nothing on the disk can tell it from the truth; "" where something can
-	limit   string // what begins so is known to be concluded of file records alone
+	limit   string // what begins with one of these, "|" between them, is concluded of one witness alone, and known to be
 	touched spans  // of the disk
 	patches []patch
 	cut     int64                                                    // the file ends there; 0 for nowhere

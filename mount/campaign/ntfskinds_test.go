@@ -182,6 +182,8 @@ func witnessed(r *record, off int) bool {
 		in := off - a.off
 		switch {
 		case in < 0 || in >= a.n:
+		case a.kind == attrSecurity:
+			return in < 8
 		case in < 0x10:
 			return a.kind != attrData || in < 8 || in == 8 // flags and names of streams
 		case a.nonResident:

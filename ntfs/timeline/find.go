@@ -216,7 +216,12 @@ func (f *finder) contradicted(group []Version) error {
 		return nil
 	}
 	for i := range group {
-		if n := group[i].Node; !n.Deleted && n.Damage == nil {
+		n := group[i].Node
+		switch {
+		case n.Deleted:
+		case n.Damage != nil && len(group[i].Names) == 0:
+			return n.Damage
+		case n.Damage == nil:
 			if err := n.Confirm(); err != nil {
 				return err
 			}
