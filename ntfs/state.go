@@ -48,8 +48,7 @@ func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 	if state, err := t.zeroState(number); state != RecordFree {
 		return state, err
 	}
-	s := t.survey()
-	if len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
+	if len(t.roll().in(number)) > 0 || len(t.survey().extensionsOf(number)) > 0 {
 		return RecordLost, lostRecord(number, "other file records name it")
 	}
 	for _, name := range names {
