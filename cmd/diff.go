@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,19 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/cmd/text"
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
+	"snapmount/mount/selection"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 )
 
 // A differ is the command "diff".
 type differ struct {
-	stat, content, json, system, paranoid bool
-	only                                  []string
+	stat, content, json, system, paranoid, any bool
+	only                                       []string
 
 	out          *text.Out
 	tell         *text.Reporter
+	pair         *selection.Pair
+	paths        []string // that were asked for
 	a, b         *points.Point
 	treeA, treeB *ntfs.Tree
 }
@@ -53,6 +58,7 @@ func newDiff(o *openFlags) *cobra.Command {
 	f.StringSliceVar(&d.only, "only", nil, "kinds to tell of: created, deleted, renamed, content, metadata, streams")
 	f.BoolVar(&d.json, "json", false, "one JSON object a line")
 	f.BoolVar(&d.system, "system", false, "NTFS metafiles such as $MFT, and the stores of VSS, too")
+	f.BoolVar(&d.any, "any-volumes", false, "compare two volumes, where A and B are of two")
 	f.BoolVar(&d.paranoid, "paranoid", false, "take nothing for equal by proof: read all records and all content")
 	return c
 }
@@ -67,7 +73,12 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 		return err
 	}
 	defer pair.Close()
+	d.tell.Searched(pair.Lost(), nil)
+	d.pair, d.paths = pair, append(pair.Paths(), args[2:]...)
 	d.a, d.b = pair.A.Point, pair.B.Point
+	if err := d.sameVolume(args); err != nil {
+		return err
+	}
 	if d.treeA, err = d.a.Files(); err != nil {
 		return err
 	}
@@ -77,7 +88,7 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 	if a, b := d.treeA.Serial(), d.treeB.Serial(); a != b {
 		d.tell.Line("the volumes have different serial numbers, %016X and %016X: they may be two volumes", a, b)
 	}
-	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: append(pair.Paths(), args[2:]...), System: d.system, Paranoid: d.paranoid})
+	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: d.paths, System: d.system, Paranoid: d.paranoid})
 	if err != nil {
 		return err
 	}
@@ -100,6 +111,19 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 		d.counts(kinds, counts)
 	}
 	return nil
+}
+
+// sameVolume refuses to compare two volumes, of which nearly all would be told as changed.
+func (d *differ) sameVolume(args []string) error {
+	why := points.SameVolume(d.a, d.b)
+	if why == nil || d.any || errors.Is(why, layer.ErrCorrupt) || errors.Is(why, layer.ErrUnknown) { // what cannot be opened is told next
+		return nil
+	}
+	line := "snapmount diff --any-volumes"
+	for _, arg := range args {
+		line += " " + text.Quoted(arg)
+	}
+	return usagef("%s and %s are two volumes: %w; to compare them all the same: %s", d.a.Volume.Name, d.b.Volume.Name, why, line)
 }
 
 // kinds are those to tell of.
@@ -186,6 +210,10 @@ func (d *differ) contents(ctx context.Context, c compare.Change) {
 
 // fail tells what cannot be compared.
 func (d *differ) fail(path string, err error) {
+	if d.pair.LeftOut(path, d.paths, err) {
+		d.tell.LeftOut()
+		return
+	}
 	if path != "" {
 		path = "/" + strings.TrimPrefix(path, "/")
 	}

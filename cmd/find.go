@@ -77,6 +77,7 @@ func (f *finder) run(ctx context.Context, o *openFlags, locations []string, patt
 		return err
 	}
 	defer s.Close()
+	f.tell.Searched(s.Lost, s.Others)
 	f.several = len(s.List) > 1
 	for _, sc := range s.List {
 		if err := f.search(ctx, sc); err != nil {
@@ -111,7 +112,11 @@ func (f *finder) search(ctx context.Context, sc *selection.Scope) error {
 			f.tell.Fail("", sc.At(h.First, h.Last, err))
 			continue
 		}
-		if h.Err != nil {
+		switch {
+		case h.Err == nil:
+		case sc.LeftOut(&h):
+			f.tell.LeftOut()
+		default:
 			f.tell.Fail("", sc.At(h.First, h.Last, fmt.Errorf("%s: %w", h.Path, h.Err)))
 		}
 		if hits = append(hits, h); len(hits) >= maxSorted {

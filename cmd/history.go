@@ -63,6 +63,7 @@ func (h *historian) run(ctx context.Context, p *selection.Place) error {
 	if err != nil {
 		return err
 	}
+	h.tell.Searched(p.Lost(true), nil)
 	h.place, h.shown, h.told = p, p.InTime(), map[ntfs.Ref]compare.Version{}
 	if h.extract != "" {
 		return h.extractAll(ctx, versions)

@@ -369,15 +369,11 @@ func TestHistoryOfDamage(t *testing.T) {
 	}
 }
 
-// TestHistoryOfLostPoint takes the boot sector from one state, so that nothing of that point can be read.
+// TestHistoryOfLostPoint takes the file records from one state, so that nothing of that point can be read.
 func TestHistoryOfLostPoint(t *testing.T) {
 	v := buildEdited(t, editScript, func(state int, image string) {
-		f, err := os.OpenFile(image, os.O_RDWR, 0)
-		if err == nil && state == 2 {
-			_, err = f.WriteAt(make([]byte, 512), 0)
-		}
-		if err = errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
+		if state == 2 {
+			wipeMFT(t, image)
 		}
 	})
 	numbers := pointNumbers(t, v.image)

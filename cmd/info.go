@@ -54,8 +54,9 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, f infoFlags) (err 
 	} else {
 		printInfo(out, s, r)
 	}
+	faults, locked := r.Faulty()
 	vols, err := s.NTFS()
-	if err != nil && !keepsSnapshots(s) {
+	if err != nil && !keepsSnapshots(s) && faults+locked == 0 {
 		return fmt.Errorf("%s: %w", strings.Join(images, ", "), err)
 	}
 	if f.next && err == nil {
@@ -63,6 +64,12 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, f infoFlags) (err 
 	}
 	if n, all := r.Damaged(); n > 0 {
 		return codedError{exitDamaged, fmt.Errorf("%d of %d points in time are damaged; the rest is sound", n, all)}
+	}
+	switch {
+	case faults > 0:
+		return codedError{exitDamaged, fmt.Errorf("%d faults of images and volumes, each told above", faults)}
+	case locked > 0:
+		return text.PartialError("are locked by BitLocker")
 	}
 	return nil
 }
@@ -80,6 +87,7 @@ func printInfo(w *text.Out, s *points.Set, r report.Info) {
 			fmt.Fprintf(w, ", %d files", len(img.Files))
 		}
 		fmt.Fprintln(w)
+		printFaults(w, img.Faults)
 		printLayers(w, img.Layers)
 		printEvidence(w, img.Evidence)
 		if t := s.Images[i].Table; t != nil && t.Scheme == "searched" {
@@ -120,6 +128,12 @@ func printLayers(w io.Writer, layers []report.Layer) {
 	}
 }
 
+func printFaults(w io.Writer, faults []string) {
+	for _, line := range faults {
+		fmt.Fprintf(w, "  DAMAGED: %s\n", text.Printable(line))
+	}
+}
+
 func printVolume(out *text.Out, tv *points.Volume, v report.Volume) {
 	fs := strings.ToUpper(v.Filesystem)
 	if fs == "" {
@@ -137,11 +151,15 @@ func printVolume(out *text.Out, tv *points.Volume, v report.Volume) {
 		if n.Log == "dirty" {
 			fmt.Fprint(out, ", log not replayed")
 		}
+		if n.Hibernated {
+			fmt.Fprint(out, ", HIBERNATED (hiberfil.sys has what is not on the volume)")
+		}
 	}
 	if t := tv.Partition.Type; t != "" && v.Partition > 0 {
 		fmt.Fprintf(out, " (%s)", t)
 	}
 	fmt.Fprintln(out)
+	printFaults(out, v.Faults)
 	if len(v.Points) > 1 {
 		printPoints(out, tv, v.Points)
 	} else if d := v.Points[0].Damage; d != nil {

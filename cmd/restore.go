@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -200,7 +201,10 @@ func (r *restoreFlags) restore(ctx context.Context, c *cobra.Command, s *selecti
 	}
 	progress.end()
 	if err == nil {
-		report.all(s.Unmatched())
+		for _, res := range s.Unmatched() {
+			res.Order = math.MaxInt64 // after all that the walk came to
+			report.done(res)
+		}
 	}
 	out := c.OutOrStdout()
 	if r.to != "dir" && dest == "-" {

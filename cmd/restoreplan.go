@@ -22,13 +22,23 @@ func (r *restoreFlags) plan(ctx context.Context, s *selection.Selection, out *te
 	if root != nil {
 		defer root.Close()
 	}
-	p, err := restore.Count(ctx, s.Sources(ctx), r.opts, func(one restore.Planned) { fmt.Fprintln(out, r.planLine(root, one)) })
+	apart := int64(0)
+	p, err := restore.Count(ctx, s.Sources(ctx), r.opts, func(one restore.Planned) {
+		if one.Err != nil && s.LeftOut(&restore.Result{Origin: one.Origin, Ref: one.Ref, Err: one.Err}) {
+			apart++
+		}
+		fmt.Fprintln(out, r.planLine(root, one))
+	})
+	p.Failed -= apart
 	if err == nil {
 		for _, res := range append(s.Lost, s.Unmatched()...) {
 			p.Failed++
 			tell.Fail(res.Path, res.Err)
 		}
 		fmt.Fprintf(out, "%d files, %d directories, %d links: %s, %d cannot be had\n", p.Files, p.Dirs, p.Links, text.Bytes(p.Bytes), p.Failed)
+		if apart > 0 {
+			fmt.Fprintf(out, "the content of %d was left out of the snapshot by Windows on purpose\n", apart)
+		}
 		if p.Failed > 0 {
 			err = text.PartialError("were not restored")
 		}

@@ -36,8 +36,9 @@ func (p *restoreReport) all(list []restore.Result) {
 
 // done is restore.Options.Done.
 func (p *restoreReport) done(res restore.Result) {
+	apart := (res.Err != nil || len(res.Gaps) > 0) && p.selection.LeftOut(&res)
 	if p.receipt != nil {
-		p.receipt.Add(&res)
+		p.receipt.Add(&res, apart)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,6 +46,9 @@ func (p *restoreReport) done(res restore.Result) {
 		p.aside++
 	}
 	switch {
+	case apart && res.Err != nil:
+		p.sum.LeftOut++
+		return
 	case res.Err != nil:
 		p.sum.Failed++
 		p.tell.Fail(res.Path, p.selection.Because(&res))
@@ -64,7 +68,9 @@ func (p *restoreReport) done(res restore.Result) {
 	if res.Mapped != "" {
 		p.tell.Line("%s: is called %q on the volume", res.Path, res.Mapped)
 	}
-	if n := len(res.Gaps); n > 0 {
+	if n := len(res.Gaps); apart {
+		p.sum.LeftOut++
+	} else if n > 0 {
 		p.sum.Failed++
 		g := res.Gaps[0]
 		p.tell.Fail(res.Path, fmt.Errorf("incomplete: %d ranges read as zeros, the first %d bytes at %d: %s", n, g.Len, g.Off, g.Why))
@@ -98,6 +104,9 @@ func (p *restoreReport) summary(dest string) string {
 	what := fmt.Sprintf("%d files, %d directories, %d links, %s in %.1f s", s.Files, s.Dirs, s.Links, text.Bytes(s.Bytes), time.Since(p.start).Seconds())
 	if s.Skipped > 0 {
 		what += fmt.Sprintf("; %d were there already", s.Skipped)
+	}
+	if s.LeftOut > 0 {
+		what += fmt.Sprintf("; the content of %d was left out of the snapshot by Windows on purpose", s.LeftOut)
 	}
 	if s.Failed > 0 {
 		what += fmt.Sprintf("; %d FAILED", s.Failed)

@@ -20,6 +20,7 @@ type timelineFlags struct {
 	points      bool
 	distinct    bool
 	usn, system bool
+	overwrite   bool
 }
 
 func newTimeline(o *openFlags) *cobra.Command {
@@ -39,6 +40,7 @@ func newTimeline(o *openFlags) *cobra.Command {
 	b := c.Flags()
 	b.StringVarP(&f.out, "output", "o", "", "file to write, - for standard output")
 	b.StringVar(&f.format, "format", "", "bodyfile, csv, jsonl or parquet")
+	b.BoolVar(&f.overwrite, "overwrite", false, "replace the file of -o, if it is there")
 	b.BoolVar(&f.points, "points", false, "a row for each point that has a file, with its path there")
 	b.BoolVar(&f.distinct, "distinct", false, "a row for each version, with the path of its last point (the default)")
 	b.BoolVar(&f.usn, "usn", false, "the records of the change journals of all points too, each once")
@@ -69,7 +71,8 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	}
 	tell := text.NewReporter(c.ErrOrStderr())
 	tell.Capped = true
-	err = restore.Whole(f.out, true, c.OutOrStdout(), func(w io.Writer) error {
+	tell.Searched(s.Lost, s.Others)
+	err = restore.Whole(f.out, f.overwrite, c.OutOrStdout(), func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
 		for _, sc := range s.List {
 			if err := f.rows(c.Context(), sc, len(s.List) > 1, o, t, tell); err != nil {

@@ -105,8 +105,21 @@ func (s *Snapshot) loadFrom(i int) *loader {
 			l.places.vote(l.votes, r.relative, r.current)
 		}
 	}
-	for first := s.entry.list; first != 0; {
-		err := ch.each(s.vol.ctx, first, int(blocks(a.src.Size())), l.block)
+	l.read(&ch)
+	l.weigh()
+	l.audit()
+	for i, n := range l.odd {
+		if n > 0 && i != oddPlaces { // which is damage
+			s.warn(fmt.Errorf("block list: %d descriptors %s", n, oddText[i]))
+		}
+	}
+	return l
+}
+
+// read reads the block list as far as it can be followed.
+func (l *loader) read(ch *chain) {
+	for first := l.s.entry.list; first != 0; {
+		err := ch.each(l.s.vol.ctx, first, int(blocks(l.area.src.Size())), l.block)
 		if first = 0; err != nil {
 			first = l.follow(err)
 		}
@@ -120,14 +133,6 @@ func (s *Snapshot) loadFrom(i int) *loader {
 	if l.damage != nil && l.lost == nil && l.least > 0 {
 		l.least++ // the first of the next block
 	}
-	l.weigh()
-	l.audit()
-	for i, n := range l.odd {
-		if n > 0 && i != oddPlaces { // which is damage
-			s.warn(fmt.Errorf("block list: %d descriptors %s", n, oddText[i]))
-		}
-	}
-	return l
 }
 
 // block takes the descriptors of a block of the list, and reports whether the list goes on: a block that is not full is

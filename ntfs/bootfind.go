@@ -76,7 +76,7 @@ func bestBoot(s layer.Source) (bootCopy, error) {
 		}
 	}
 	best := heaviest(s, list)
-	if best == nil || best.merit&meritTable == 0 || best.off == 0 && best.size < s.Size() && best.merit&meritPlace == 0 && !mapsWithin(s, best) {
+	if best == nil || best.doubtful(s) {
 		if found := heaviest(s, searchTail(s)); found != nil && (best == nil || found.merit > best.merit) {
 			best = found
 		}
@@ -90,6 +90,12 @@ func bestBoot(s layer.Source) (bootCopy, error) {
 		return bootCopy{}, err
 	}
 	return *best, nil
+}
+
+// doubtful reports whether it is worth looking for another copy: this one leads to no $MFT, or to one that goes on behind
+// a volume whose end no copy confirms.
+func (c *bootCopy) doubtful(s layer.Source) bool {
+	return c.merit&meritTable == 0 || c.off == 0 && c.size < s.Size() && c.merit&meritPlace == 0 && !mapsWithin(s, c)
 }
 
 // heaviest returns the one of list that most speaks for, nil for none.

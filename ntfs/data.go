@@ -65,13 +65,7 @@ func (n *Node) Stream(name string) (layer.Mapper, error) {
 }
 
 func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper, error) {
-	a, ref := &extents[0], n.Ref
-	label := func() string {
-		if name == "" {
-			return ref.String()
-		}
-		return fmt.Sprintf("%v: stream %q", ref, name)
-	}
+	a, label := &extents[0], streamLabel(n.Ref, name)
 	if name == "" && n.ReparseTag == TagWOF && a.err == nil {
 		return n.openWOF(list, label)
 	}
@@ -101,6 +95,16 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 		return s.decompress(a.unit)
 	}
 	return s, nil
+}
+
+// streamLabel gives what errors of a stream begin with.
+func streamLabel(ref Ref, name string) func() string {
+	return func() string {
+		if name == "" {
+			return ref.String()
+		}
+		return fmt.Sprintf("%v: stream %q", ref, name)
+	}
 }
 
 // checkUnnamed is checkContent for the unnamed stream alone.

@@ -35,7 +35,7 @@ func (t *Tree) openMFT() error {
 		t.trimMFT(&extents[0])
 	}
 	if damage != nil {
-		t.warn(fmt.Errorf("$MFT: some file records are out of reach: %w", damage))
+		t.fault(fmt.Errorf("$MFT: some file records are out of reach: %w", damage))
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (t *Tree) trimMFT(first *attribute) {
 	if sure := int64(first.allocated) == held || first.size > uint64(t.geo.size); !sure || t.mft.size <= held || t.mft.initialized > held || held == 0 {
 		return
 	}
-	t.warn(layer.Corrupt("file record", 0, "$MFT of 0x%x bytes in clusters for 0x%x, which is taken", first.size, held))
+	t.fault(layer.Corrupt("file record", 0, "$MFT of 0x%x bytes in clusters for 0x%x, which is taken", first.size, held))
 	t.mft.size, t.mft.short = held, nil
 	t.mft.runs.cut(int64(first.high + 1))
 	t.mft.seal(nil)
@@ -71,11 +71,11 @@ func (t *Tree) tableRecord() (fileRecord, error) {
 	case err2 != nil || err == nil && sameTable(&r, &m):
 		return r, nil
 	case err != nil:
-		t.warn(fmt.Errorf("$MFT record %d is unusable, $MFTMirr is used: %w", recordMFT, err))
+		t.fault(fmt.Errorf("$MFT record %d is unusable, $MFTMirr is used: %w", recordMFT, err))
 		return m, nil
 	case t.tableMerit(&m) > t.tableMerit(&r):
 		t.mirrored = true
-		t.warn(layer.Corrupt("file record", 0, "$MFT record %d and $MFTMirr differ, and $MFTMirr leads to more file records: it is used", recordMFT))
+		t.fault(layer.Corrupt("file record", 0, "$MFT record %d and $MFTMirr differ, and $MFTMirr leads to more file records: it is used", recordMFT))
 		return m, nil
 	}
 	t.warn(layer.Corrupt("file record", 0, "$MFT record %d and $MFTMirr differ: the former is used", recordMFT))
@@ -178,7 +178,7 @@ func (x *tableExtents) follow(list *attribute) error {
 		from = to                                                // and what is mapped only now
 	}
 	if x.whole() && len(x.taken) > 1 {
-		x.t.warn(fmt.Errorf("$MFT: attribute list: %d extension records were found by their base reference: %w", len(x.taken)-named, cmp.Or(damage, errListed)))
+		x.t.fault(fmt.Errorf("$MFT: attribute list: %d extension records were found by their base reference: %w", len(x.taken)-named, cmp.Or(damage, errListed)))
 		return nil
 	}
 	return cmp.Or(damage, errUnmapped)

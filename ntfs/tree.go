@@ -65,7 +65,8 @@ type Tree struct {
 	free   func() (int64, error)
 	secure atomic.Pointer[secureFile]
 
-	mirrored bool // the record of $MFT is taken from $MFTMirr, though it looks sound
+	opened   []error // what Open found to be wrong
+	mirrored bool    // the record of $MFT is taken from $MFTMirr, though it looks sound
 
 	surveyed   sync.Once
 	found      survey
@@ -81,11 +82,11 @@ type Tree struct {
 func Open(s layer.Source, opts Options) (*Tree, error) {
 	t := &Tree{src: s, opts: opts}
 	var err error
-	if t.geo, err = readBoot(s, t.warn); err != nil {
+	if t.geo, err = readBoot(s, t.fault); err != nil {
 		return nil, fmt.Errorf("ntfs: %w", err)
 	}
 	if t.geo.size > s.Size() {
-		t.warn(fmt.Errorf("the volume is truncated: %d bytes are there of %d", s.Size(), t.geo.size))
+		t.fault(fmt.Errorf("the volume is truncated: %d bytes are there of %d", s.Size(), t.geo.size))
 	}
 	if err := t.openMFT(); err != nil {
 		return nil, fmt.Errorf("ntfs: $MFT: %w", err)
@@ -96,9 +97,15 @@ func Open(s layer.Source, opts Options) (*Tree, error) {
 	t.upcase = sync.OnceValue(t.readUpcase)
 	t.free = sync.OnceValues(t.countFree)
 	if err := t.readVolumeInfo(); err != nil {
-		t.warn(fmt.Errorf("$Volume: label and version are not known: %w", err))
+		t.fault(fmt.Errorf("$Volume: label and version are not known: %w", err))
 	}
 	return t, nil
+}
+
+// fault warns of what Open found, and keeps it for Faults.
+func (t *Tree) fault(err error) {
+	t.opened = append(t.opened, err)
+	t.warn(err)
 }
 
 func (t *Tree) warn(err error) {

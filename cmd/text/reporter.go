@@ -26,6 +26,7 @@ type Reporter struct {
 	mu     sync.Mutex
 	out    io.Writer
 	failed int
+	apart  int // left out by Windows
 	notes  map[string]bool
 }
 
@@ -57,6 +58,23 @@ func (r *Reporter) Fail(where string, err error) {
 	default:
 		r.Line("%s: %s", where, report.OneLine(err))
 	}
+}
+
+// Searched tells what a command could not look at, which is a failure each, and what it is not about.
+func (r *Reporter) Searched(lost []error, others []string) {
+	for _, err := range lost {
+		r.Fail("", err)
+	}
+	for _, line := range others {
+		r.Note(line)
+	}
+}
+
+// LeftOut counts what Windows left out of a snapshot on purpose, which is no failure. Done tells how many.
+func (r *Reporter) LeftOut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.apart++
 }
 
 // Failed takes note of what failed and is told elsewhere.
@@ -91,5 +109,8 @@ func (r *Reporter) Err(became string) error {
 
 // Done ends a command that wrote results: err is why it ended early, or nil.
 func (r *Reporter) Done(out *Out, err error) error {
+	if r.apart > 0 {
+		r.Line("the content of %d files was left out of the snapshots by Windows on purpose, as that of the page file is: not looked at", r.apart)
+	}
 	return cmp.Or(err, out.Flush(), r.Err("could not be read"))
 }

@@ -61,9 +61,11 @@ type Target struct {
 	Point   *Point  // nil likewise
 	Path    string
 	HasPath bool
-	// HasPoint says that Point was given, not taken.
-	HasPoint bool
-	named    bool // volume or point were given
+	// HasVolume and HasPoint say that Volume or Point was given, not taken.
+	HasVolume, HasPoint bool
+	// Doubt says why a point that was given by a word or a time may be another one in truth: more are missing. Or nil.
+	Doubt error
+	named bool // volume or point were given
 }
 
 // Resolve finds the volume, the point and the path of a location in img. Without a volume it takes the only NTFS
@@ -80,7 +82,7 @@ func (s *Set) Resolve(img *Image, rest string) (Target, error) {
 			return t, err
 		}
 		if v != nil {
-			t.Volume, rest, t.named = v, after, true
+			t.Volume, rest, t.named, t.HasVolume = v, after, true, true
 		} else if err := s.mustBePath(img, name, after); err != nil {
 			return t, err
 		}
@@ -139,7 +141,7 @@ func (s *Set) complete(img *Image, t *Target, point string) error {
 	if err != nil {
 		return fmt.Errorf("%s@%s: %w", t.Volume.Name, point, err)
 	}
-	t.Point = p
+	t.Point, t.Doubt = p, t.Volume.Doubt(point)
 	return nil
 }
 

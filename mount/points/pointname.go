@@ -87,6 +87,16 @@ func (v *Volume) PointNamed(name string) (*Point, error) {
 	return found, nil
 }
 
+// Doubt says why a name of a point may mean another one in truth: it means one among others, and others may be missing.
+// Else it is nil.
+func (v *Volume) Doubt(name string) error {
+	name, isBefore := strings.CutPrefix(name, "before:")
+	if _, _, err := ParseTime(name); isBefore || err == nil || name == "latest" || name == "oldest" || vssName.MatchString(name) {
+		return v.Missing()
+	}
+	return nil
+}
+
 func (v *Volume) newestWithin(from, to time.Time) *Point {
 	var best *Point
 	for _, p := range v.Snapshots() {

@@ -1,8 +1,3 @@
-// Package points joins the layers: images, their volumes, each volume's points in time, and the files of each point,
-// named and found as users see them: LOCATIONs, lookup by path, links, verdicts. Every command and the tree work on a Set.
-//
-// A Set is immutable after Open and safe for concurrent use. Opening reads partition tables, boot sectors and VSS
-// catalogs; block lists and file systems are read when a point is first entered.
 package points
 
 import (

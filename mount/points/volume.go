@@ -63,7 +63,7 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 	case "ntfs":
 		v.describe(s)
 	case "bitlocker":
-		s.warn(fmt.Errorf("%s: encrypted by BitLocker: %w; decrypt it first", v.Name, layer.ErrUnsupported))
+		s.warn(fmt.Errorf("%s: %w", v.Name, errLocked))
 	}
 	return v, nil
 }

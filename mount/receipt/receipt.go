@@ -2,7 +2,8 @@
 // what is known of the images, in one JSON document of its own Schema.
 //
 // A receipt is written while the work is done and gets its name when it is complete: of work that is killed there is
-// none. Receipt is the document as a program reads it; Writer writes it, and never holds its items.
+// none. Its items are in the order of the walk, however many files are written at once. Receipt is the document as a program
+// reads it; Writer writes it, and holds no more of its items than where they are.
 package receipt
 
 import (
@@ -73,7 +74,7 @@ type Item struct {
 	SHA256   string        `json:"sha256,omitempty"`  // of what was written
 	Verdict  string        `json:"verdict,omitempty"` // whether all content is in the image, by its tables
 	Ranges   []report.Gap  `json:"ranges,omitempty"`  // of the verdict
-	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete or failed
+	Result   string        `json:"result"`            // restored, skipped (was there, and is right), incomplete, failed, or left-out (of the snapshot by Windows)
 	Error    string        `json:"error,omitempty"`
 	Mapped   report.Name   `json:"mapped,omitempty"`  // the name on the volume
 	Missing  []restore.Gap `json:"missing,omitempty"` // ranges that read as zeros
@@ -84,12 +85,13 @@ type Item struct {
 // End is what became of all.
 type End struct {
 	Finished string `json:"finished"`
-	Complete bool   `json:"complete"` // all was tried, and nothing failed
+	Complete bool   `json:"complete"` // all was tried and nothing failed, and no volume or point was out of reach
 	Files    int64  `json:"files"`
 	Dirs     int64  `json:"directories"`
 	Links    int64  `json:"links"`
 	Bytes    int64  `json:"bytes"`
 	Skipped  int64  `json:"skipped"`
 	Failed   int64  `json:"failed"`
-	Error    string `json:"error,omitempty"` // why it ended early
+	LeftOut  int64  `json:"left_out,omitempty"` // of their content Windows leaves some out of snapshots on purpose, and nothing else is missing
+	Error    string `json:"error,omitempty"`    // why it ended early
 }

@@ -3,8 +3,11 @@ package receipt
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,9 +36,14 @@ type Writer struct {
 
 	mu    sync.Mutex
 	out   *bufio.Writer
-	items int
+	head  int64  // bytes before the items
+	end   int64  // bytes in all
+	items []span // as they came
 	err   error
 }
+
+// A span is where an item is in the file.
+type span struct{ order, off, len int64 }
 
 type verdictKey struct {
 	origin string
@@ -69,15 +77,20 @@ func Create(name string, opts Options) (*Writer, error) {
 		return nil, err
 	}
 	w.out = bufio.NewWriter(w.file)
-	_, w.err = fmt.Fprintf(w.out, "%s,\n \"items\": [", bytes.TrimSuffix(head, []byte("\n}")))
+	n, err := fmt.Fprintf(w.out, "%s,\n \"items\": [", bytes.TrimSuffix(head, []byte("\n}")))
+	w.head, w.end, w.err = int64(n), int64(n), err
 	return w, nil
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
-// Add writes an item. Close tells an error.
-func (w *Writer) Add(res *restore.Result) {
-	b, err := json.Marshal(w.item(res))
+// Add writes an item, which Close moves to its place in the order of results; apart says that all it lacks was left out of the snapshot by Windows on purpose. Close tells an error.
+func (w *Writer) Add(res *restore.Result, apart bool) {
+	item := w.item(res)
+	if apart {
+		item.Result = "left-out"
+	}
+	b, err := json.Marshal(item)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil {
@@ -86,10 +99,47 @@ func (w *Writer) Add(res *restore.Result) {
 	if w.err != nil {
 		return
 	}
-	if w.items++; w.items > 1 {
+	w.put(res.Order, b)
+}
+
+// put writes an item of a place in their order.
+func (w *Writer) put(order int64, b []byte) {
+	if len(w.items) > 0 {
 		_ = w.out.WriteByte(',') // a bufio.Writer keeps its error
+		w.end++
 	}
-	_, w.err = w.out.Write(append([]byte("\n  "), b...))
+	n, err := w.out.Write(append([]byte("\n  "), b...))
+	w.items = append(w.items, span{order, w.end + 3, int64(len(b))})
+	w.end, w.err = w.end+int64(n), err
+}
+
+// sort writes the items anew in their order, as a second file, where they came in another one. What is written in place, a
+// device or a pipe, stays as it is.
+func (w *Writer) sort() error {
+	byOrder := func(a, b span) int { return cmp.Compare(a.order, b.order) }
+	if err := w.out.Flush(); err != nil || slices.IsSortedFunc(w.items, byOrder) {
+		return err
+	}
+	old, items := w.file, w.items
+	again, err := old.Again()
+	if err != nil || again == nil {
+		return err
+	}
+	w.file, w.items, w.end = again, nil, w.head
+	w.out.Reset(again)
+	defer func() { _ = old.Abort() }() // what stays is seen by the user only
+	if _, err := io.Copy(w.out, io.NewSectionReader(old, 0, w.head)); err != nil {
+		return err
+	}
+	slices.SortStableFunc(items, byOrder)
+	for _, x := range items {
+		b := make([]byte, x.len)
+		if _, err := old.ReadAt(b, x.off); err != nil {
+			return err
+		}
+		w.put(x.order, b)
+	}
+	return w.err
 }
 
 func (w *Writer) item(res *restore.Result) Item {
@@ -148,6 +198,9 @@ func (w *Writer) Close(e End) error {
 	defer w.mu.Unlock()
 	if w.err == nil {
 		w.err = err
+	}
+	if w.err == nil {
+		w.err = w.sort()
 	}
 	if w.err == nil {
 		_, w.err = fmt.Fprintf(w.out, "\n ],\n%s\n", bytes.TrimPrefix(b, []byte("{\n")))

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"snapmount/imagefmt/wintype"
 	"snapmount/mount/points"
@@ -35,6 +36,9 @@ type Image struct {
 	Layers []Layer  `json:"layers"` // states of the disk that the image keeps; 0 is its own
 	// Evidence is what an EWF image says of its acquisition.
 	Evidence *Evidence `json:"evidence,omitempty"`
+	// Faults are lines: what its files lack, a damaged partition table, volumes that cannot be opened.
+	Faults []string `json:"faults"`
+	Locked []string `json:"locked,omitempty"` // volumes that are encrypted by BitLocker
 }
 
 // Layer is a state of the disk that an image keeps.
@@ -53,6 +57,7 @@ type Volume struct {
 	Name        string  `json:"name"`
 	Image       string  `json:"image"`
 	Partition   int     `json:"partition"` // 0 without a partition table
+	Searched    bool    `json:"searched"`  // in no table, but found where volumes mostly are
 	Offset      int64   `json:"offset"`    // bytes from the start of the disk
 	Size        int64   `json:"size"`
 	Filesystem  string  `json:"filesystem"`
@@ -60,6 +65,9 @@ type Volume struct {
 	ClusterSize int     `json:"cluster_size"`
 	NTFS        *NTFS   `json:"ntfs"` // of the current state; null where that has no readable NTFS
 	Points      []Point `json:"points"`
+	// Faults are lines: what of the volume is cut off or not in the image, and which of the structures that all of it rests
+	// on are lost, or taken from a copy.
+	Faults []string `json:"faults"`
 }
 
 // NTFS is what the volume says of itself.
@@ -70,6 +78,7 @@ type NTFS struct {
 	Log        string `json:"log"`    // $LogFile: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
 	RecordSize int    `json:"record_size"`
 	Records    uint64 `json:"records"`
+	Hibernated bool   `json:"hibernated"` // Windows keeps more of it in hiberfil.sys, until it wakes up
 }
 
 // Point is one point in time; what only snapshots have is null for the current state.
@@ -98,9 +107,10 @@ func InfoOf(s *points.Set) Info {
 	for _, img := range s.Images {
 		r.Images = append(r.Images, Image{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Files: img.Disk.Files(), Layers: layersOf(img)})
 	}
+	faults(s, &r)
 	for _, v := range s.Volumes {
-		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,
-			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}}
+		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
+			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}, Faults: lines(v.Faults())}
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, pointOf(s, p))
 		}
@@ -109,8 +119,46 @@ func InfoOf(s *points.Set) Info {
 	for i, img := range s.Images { // last, when all that is damaged was met
 		r.Images[i].Evidence = evidenceOf(img)
 	}
+	s.TellHoles()
 	r.Warnings = s.Warnings()
 	return r
+}
+
+// faults adds those of the images. That a volume is locked is none.
+func faults(s *points.Set, r *Info) {
+	for i, img := range s.Images {
+		list := s.Faults(img)
+		for _, e := range s.Unopened(img) {
+			if e.Locked {
+				r.Images[i].Locked = append(r.Images[i].Locked, e.Volume)
+			}
+		}
+		list = slices.DeleteFunc(list, func(err error) bool {
+			e, ok := err.(*points.VolumeError)
+			return ok && e.Locked
+		})
+		r.Images[i].Faults = lines(list)
+	}
+}
+
+// lines are errors of a line each.
+func lines(list []error) []string {
+	out := []string{}
+	for _, err := range list {
+		out = append(out, OneLine(err))
+	}
+	return out
+}
+
+// Faulty counts the faults of images and volumes, and the volumes that are locked.
+func (r *Info) Faulty() (faults, locked int) {
+	for _, img := range r.Images {
+		faults, locked = faults+len(img.Faults), locked+len(img.Locked)
+	}
+	for _, v := range r.Volumes {
+		faults += len(v.Faults)
+	}
+	return faults, locked
 }
 
 // Damaged counts the points, and those that are damaged.
@@ -166,7 +214,8 @@ func ntfsOf(v *points.Volume) *NTFS {
 		return nil // told by the warnings
 	}
 	major, minor := t.Version()
-	return &NTFS{fmt.Sprintf("%d.%d", major, minor), fmt.Sprintf("%016X", t.Serial()), t.Dirty(), logWord(t.Log()), t.RecordSize(), t.Records()}
+	asleep, _ := t.Hibernated() // what is wrong with the root is among the faults
+	return &NTFS{fmt.Sprintf("%d.%d", major, minor), fmt.Sprintf("%016X", t.Serial()), t.Dirty(), logWord(t.Log()), t.RecordSize(), t.Records(), asleep}
 }
 
 func pointOf(s *points.Set, p *points.Point) Point {

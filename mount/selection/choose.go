@@ -14,14 +14,26 @@ import (
 	"snapmount/mount/report"
 	"snapmount/ntfs"
 	"snapmount/ntfs/pattern"
+	"snapmount/ntfs/restore"
 )
 
 var errNoMatch = errors.New("nothing matches")
 
 // chooseAll finds what one location names on its volume, or its volumes.
 func (s *Selection) chooseAll(ctx context.Context, l location) error {
-	targets, err := l.set.ResolveAll(l.img, l.rest)
-	if err != nil {
+	targets, lost, err := l.set.ResolveAll(l.img, l.rest)
+	several := len(targets)+len(lost) > 1
+	if err == nil && s.ranges(targets) || errors.Is(err, points.ErrNoNTFS) && l.rest == "" {
+		closed, others := searched(l.set, l.img)
+		lost = append(closed, lost...)
+		if others != "" {
+			s.note("%s", others)
+		}
+	}
+	for _, x := range lost {
+		s.loseAll(l, x)
+	}
+	if err != nil && len(lost) == 0 {
 		return err
 	}
 	found, miss := 0, error(nil)
@@ -34,26 +46,41 @@ func (s *Selection) chooseAll(ctx context.Context, l location) error {
 			return noVolume(inner, l.text)
 		}
 		under := ""
-		if len(targets) > 1 {
+		if several {
 			under = t.Volume.Name
 		}
 		err = s.chooseIn(ctx, t, under, l.text)
 		switch {
 		case err == nil:
 			found++
-		case len(targets) == 1 || !points.Absent(err):
+		case ctx.Err() != nil, !several:
 			return err
 		case errors.Is(err, points.ErrNoPoint):
 			s.note("%s", report.OneLine(err)) // the others may have one
 			miss = err
-		default:
+		case points.Absent(err):
 			miss = cmp.Or(miss, err)
+		default:
+			s.loseAll(l, err)
+			found++
 		}
 	}
-	if found == 0 {
+	if found+len(lost) == 0 {
 		return fmt.Errorf("%s: on none of the volumes: %w", l.text, miss)
 	}
 	return nil
+}
+
+// ranges reports whether a location that leaves the volume open is about all that there are: it has no path, or what it
+// names is looked for at several points.
+func (s *Selection) ranges(targets []points.Target) bool {
+	f := &s.filter
+	return len(targets) > 0 && !targets[0].HasVolume && (targets[0].Path == "" || f.Deleted || f.AsOf != "" || f.ChangedSince != "")
+}
+
+// loseAll takes note of a volume, or points of one, that a location is about and that cannot be looked at.
+func (s *Selection) loseAll(l location, err error) {
+	s.Lost = append(s.Lost, restore.Result{Path: l.text, Origin: l.img.Path, Err: err})
 }
 
 // chooseIn finds what a location names on one volume.
@@ -68,8 +95,16 @@ func (s *Selection) chooseIn(ctx context.Context, t points.Target, under, locati
 	if err != nil {
 		return err
 	}
+	s.doubt(location, t.Point, t.Doubt)
 	s.add(c, under, location)
 	return nil
+}
+
+// doubt takes note that a point may be another one in truth.
+func (s *Selection) doubt(location string, p *points.Point, err error) {
+	if err != nil {
+		s.lose(location, p, err)
+	}
 }
 
 // chooseAsOf takes a location from the newest point that has it, of those that count.
@@ -78,6 +113,7 @@ func (s *Selection) chooseAsOf(t points.Target, under, location string) error {
 	if err != nil {
 		return err
 	}
+	s.doubt(location, shown[0], t.Volume.Missing())
 	for i, p := range shown {
 		c, err2 := look(p, t.Path)
 		if err2 == nil {

@@ -79,6 +79,9 @@ func (s *Selection) chooseGone(ctx context.Context, t points.Target, under, loca
 	}
 	id := goneID{t.Volume, shown[0], len(shown)}
 	if s.gone[id] == nil {
+		if !t.HasPoint {
+			s.doubt(location, t.Volume.Current(), t.Volume.Missing())
+		}
 		s.gone[id] = s.findGone(ctx, append(slices.Clone(shown), t.Volume.Current()))
 	}
 	if ctx.Err() != nil {

@@ -48,6 +48,22 @@ func (p *Place) Volumed() error {
 	return nil
 }
 
+// Lost tells what of the image, and of the points of its volume, the location may mean as well and cannot be looked at.
+// all says that it is about all points.
+func (p *Place) Lost(all bool) (lost []error) {
+	if p.Volume != nil && !p.HasVolume {
+		lost, _ = searched(p.Set, p.Volume.Image)
+	}
+	missing := p.Doubt
+	if all && p.Volume != nil {
+		missing = p.Volume.Missing()
+	}
+	if missing != nil {
+		lost = append(lost, missing)
+	}
+	return lost
+}
+
 // Node finds the file or directory, and the stream of it, that the location names. follow goes through a link that is
 // its last name.
 func (p *Place) Node(follow bool) (*ntfs.Node, string, error) {
@@ -125,6 +141,36 @@ func (open Opener) second(ctx context.Context, p *Pair, text string) error {
 		p.closers[0] = p.B.Set // which closes that of A
 	}
 	return err
+}
+
+// Lost tells what the locations may mean as well and cannot be looked at, each once.
+func (p *Pair) Lost() (lost []error) {
+	told := map[string]bool{}
+	for _, err := range append(p.A.Lost(false), p.B.Lost(false)...) {
+		if !told[err.Error()] {
+			told[err.Error()], lost = true, append(lost, err)
+		}
+	}
+	return lost
+}
+
+// LeftOut reports whether all of a file that could not be compared is what Windows leaves out of snapshots on purpose, and
+// the file is none of those that were asked for.
+func (p *Pair) LeftOut(path string, asked []string, err error) bool {
+	for _, x := range []*Place{p.A, p.B} {
+		t, err2 := x.Point.Files()
+		if err2 != nil || slices.ContainsFunc(asked, func(one string) bool { return t.Upper(strings.Trim(one, "/")) == t.Upper(path) }) {
+			return false
+		}
+		switch n, err2 := t.Lookup(path); {
+		case points.Absent(err2):
+		case err2 != nil:
+			return false
+		case points.NodeLeftOut(n, err):
+			return true
+		}
+	}
+	return false
 }
 
 // Paths are those that the locations have.

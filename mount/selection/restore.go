@@ -1,9 +1,11 @@
 package selection
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -140,14 +142,29 @@ func (s *Selection) settle() (err error) {
 		if s.filter.ChangedSince == "" {
 			continue
 		}
-		p, err := c.point.Volume.PointNamed(s.filter.ChangedSince)
-		if err == nil {
-			c.old, err = p.Files()
-		}
-		if err != nil {
-			return fmt.Errorf("%s: --changed-since: %w", c.point.Volume.Name, err)
+		if err = s.since(c); err != nil && len(s.chosen) == 1 {
+			return err
+		} else if err != nil {
+			s.lose(c.location, c.point, err)
 		}
 	}
+	if s.filter.ChangedSince != "" {
+		s.chosen = slices.DeleteFunc(s.chosen, func(c *chosen) bool { return c.old == nil })
+	}
+	return nil
+}
+
+// since finds the point that the files of a source have to differ from.
+func (s *Selection) since(c *chosen) error {
+	v, name := c.point.Volume, s.filter.ChangedSince
+	p, err := v.PointNamed(name)
+	if err == nil {
+		c.old, err = p.Files()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: --changed-since: %w", v.Name, err)
+	}
+	s.doubt(c.location, c.point, v.Doubt(name))
 	return nil
 }
 
@@ -197,6 +214,28 @@ func (s *Selection) Because(res *restore.Result) error {
 		return p.Because(res.Err)
 	}
 	return res.Err
+}
+
+// LeftOut reports whether all that a result lacks is what Windows leaves out of snapshots on purpose, and it is none of
+// what a location names.
+func (s *Selection) LeftOut(res *restore.Result) bool {
+	err := res.Err
+	for _, g := range res.Gaps {
+		if g.Reason != layer.Unprotected {
+			return false
+		}
+		err = cmp.Or(err, error(&layer.UnknownError{Why: g.Reason, Off: g.Off, Len: g.Len}))
+	}
+	p := s.origins[res.Origin]
+	if p == nil || !points.LeftOut(err) || slices.ContainsFunc(s.chosen, func(c *chosen) bool { return c.point == p && c.node.Ref == res.Ref }) {
+		return false
+	}
+	t, err2 := p.Files()
+	if err2 != nil {
+		return false
+	}
+	n, err2 := t.Node(res.Ref)
+	return err2 == nil && points.NodeLeftOut(n, err)
 }
 
 // LinkText is restore.Options.LinkText.

@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -14,7 +15,9 @@ import (
 // Scopes are what LOCATIONs mean to commands on all points in time.
 type Scopes struct {
 	*Images
-	List []*Scope
+	List   []*Scope
+	Lost   []error  // volumes and points that may have what is looked for, and cannot be looked at
+	Others []string // lines that name partitions of other kinds
 }
 
 // A Scope is the points of one volume, oldest first.
@@ -32,55 +35,77 @@ func (open Opener) Scopes(ctx context.Context, locations []string) (*Scopes, err
 	}
 	out := &Scopes{Images: m}
 	for _, l := range list {
-		some, err := m.scopesOf(l)
-		if err != nil {
+		if err := out.add(l); err != nil {
 			m.Close()
 			return nil, err
 		}
-		out.List = append(out.List, some...)
 	}
 	return out, nil
 }
 
-func (m *Images) scopesOf(l location) ([]*Scope, error) {
+// add adds what a location means.
+func (m *Scopes) add(l location) error {
 	if l.rest == "" {
-		return allOf(l.set, l.img)
+		return m.all(l.set, l.img)
 	}
 	t, err := l.set.Resolve(l.img, l.rest)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s, t, err := m.enter(l.set, t)
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case t.Volume == nil:
-		return allOf(s, s.Images[0])
-	case points.IsRecord(t.Path): // what is below a record that no directory leads to has no path
-		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
+		return m.all(s, s.Images[0])
+	case points.IsRecord(t.Path): // the files below a record that no directory leads to have no path
+		return fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
 	}
-	if points.IsRecord(t.Path) { // the files below a record that no directory leads to have no path
-		return nil, fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
+	if !t.HasVolume {
+		m.unreached(s, t.Volume.Image)
 	}
 	one := &Scope{Volume: t.Volume, Points: inTime(t.Volume), Below: t.Path}
 	if t.HasPoint {
 		one.Points = []*points.Point{t.Point}
+		m.lose(t.Doubt)
+	} else {
+		m.lose(t.Volume.Missing())
 	}
-	return []*Scope{one}, nil
+	m.List = append(m.List, one)
+	return nil
 }
 
-// allOf gives a scope for each NTFS volume of an image.
-func allOf(s *points.Set, img *points.Image) (out []*Scope, err error) {
+// all adds a scope for each NTFS volume of an image.
+func (m *Scopes) all(s *points.Set, img *points.Image) error {
+	found := false
 	all, err := s.NTFS()
 	for _, v := range all {
 		if v.Image == img {
-			out = append(out, &Scope{Volume: v, Points: inTime(v)})
+			found = true
+			m.List = append(m.List, &Scope{Volume: v, Points: inTime(v)})
+			m.lose(v.Missing())
 		}
 	}
-	if err == nil && len(out) == 0 {
-		err = fmt.Errorf("%s: %w", img.Path, points.ErrNoNTFS)
+	if lost := m.unreached(s, img); found || lost {
+		return nil
 	}
-	return out, err
+	return cmp.Or(err, fmt.Errorf("%s: %w", img.Path, points.ErrNoNTFS))
+}
+
+// unreached notes what of an image is not searched, and reports whether volumes are lost.
+func (m *Scopes) unreached(s *points.Set, img *points.Image) bool {
+	lost, others := searched(s, img)
+	m.Lost = append(m.Lost, lost...)
+	if others != "" {
+		m.Others = append(m.Others, others)
+	}
+	return len(lost) > 0
+}
+
+func (m *Scopes) lose(err error) {
+	if err != nil {
+		m.Lost = append(m.Lost, err)
+	}
 }
 
 // inTime gives the points of a volume, oldest first.
@@ -110,6 +135,17 @@ func (sc *Scope) Trees(fail func(error)) (trees []*ntfs.Tree, upper func(string)
 		}
 	}
 	return trees, upper
+}
+
+// LeftOut reports whether all that could not be searched of a file is what Windows leaves out of snapshots on purpose, and
+// the file is not the one that was asked for.
+func (sc *Scope) LeftOut(h *timeline.Hit) bool {
+	t, err := sc.Points[h.First].Files()
+	if err != nil || sc.Below != "" && t.Upper(strings.Trim(sc.Below, "/")) == t.Upper(strings.Trim(h.Path, "/")) {
+		return false
+	}
+	n, err := t.Node(h.Ref)
+	return err == nil && points.NodeLeftOut(n, h.Err)
 }
 
 // At says at which points of a scope something could not be read.

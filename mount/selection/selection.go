@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"snapmount/mount/points"
 )
@@ -99,6 +100,18 @@ func noVolume(s *points.Set, location string) error {
 		_, err = s.Resolve(s.Images[0], "@current")
 	}
 	return fmt.Errorf("%s: %w", location, err)
+}
+
+// searched tells what a location that leaves the volume open does not reach: volumes of its image that cannot be opened,
+// and in others partitions of other kinds.
+func searched(s *points.Set, img *points.Image) (lost []error, others string) {
+	for _, e := range s.Unopened(img) {
+		lost = append(lost, fmt.Errorf("%s: %w", img.Path, e))
+	}
+	if list := s.Others(img); len(list) > 0 {
+		others = fmt.Sprintf("%s: not searched, as they hold no NTFS: %s", img.Path, strings.Join(list, ", "))
+	}
+	return lost, others
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }

@@ -158,13 +158,13 @@ func (l *layout) addVolume(v *points.Volume, name string, shown []*points.Point,
 	return nil
 }
 
-// addVirtual adds what is made of more than one point.
+// addVirtual adds what is made of the points: where there is one alone, only what does not take two.
 func (l *layout) addVirtual(dir *item, v *points.Volume, shown []*points.Point) {
-	if len(shown) == 0 {
-		return
-	}
 	all := append(slices.Clone(shown), v.Current())
 	for _, k := range virtuals {
+		if len(all) == 1 && k.name != lostDir.name {
+			continue
+		}
 		i := l.add(dir, item{name: k.name, kind: itemVirtual})
 		i.made = k.make(l, i, all)
 	}

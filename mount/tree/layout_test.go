@@ -50,7 +50,7 @@ func above(t *testing.T, dir tree.Node, path string, into map[string]string) {
 			t.Errorf("%s is there twice: %v, %v", name, twice, err)
 		}
 		into[name] = text
-		if n.Kind == tree.KindDir && n.Point == nil && !slices.Contains([]string{"versions", "changes", "deleted"}, e.Name) {
+		if n.Kind == tree.KindDir && n.Point == nil && !slices.Contains([]string{"versions", "changes", "deleted", "lost"}, e.Name) {
 			above(t, n, name, into)
 		}
 	}
@@ -67,7 +67,7 @@ func TestLayout(t *testing.T) {
 		"/sets/2026-03-02T180000Z/p1-Documents":                                     "../../p1-Documents/snapshots/2026-03-02T180000Z",
 		"/sets/2026-03-04T180000Z/p2-Archive":                                       "../../p2-Archive/snapshots/2026-03-04T180000Z",
 		"/p1-Documents/ids/" + s.Volumes[0].Snapshots()[0].Snapshot.CopyID.String(): "../snapshots/2026-03-02T180000Z",
-		"/p1-Documents/versions":                                                    "", "/p1-Documents/changes": "", "/p1-Documents/deleted": "",
+		"/p1-Documents/versions":                                                    "", "/p1-Documents/changes": "", "/p1-Documents/deleted": "", "/p1-Documents/lost": "",
 	} {
 		if to, ok := got[path]; !ok || to != text {
 			t.Errorf("%s -> %q is missing in\n%s", path, text, strings.Join(slices.Sorted(maps.Keys(got)), "\n"))

@@ -145,11 +145,12 @@ func (n Node) Path() (string, error) {
 	case partVirtual, partVirtualLink:
 		return path.Join(n.item.path(), n.name), nil
 	}
+	root := n.fs.layout.roots[n.Point]
 	at, err := points.DirPath(n.file)
-	if err != nil {
-		return "", err
+	if at = path.Join(root.path(), at); err != nil { // no directory leads to it
+		lost := n.fs.layout.roots[n.Point.Volume.Current()].parent.byName[lostDir.name]
+		at = fmt.Sprintf("%s/%s/#%d", lost.path(), root.name, n.file.Ref.Record)
 	}
-	at = path.Join(n.fs.layout.roots[n.Point].path(), at)
 	switch n.part {
 	case partStream:
 		at += ":" + n.name

@@ -10,9 +10,9 @@ import (
 	"snapmount/ntfs"
 )
 
-// virtuals are the directories beside the points of a volume that are made of several of them. A new one is a file with
-// its maker, and a line here.
-var virtuals = []virtual{versionsDir, changesDir, deletedDir}
+// virtuals are the directories beside the points of a volume that are made of what is in them. A new one is a file with its
+// maker, and a line here.
+var virtuals = []virtual{versionsDir, changesDir, deletedDir, lostDir}
 
 // A virtual is the top of directories that no point has.
 type virtual struct {

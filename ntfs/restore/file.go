@@ -36,7 +36,7 @@ func Create(name string, replace bool) (*File, error) {
 	start := partOf(f.name)
 	removeLeft(dir, start)
 	f.part = newPart(start)
-	if f.File, err = dir.OpenFile(f.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if f.File, err = dir.OpenFile(f.part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
 	lock(f.File) // where the system has no locks, removeLeft has none either
@@ -71,6 +71,15 @@ func removeFree(dir *os.Root, name string) {
 	if lock(f) == nil {
 		dir.Remove(name) // what stays is seen by the user only
 	}
+}
+
+// Again makes a second file for the same name, to be committed in place of this one, which can be read until it is aborted.
+// It is nil where the file is written in place.
+func (f *File) Again() (*File, error) {
+	if f.dir == nil {
+		return nil, nil
+	}
+	return Create(filepath.Join(f.dir.Name(), f.name), f.replace)
 }
 
 // Commit gives the file its name.

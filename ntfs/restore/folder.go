@@ -12,6 +12,7 @@ import (
 
 // A folder is a directory on the target, made when the first of its entries is written.
 type folder struct {
+	order int64 // of its Result
 	*place
 	pending atomic.Int64 // what keeps it from being finished: itself while it is listed, and its entries
 
@@ -100,7 +101,7 @@ func (r *run) left(d *folder) {
 		}
 		d.close()
 	} else if d.err != nil && d.node != nil {
-		r.tell(Result{Path: d.path, Origin: d.origin, Ref: d.node.Ref, Type: "dir", Mapped: d.mapped, Err: d.err})
+		r.tell(Result{Path: d.path, Origin: d.origin, Ref: d.node.Ref, Type: "dir", Mapped: d.mapped, Err: d.err, Order: d.order})
 	}
 	r.left(r.folderOf(d.up))
 }
@@ -113,7 +114,7 @@ func (d *folder) close() {
 
 // finish gives a directory its metadata. One that was there before keeps its own.
 func (r *run) finish(d *folder) Result {
-	res := Result{Path: d.path, Origin: d.origin, Ref: d.node.Ref, Type: "dir"}
+	res := Result{Path: d.path, Origin: d.origin, Ref: d.node.Ref, Type: "dir", Order: d.order}
 	if !d.made && !r.opts.Resume {
 		res.Skipped = true
 		return res

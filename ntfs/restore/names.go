@@ -68,15 +68,13 @@ func (r Names) escaped(name string, i int) bool {
 		return true
 	case ':':
 		return r.Colon || r.Windows
-	case '.':
-		if name == "." || name == ".." {
-			return true
-		}
 	case '%':
 		return i+2 < len(name) && isHex(name[i+1]) && isHex(name[i+2])
 	}
-	return i == 0 && likePart(name) || r.UTF8 && c >= utf8.RuneSelf && surrogate(name, i) || r.Windows && refused(name, i)
+	return i == 0 && likePart(name) || isDots(name) || r.UTF8 && c >= utf8.RuneSelf && surrogate(name, i) || r.Windows && refused(name, i)
 }
+
+func isDots(name string) bool { return name == "." || name == ".." }
 
 // likePart reports whether a name begins as those of the program's own files.
 func likePart(name string) bool {

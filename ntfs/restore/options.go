@@ -111,4 +111,5 @@ type Result struct {
 	Lost    []string
 	Err     error
 	At      time.Time
+	Order   int64 // places results in a row that does not depend on Jobs: from 1, a directory behind what is in it; 0 of what no walk came to
 }

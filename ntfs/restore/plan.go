@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
 )
 
 // A Plan is what sources come to. Holes, and further names of a file, take no space.
@@ -18,8 +19,9 @@ type Plan struct {
 // Planned is a file, directory or link of a Plan.
 type Planned struct {
 	Path, Origin, Type string // as in Result
-	Size, Data         int64  // bytes; Data without holes, and 0 for a further name of a file
-	Err                error  // why it cannot be restored, as far as tables tell
+	Ref                ntfs.Ref
+	Size, Data         int64 // bytes; Data without holes, and 0 for a further name of a file
+	Err                error // why it cannot be restored, as far as tables tell
 }
 
 // Count makes a plan by reading tables and no content. each, which may be nil, is told everything that is in it. The
@@ -34,7 +36,7 @@ func Count(ctx context.Context, sources iter.Seq2[Source, error], opts Options, 
 		if it.done {
 			continue
 		}
-		one := Planned{Path: it.res.Path, Origin: it.res.Origin, Type: it.res.Type, Err: it.res.Err}
+		one := Planned{Path: it.res.Path, Origin: it.res.Origin, Type: it.res.Type, Ref: it.res.Ref, Err: it.res.Err}
 		if one.Err == nil && it.node != nil {
 			one.measure(&it, opts.Partial, links)
 		}

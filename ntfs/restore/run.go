@@ -25,6 +25,7 @@ type run struct {
 	top     *folder
 	tasks   chan func(*copier)
 	done    tally
+	order   int64 // of the result that the walk came to last
 
 	turn sync.RWMutex // held by all that write, or by one
 
@@ -107,9 +108,13 @@ func (r *run) tell(res Result) {
 
 // item restores what the walk came to: directories at once, the rest by a task.
 func (r *run) item(it *item) {
+	r.order++
+	it.res.Order = r.order
 	switch {
 	case it.done:
-		r.left(r.folderOf(it.at))
+		d := r.folderOf(it.at)
+		d.order = r.order
+		r.left(d)
 	case it.res.Err != nil:
 		r.tell(it.res)
 	case it.res.Type == "dir":

@@ -21,7 +21,7 @@ type Writer interface {
 func NewWriter(format string, w io.Writer) Writer {
 	switch format {
 	case "bodyfile":
-		return &bodyfile{w: bufio.NewWriterSize(w, 1<<16)}
+		return &bodyfile{w: bufio.NewWriterSize(w, 1<<16), told: map[string]bool{}}
 	case "csv":
 		return newCSV(w)
 	case "jsonl":
@@ -37,8 +37,14 @@ func NewWriter(format string, w io.Writer) Writer {
 //	MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime
 //
 // Times are seconds since 1970, 0 for none. The MD5 is not computed, the UID is the owner's SID. A line of the change
-// journal has the one time that it knows four times. Control characters and bars are written as ^, as fls does.
-type bodyfile struct{ w *bufio.Writer }
+// journal has the one time that it knows four times. Control characters and bars are written as ^, as fls does. Where a
+// volume has several points, a name ends with those that have the file so, in brackets: mactime would take lines of two
+// versions for one. No line is written twice.
+type bodyfile struct {
+	w    *bufio.Writer
+	of   *ntfs.Node      // the record, of a version of which the last line was
+	told map[string]bool // lines of that record
+}
 
 func (b *bodyfile) Write(r *Row) error {
 	if r.Event != nil {
@@ -49,6 +55,11 @@ func (b *bodyfile) Write(r *Row) error {
 	if n.Deleted {
 		mark = " (deleted)"
 	}
+	mark += pointMark(r)
+	if b.of == nil || b.of.Ref.Record != n.Ref.Record {
+		clear(b.told)
+	}
+	b.of = n
 	name, inode := bodyName(r), fmt.Sprint(n.Ref.Record)
 	if r.Data {
 		inode = fmt.Sprintf("%d-128-%d", n.Ref.Record, r.ID)
@@ -65,6 +76,8 @@ func (b *bodyfile) Write(r *Row) error {
 }
 
 func (b *bodyfile) event(r *Row) error {
+	clear(b.told)
+	b.of = nil
 	t, inode := r.Event.Time, r.Event.File.String()
 	if record, _, ok := r.Event.File.Ref(); ok {
 		inode = fmt.Sprint(record)
@@ -74,9 +87,26 @@ func (b *bodyfile) event(r *Row) error {
 }
 
 func (b *bodyfile) line(name, inode, mode, owner string, size int64, t ntfs.Times) error {
-	_, err := fmt.Fprintf(b.w, "0|%s|%s|%s|%s|0|%d|%d|%d|%d|%d\n", bodyText(name), inode, mode, owner, size,
+	line := fmt.Sprintf("0|%s|%s|%s|%s|0|%d|%d|%d|%d|%d\n", bodyText(name), inode, mode, owner, size,
 		unix(t.Accessed), unix(t.Modified), unix(t.Changed), unix(t.Created))
+	if b.told[line] {
+		return nil
+	}
+	b.told[line] = true
+	_, err := b.w.WriteString(line)
 	return err
+}
+
+// pointMark names the points that a row lasts over, where the volume has several.
+func pointMark(r *Row) string {
+	from, to := r.span()
+	switch {
+	case len(r.Volume.Points) < 2:
+		return ""
+	case from == to:
+		return " [" + from.Name + "]"
+	}
+	return " [" + from.Name + ".." + to.Name + "]"
 }
 
 func (b *bodyfile) Close() error { return b.w.Flush() }

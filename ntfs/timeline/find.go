@@ -186,13 +186,10 @@ func (f *finder) file(group []Version) []Hit {
 	clear(f.last)
 	for i := range group {
 		v := &group[i]
-		now := slices.ContainsFunc(group, func(o Version) bool {
-			return !o.Node.Deleted && o.Node.Ref == v.Node.Ref && o.Last == len(f.points)-1
-		})
-		was := v.Node.Deleted && slices.ContainsFunc(group, func(o Version) bool { return o.Node.Ref == v.Node.Live() && !o.Node.Deleted })
-		switch {
-		case v.Node.Deleted && !f.q.Deleted, f.q.Deleted && now, was: // what was seen alive is not told as its remains
-		case f.wanted(v):
+		if f.q.Deleted && f.isThere(group, v.Node.Ref) || v.Node.Deleted && (!f.q.Deleted || seenAlive(group, v.Node.Live())) {
+			continue
+		}
+		if f.wanted(v) {
 			f.version(v)
 		}
 	}
@@ -202,6 +199,18 @@ func (f *finder) file(group []Version) []Hit {
 		}
 	}
 	return f.hits
+}
+
+// isThere reports whether the newest point has a file.
+func (f *finder) isThere(group []Version, file ntfs.Ref) bool {
+	return slices.ContainsFunc(group, func(v Version) bool {
+		return !v.Node.Deleted && v.Node.Ref == file && v.Last == len(f.points)-1
+	})
+}
+
+// seenAlive reports whether a file is among versions, which is not told once more as its remains.
+func seenAlive(group []Version, file ntfs.Ref) bool {
+	return slices.ContainsFunc(group, func(v Version) bool { return v.Node.Ref == file && !v.Node.Deleted })
 }
 
 // mayBeThere is why a record of which the newest point shows no file may have one there all the same.

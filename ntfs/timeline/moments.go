@@ -32,8 +32,14 @@ func momentsOf(r *Row) []moment {
 	if r.Name != nil {
 		out = distinct(out, r.Name.Times, "$FILE_NAME")
 	}
+	if len(out) == 0 { // the file is told of all the same
+		out = []moment{{0, "....", noTime, "$STANDARD_INFORMATION"}}
+	}
 	return out
 }
+
+// noTime is plaso's word for a time that is none: its FILETIME is 0, the start of 1601.
+const noTime = "Not a time"
 
 func distinct(out []moment, t ntfs.Times, of string) []moment {
 	times := [4]wintype.Filetime{t.Modified, t.Accessed, t.Changed, t.Created}
