@@ -128,7 +128,7 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	}
 	names, err2 := target.Names()
 	if err2 != nil || !slices.ContainsFunc(names, func(x Name) bool {
-		return !isDOS(x) && !n.tree.indexHas(x, ref.Record)
+		return !isDOS(x) && !n.tree.indexHas(x, Ref{Record: ref.Record})
 	}) {
 		return nil, err
 	}

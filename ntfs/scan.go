@@ -51,6 +51,9 @@ func (w *window) findNodes() {
 		if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
 			continue
 		}
+		if err == nil {
+			err = w.t.contradicted(&r)
+		}
 		if err != nil && isZero(w.raw(at)) {
 			if err = w.t.zeroRecord(number); err == nil {
 				continue
