@@ -62,7 +62,7 @@ func blockImage(p *selection.Place) (layer.Source, error) {
 	case p.HasPath && p.Path != "":
 		return nil, usagef("%s: --raw writes disks and volumes: leave the path out", p.Location)
 	case p.NamesDisk():
-		return p.Set.Images[0].Disk, nil
+		return p.Set.Block(p.Set.Images[0]), nil
 	}
 	return p.Point.Image()
 }

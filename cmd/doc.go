@@ -9,7 +9,8 @@
 //	diff.go find.go timeline.go
 //	restore.go    its flags and the engine; restoreplan.go is --dry-run, restoreapply.go --apply-meta,
 //	              restorereport.go what becomes of each item, restoreprogress.go how far it is
-//	mount.go      serving, and umount; mountoptions.go reads -o, daemon_*.go is -d, log.go the log, notify.go systemd
+//	mount.go      serving; mountoptions.go reads -o, mountdaemon.go is -d and the log
+//	umount.go
 //
 // A command that finds something wrong with single items tells them on standard error, goes on, and ends with exit code 7.
 package cmd

@@ -8,6 +8,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/mount"
 	"snapmount/mount/points"
+	"snapmount/mount/process"
 	"snapmount/mount/selection"
 )
 
@@ -46,7 +47,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, process.ErrInterrupted):
 		return exitInterrupted
 	case errors.As(err, &coded):
 		return coded.code

@@ -90,7 +90,9 @@ func printInfo(w *text.Out, s *points.Set, r report.Info) {
 		printFaults(w, img.Faults)
 		printLayers(w, img.Layers)
 		printEvidence(w, img.Evidence)
-		if t := s.Images[i].Table; t != nil && t.Scheme != "none" {
+		if t := s.Images[i].Table; t != nil && t.Scheme == "searched" {
+			fmt.Fprintln(w, "  partition table: none that can be used; volumes found by searching where they mostly are (scan searches all)")
+		} else if t != nil && t.Scheme != "none" {
 			fmt.Fprintf(w, "  partition table: %s, %d-byte sectors\n", t.Scheme, t.SectorSize)
 		}
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,12 +16,13 @@ import (
 	"snapmount/cmd/text"
 	"snapmount/mount"
 	"snapmount/mount/points"
+	"snapmount/mount/process"
 	"snapmount/mount/report"
 )
 
 type mountFlags struct {
 	open    *openFlags
-	signals *signals
+	signals *process.Signals
 	daemon  bool
 	options []string
 	owner   string
@@ -43,10 +45,7 @@ func (m *mountFlags) add(c *cobra.Command) {
 	f.StringVar(&m.log.level, "log-level", "", "log error, warn, info or debug (default info in a file, warn on standard error)")
 }
 
-// childVariable tells the process that --daemon starts what it is.
-const childVariable = "SNAPMOUNT_DAEMON_CHILD"
-
-func newMount(o *openFlags, s *signals) *cobra.Command {
+func newMount(o *openFlags, s *process.Signals) *cobra.Command {
 	m := &mountFlags{open: o, signals: s}
 	c := &cobra.Command{
 		Use:   "mount IMAGE... MOUNTPOINT",
@@ -70,18 +69,18 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 		return usagef("%w", ownerErr)
 	case dir == "":
 		return usagef("the mount point is an empty word")
-	case os.Getenv(childVariable) != "":
-		return m.serveChild(args)
+	case process.InBackground():
+		return m.inBackground(args)
 	case m.daemon, helped && !c.Flags().Changed("daemon"): // mount(8) waits for its helper
 		out := c.OutOrStdout()
 		if helped {
 			out = io.Discard
 		}
-		m.signals.leave() // the daemon tells how it ended
-		return startDaemon(out, c.ErrOrStderr(), m.open.progress)
+		m.signals.Leave() // the daemon tells how it ended
+		return m.start(out, c.ErrOrStderr())
 	}
 	v := service{mountFlags: m, stderr: c.ErrOrStderr(), end: []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}}
-	if err := v.openLog(args, false); err != nil {
+	if v.log, err = m.log.open(args, false, v.stderr); err != nil {
 		return err
 	}
 	return v.serve(args, func(s *points.Set, dir string) {
@@ -93,50 +92,43 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 // service is a mount that is served in this process.
 type service struct {
 	*mountFlags
-	log    *eventLog
+	log    *process.Log
 	stderr io.Writer
 	end    []os.Signal // that end it
 	ready  atomic.Bool // what happened before, the caller was told
 }
 
-// openLog opens the log, and says why there is none.
-func (v *service) openLog(args []string, daemon bool) (err error) {
-	v.log, err = v.mountFlags.log.open(args, daemon, v.stderr)
-	if v.log != nil && err != nil {
-		fmt.Fprintf(v.stderr, "snapmount: %s\n", report.OneLine(err))
-		return nil
-	}
-	return err
-}
-
 // serve mounts, calls ready, and serves until the mount is gone.
 func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	images, dir := args[:len(args)-1], args[len(args)-1]
-	defer v.log.close()
+	defer v.log.Close()
 	signal.Ignore(syscall.SIGPIPE) // a reader of our output who goes away is no reason to end
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // most of the heap is caches, which would cost their size once more
 	}
 	v.open.warn = func(err error) {
-		if v.ready.Load() || v.log.place != "" {
+		if v.ready.Load() || v.log.Place != "" {
 			v.log.Warn(report.OneLine(err))
 		}
 	}
 	v.mount.Warn = v.warn
-	s, err := v.open.open(v.signals.ctx, images)
+	s, err := v.open.open(v.signals.Context, images)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if _, err := s.NTFS(); err != nil && !keepsSnapshots(s) {
+	switch err := s.Readable(); {
+	case errors.Is(err, points.ErrNoNTFS):
 		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
+	case err != nil:
+		return fmt.Errorf("%w: %s: nothing can be read: %w", mount.ErrRefused, images[0], err)
 	}
 	// From now on points are opened when they are entered.
-	v.open.progress = text.LogProgress(v.log.queue).Report
+	v.open.progress = text.LogProgress(v.log.Lines()).Report
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, v.end...)
-	if v.signals.leave(); v.signals.ctx.Err() != nil {
-		return context.Cause(v.signals.ctx)
+	if v.signals.Leave(); v.signals.Context.Err() != nil {
+		return context.Cause(v.signals.Context)
 	}
 	v.mount.Gone = func() { s.Close() } // "umount" returns after that: nothing keeps the images any more
 	srv, err := mount.Mount(dir, s, v.mount)
@@ -146,7 +138,7 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	v.ready.Store(true)
 	ready(s, dir)
 	v.log.Info("mounted", "mountpoint", dir, "images", images, "pid", os.Getpid(), "version", buildVersion())
-	if err := notifyReady(); err != nil {
+	if err := process.NotifyReady(); err != nil {
 		v.log.Warn(report.OneLine(err))
 	}
 	err = v.untilGone(srv, stop)
@@ -157,7 +149,7 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 // warn takes what the mount warns of: before it answers that is something for the caller, after it a failed read.
 func (v *service) warn(err error) {
 	if v.ready.Load() {
-		v.log.failedRead(err)
+		v.log.FailedRead(report.OneLine(err))
 	} else {
 		v.say(report.OneLine(err))
 	}
@@ -200,7 +192,7 @@ func (v *service) untilGone(srv *mount.Server, stop <-chan os.Signal) error {
 // say tells who started the mount, and the log.
 func (v *service) say(line string) {
 	fmt.Fprintf(v.stderr, "snapmount: %s\n", line)
-	if v.log.place != "" {
+	if v.log.Place != "" {
 		v.log.Warn(line)
 	}
 }
@@ -211,26 +203,4 @@ func because(s *points.Set) string {
 		return " (" + w + ")"
 	}
 	return ""
-}
-
-func newUmount() *cobra.Command {
-	lazy := false
-	c := &cobra.Command{
-		Use:     "umount MOUNTPOINT",
-		Aliases: []string{"unmount"},
-		Short:   "End a mount",
-		Args:    args(cobra.ExactArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error {
-			ended := make(chan error, 1)
-			go func() { ended <- mount.Unmount(args[0], lazy) }()
-			select {
-			case err := <-ended:
-				return err
-			case <-c.Context().Done(): // what was asked for is done without us
-				return context.Cause(c.Context())
-			}
-		},
-	}
-	c.Flags().BoolVarP(&lazy, "lazy", "l", false, "detach at once, even if it is in use")
-	return c
 }

@@ -27,6 +27,9 @@ type openFlags struct {
 	layer     string
 	snapshot  string
 	badChunks string
+	parts     []string
+	parents   []string
+	rescueMap string
 	anywhere  bool
 	warn      func(error) // told warnings as they come, or nil
 	progress  layer.Progress
@@ -44,6 +47,9 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.layer, "layer", "", "an earlier state of the first image, as info numbers and names them: a file below it, or an internal snapshot")
 	f.StringVar(&o.snapshot, "image-snapshot", "", "an internal snapshot of the first image, by ID or name")
 	f.StringVar(&o.badChunks, "bad-chunks", "error", "damaged chunks of E01 images: error, or zero")
+	f.StringArrayVar(&o.parts, "part", nil, "the next file of the first image, where names do not tell (may be repeated, in order)")
+	f.StringArrayVar(&o.parents, "parent", nil, "a file that an image stands on, wherever it lies (may be repeated)")
+	f.StringVar(&o.rescueMap, "map", "", "the map of GNU ddrescue for the first image, which is raw; without, it is looked for beside it")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	f.BoolVar(&o.anywhere, "allow-backing-anywhere", false, "open files that an image names wherever they lie, not in its own folder only")
 	o.cache = ntfs.DefaultCache
@@ -56,6 +62,7 @@ func (o *openFlags) opener() selection.Opener { return o.open }
 func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, error) {
 	opts := points.Options{DiffArea: o.diffArea, CacheBytes: int64(o.cache), Ciphertext: o.encrypted == "raw", ForeignReparse: o.reparse == "raw", ZeroBad: o.badChunks == "zero",
 		Offset: int64(o.offset), Size: int64(o.size), Force: o.force, Layer: o.layer, Snapshot: o.snapshot, Anywhere: o.anywhere, Warn: o.warn,
+		Parts: o.parts, Parents: o.parents, Map: o.rescueMap,
 		Progress: func(what string, done, total int64) { o.progress(what, done, total) }} // it changes when a mount answers
 	switch o.unknown {
 	case "error":

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/cmd/text"
+	"snapmount/mount/process"
 	"snapmount/mount/receipt"
 	"snapmount/mount/selection"
 	"snapmount/ntfs/restore"
@@ -150,7 +151,7 @@ func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) er
 		return r.plan(c.Context(), s, text.NewOut(c.OutOrStdout()), tell, dest)
 	}
 	err = r.restore(c.Context(), c, s, tell, locations, dest)
-	if r.to == "dir" && errors.Is(err, errInterrupted) {
+	if r.to == "dir" && errors.Is(err, process.ErrInterrupted) {
 		err = fmt.Errorf("%w; --resume goes on with it", err)
 	}
 	return err

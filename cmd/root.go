@@ -14,16 +14,17 @@ import (
 	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
+	"snapmount/mount/process"
 	"snapmount/mount/report"
 )
 
 // Main runs the program and returns its exit code. The first SIGINT or SIGTERM ends it, even where nobody reads its output.
 func Main(args []string, stdout, stderr io.Writer) int {
-	s := listen()
-	defer s.leave()
-	stdout, closeOut := s.output(stdout)
+	s := process.Listen()
+	defer s.Leave()
+	stdout, closeOut := process.Output(s.Context, stdout)
 	defer closeOut()
-	stderr, closeErr := s.output(stderr)
+	stderr, closeErr := process.Output(s.Context, stderr)
 	defer closeErr()
 	root := newRoot(s)
 	root.SetArgs(args)
@@ -31,10 +32,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := twofold(root, args)
 	if err == nil {
-		err = root.ExecuteContext(s.ctx)
+		err = root.ExecuteContext(s.Context)
 	}
-	if s.ctx.Err() != nil && !errors.Is(err, errInterrupted) { // whatever came of it
-		err = errInterrupted
+	if s.Context.Err() != nil && !errors.Is(err, process.ErrInterrupted) { // whatever came of it
+		err = process.ErrInterrupted
 	}
 	if err != nil && !errors.Is(err, errTold) {
 		hint := ""
@@ -66,7 +67,7 @@ Flags:
 How images are opened:
 {{if .HasParent}}{{.InheritedFlags.FlagUsages}}{{else}}{{.PersistentFlags.FlagUsages}}{{end}}{{end}}`
 
-func newRoot(s *signals) *cobra.Command {
+func newRoot(s *process.Signals) *cobra.Command {
 	o := &openFlags{}
 	m := &mountFlags{open: o, signals: s}
 	root := &cobra.Command{
@@ -91,7 +92,7 @@ func newRoot(s *signals) *cobra.Command {
 	o.add(root)
 	m.add(root)
 	root.AddCommand(newMount(o, s), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
-		newTimeline(o), newRestore(o), newVerify(o))
+		newTimeline(o), newRestore(o), newVerify(o), newScan(o))
 	for _, c := range append(root.Commands(), root) {
 		c.Annotations = map[string]string{opensImages: "yes"}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // TestScripts runs the files of testdata/script. "snapmount CODE ARGUMENT..." runs the program in this process and wants
-// the exit code; $DEMO is the demo image.
+// the exit code; $DEMO is the demo image. Paths it is given begin with $WORK: the directory of this process is another one.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/script",

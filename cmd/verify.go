@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/cmd/text"
-	"snapmount/imagefmt/layer"
 	"snapmount/mount/report"
 )
 
@@ -14,7 +13,7 @@ func newVerify(o *openFlags) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "verify IMAGE",
-		Short: "Read a whole image and compare it with the checksums and hashes that it keeps (E01, Ex01)",
+		Short: "Read a whole image, compute its hashes, and compare with all checksums and hashes that it keeps",
 		Args:  args(cobra.ExactArgs(1)),
 		RunE:  func(c *cobra.Command, args []string) error { return runVerify(c, o, args[0], asJSON) },
 	}
@@ -28,19 +27,10 @@ func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error 
 		return err
 	}
 	defer s.Close()
-	disk := s.Images[0].Disk.Evidence()
-	if disk == nil {
-		return fmt.Errorf("%s: a %s image keeps no hashes: %w", image, s.Images[0].Disk.Format(), layer.ErrUnsupported)
-	}
-	result, err := disk.Verify(c.Context(), o.progress)
+	r, err := report.VerifyOf(c.Context(), s.Images[0], o.progress)
 	o.progress("", 0, 0)
 	if err != nil {
 		return err
-	}
-	r := report.Verify{Schema: report.Schema, Image: image, Size: disk.Size(), Bad: []report.Bad{}, Intact: result.Intact(), Hashes: []report.Hash{
-		report.HashOf("MD5", result.Stored.MD5, result.Computed.MD5), report.HashOf("SHA1", result.Stored.SHA1, result.Computed.SHA1)}}
-	for _, b := range result.Bad {
-		r.Bad = append(r.Bad, report.Bad{Offset: b.Off, Length: b.Len, Error: report.OneLine(b.Err)})
 	}
 	out := text.NewOut(c.OutOrStdout())
 	if asJSON {
@@ -51,24 +41,48 @@ func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error 
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if !r.Intact {
-		return codedError{exitDamaged, fmt.Errorf("%s: is not what it was when it was made", image)}
+	if !r.Sound {
+		return codedError{exitDamaged, fmt.Errorf("%s: is not what it was when it was made, or that cannot be told", image)}
 	}
 	return nil
 }
 
 func printVerify(out *text.Out, r report.Verify) {
 	for _, h := range r.Hashes {
-		word := "not kept in the image"
-		if h.Stored != nil && *h.Stored == h.Computed {
+		word := "none stored"
+		switch {
+		case h.Stored != nil && *h.Stored == h.Computed:
 			word = "as stored"
-		} else if h.Stored != nil {
+		case h.Stored != nil:
 			word = "DIFFERS, stored " + *h.Stored
+		case h.Lost:
+			word = "NOT COMPARED: a stored one may be in what is damaged or missing"
 		}
-		fmt.Fprintf(out, "%-5s %s  %s\n", h.Name, h.Computed, word)
+		fmt.Fprintf(out, "%-6s %s  %s\n", h.Name, h.Computed, word)
+	}
+	for _, f := range r.Faults {
+		fmt.Fprintf(out, "FAULT  %s\n", text.Printable(f))
 	}
 	for _, b := range r.Bad {
-		fmt.Fprintf(out, "BAD   0x%x bytes at 0x%x: %s\n", b.Length, b.Offset, text.Printable(b.Error))
+		fmt.Fprintf(out, "BAD    0x%x bytes at 0x%x: %s\n", b.Length, b.Offset, text.Printable(b.Error))
 	}
-	fmt.Fprintf(out, "%s: %d bytes, %s\n", text.Printable(r.Image), r.Size, map[bool]string{true: "intact", false: "NOT INTACT"}[r.Intact])
+	for _, u := range r.Unread {
+		fmt.Fprintf(out, "unread 0x%x bytes at 0x%x, when the image was made: the hashes are of what stands for them in it\n", u.Length, u.Offset)
+	}
+	if r.Tail > 0 {
+		fmt.Fprintf(out, "tail   %d bytes behind the last whole sector: in the hashes, and not in the disk\n", r.Tail)
+	}
+	fmt.Fprintf(out, "%s: %d bytes, %s\n", text.Printable(r.Image), r.Size, verifyWord(r))
+}
+
+func verifyWord(r report.Verify) string {
+	switch {
+	case r.Intact && len(r.Unread) > 0:
+		return fmt.Sprintf("intact but for %d bytes that were never read", r.UnreadBytes())
+	case r.Intact:
+		return "intact"
+	case r.Sound:
+		return "readable; no hash is stored to compare with, so that it is intact cannot be told"
+	}
+	return "NOT INTACT"
 }

@@ -35,7 +35,7 @@ type accounting struct {
 // take counts the block at rel of the store file.
 func (a *accounting) take(rel uint64) {
 	switch {
-	case rel%BlockSize != 0 || rel >= uint64(maxVolume): // continues an overlay, or is damaged
+	case rel == 0 || rel%BlockSize != 0 || rel >= uint64(maxVolume): // empty, continues an overlay, or is damaged
 	case rel > a.last:
 		a.last = rel
 		a.blocks++

@@ -105,14 +105,10 @@ func (b *bitmap) from(n int, i int64) (*page, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	guess := b.first + uint64(i)*BlockSize
-	if c.anchor.next == b.first+BlockSize && !c.walked {
-		r, payload, err := ch.read(guess)
-		if err == nil && r.relative == c.anchor.relative+uint64(i)*BlockSize && (r.next == guess+BlockSize || i == b.last && r.next == 0) {
-			return decodePage(payload), nil
-		}
-	}
 	if !c.walked {
+		if p := b.guessed(&ch, c.anchor, i); p != nil {
+			return p, nil
+		}
 		c.walked = true
 		c.broken = ch.each(b.s.vol.ctx, b.first, int(b.last+1), func(off uint64, _ record, _ []byte) bool {
 			c.places = append(c.places, off)
@@ -127,6 +123,19 @@ func (b *bitmap) from(n int, i int64) (*page, error) {
 		return nil, err
 	}
 	return decodePage(payload), nil
+}
+
+// guessed is page i where a bitmap in one piece has it, nil if that is another block.
+func (b *bitmap) guessed(ch *chain, anchor record, i int64) *page {
+	at := b.first + uint64(i)*BlockSize
+	if anchor.next != b.first+BlockSize {
+		return nil
+	}
+	r, payload, err := ch.read(at)
+	if err == nil && r.relative == anchor.relative+uint64(i)*BlockSize && (r.next == at+BlockSize || i == b.last && r.next == 0) {
+		return decodePage(payload)
+	}
+	return nil
 }
 
 // check reads the ends of the bitmap and returns what is wrong there.

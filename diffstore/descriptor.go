@@ -33,6 +33,3 @@ func decodeDescriptor(b []byte) descriptor {
 		sectors:  le.Uint32(b[0x1c:]),
 	}
 }
-
-// unused reports whether d is to be skipped (rule 5).
-func (d descriptor) unused() bool { return d.flags&flagUnused != 0 || d == descriptor{} }

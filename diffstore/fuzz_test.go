@@ -192,3 +192,25 @@ func FuzzVolume(f *testing.F) {
 		}
 	})
 }
+
+func FuzzRanges(f *testing.F) {
+	list := vsstest.Range{Offset: 0x8000, Length: 0xc000}.Append(nil)
+	list = vsstest.Range{Offset: 0x20000, Relative: 0xc000, Length: 0x8000}.Append(list)
+	f.Add(bytes.TrimRight(vsstest.Block(typeRanges, vsstest.Place{Offset: 0x4000, Relative: 0x8000}, 0, list), "\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		img := bytes.NewReader(blocksOf(b))
+		s := &Snapshot{vol: &Volume{ctx: t.Context(), span: 64, warn: func(error) {}}, entry: storeEntry{ranges: BlockSize, header: BlockSize}}
+		p := s.readPlacement(area{src: img}, gulp{})
+		if p == nil {
+			return
+		}
+		for i, r := range p.ranges {
+			for _, rel := range []uint64{r.rel, r.rel + r.len - 1} {
+				off, ok := p.offset(rel)
+				if back, _ := p.relative(off); !ok || off-r.off != rel-r.rel || back != rel || off >= uint64(img.Size()) {
+					t.Errorf("range %d: 0x%x of the file is 0x%x, %v, and that 0x%x", i, rel, off, ok, back)
+				}
+			}
+		}
+	})
+}

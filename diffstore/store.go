@@ -105,8 +105,21 @@ func (s *Snapshot) loadFrom(i int) *loader {
 			l.places.vote(l.votes, r.relative, r.current)
 		}
 	}
-	for first := s.entry.list; first != 0; {
-		err := ch.each(s.vol.ctx, first, int(blocks(a.src.Size())), l.block)
+	l.read(&ch)
+	l.weigh()
+	l.audit()
+	for i, n := range l.odd {
+		if n > 0 && i != oddPlaces { // which is damage
+			s.warn(fmt.Errorf("block list: %d descriptors %s", n, oddText[i]))
+		}
+	}
+	return l
+}
+
+// read reads the block list as far as it can be followed.
+func (l *loader) read(ch *chain) {
+	for first := l.s.entry.list; first != 0; {
+		err := ch.each(l.s.vol.ctx, first, int(blocks(l.area.src.Size())), l.block)
 		if first = 0; err != nil {
 			first = l.follow(err)
 		}
@@ -120,14 +133,6 @@ func (s *Snapshot) loadFrom(i int) *loader {
 	if l.damage != nil && l.lost == nil && l.least > 0 {
 		l.least++ // the first of the next block
 	}
-	l.weigh()
-	l.audit()
-	for i, n := range l.odd {
-		if n > 0 && i != oddPlaces { // which is damage
-			s.warn(fmt.Errorf("block list: %d descriptors %s", n, oddText[i]))
-		}
-	}
-	return l
 }
 
 // block takes the descriptors of a block of the list, and reports whether the list goes on: a block that is not full is
@@ -141,18 +146,19 @@ func (l *loader) block(off uint64, r record, payload []byte) (more bool) {
 	l.lists = append(l.lists, listBlock{blockOf(int64(off)), len(l.rows), r.relative, r.next, used == slots})
 	l.places.vote(l.votes, r.relative, off)
 	for i := range used {
-		d, at := decodeDescriptor(payload[i*descriptorSize:]), int64(off)+recordSize+int64(i)*descriptorSize
-		if l.least++; d.flags&flagMoved == 0 && d != (descriptor{}) {
+		d := decodeDescriptor(payload[i*descriptorSize:])
+		if l.places != nil && d.flags&flagMoved == 0 {
 			l.file.take(d.relative)
 		}
-		switch {
-		case l.lost != nil:
-		case d == (descriptor{}) && l.hole(payload, i):
-			l.lost = layer.Corrupt("block descriptor", at, "lost, with others behind it")
-		default:
+		if at := int64(off) + recordSize + int64(i)*descriptorSize; l.lost != nil {
+			continue
+		} else if d != (descriptor{}) {
 			l.lost = l.add(d, at)
+		} else if l.hole(payload, i) {
+			l.lost = layer.Corrupt("block descriptor", at, "lost, with others behind it")
 		}
 	}
+	l.least += used
 	if used < slots && r.next != 0 && l.goesOn(r) {
 		l.lost = cmp.Or(l.lost, layer.Corrupt("block list", int64(off), "%d slots are lost: another block follows", slots-used))
 		return true
@@ -170,7 +176,7 @@ func (l *loader) hole(payload []byte, i int) bool {
 
 // add applies rules 5 to 9 to the next descriptor. An error says that it cannot be told which block it is about.
 func (l *loader) add(d descriptor, at int64) error {
-	if d.unused() {
+	if d.flags&flagUnused != 0 {
 		return nil
 	}
 	if d.original%BlockSize != 0 {
@@ -189,16 +195,20 @@ func (l *loader) add(d descriptor, at int64) error {
 		if d.flags&flagMoved != 0 {
 			l.odd[oddBoth]++
 		}
-		l.keep(row{block: b, kind: overlay, sectors: d.sectors, at: l.overlay(b, &d)}, d)
+		at := l.overlay(b, &d)
+		l.compare(&d)
+		l.put(row{block: b, kind: overlay, sectors: d.sectors, at: at})
 	case d.flags&flagMoved != 0:
 		l.move(l.owner(b), d.relative)
 	case d.kept == 0 && d.flags == 0 && (l.places == nil || d.relative == 0):
 		l.odd[oddEmpty]++
 	default:
-		if _, moved := l.pending[b]; d.flags == 0 && !moved && len(l.samples) < maxSamples {
+		owner := l.owner(b)
+		if len(l.samples) < maxSamples && d.flags == 0 && owner == b {
 			l.samples = append(l.samples, b)
 		}
-		l.keep(row{block: l.owner(b), kind: regular, at: l.kept(d)}, d)
+		l.compare(&d)
+		l.put(row{block: owner, kind: regular, at: l.kept(d)})
 	}
 	return nil
 }
@@ -228,12 +238,14 @@ func (l *loader) move(b block, target uint64) {
 	l.put(row{block: b, kind: moved, at: uint64(t)})
 }
 
-// keep puts a row that has data, and notes whether its two addresses agree (rule 16).
-func (l *loader) keep(r row, d descriptor) {
+// compare notes whether the two addresses of the next row agree (rule 16).
+func (l *loader) compare(d *descriptor) {
+	if l.places == nil {
+		return
+	}
 	if which, agree := l.places.vote(l.votes, d.relative, d.kept); !agree {
 		l.doubts = append(l.doubts, doubt{len(l.rows), which})
 	}
-	l.put(r)
 }
 
 // weigh marks the rows whose addresses contradict, unless it is the range that contradicts most of its rows.

@@ -224,7 +224,7 @@ func checkDescriptors(t *testing.T, s *Snapshot, want [][6]uint64) {
 	ch := chain{area: s.areas[0], name: "block list", kind: typeList, warn: s.warn}
 	err := ch.each(t.Context(), s.entry.list, 1000, func(_ uint64, _ record, b []byte) bool {
 		for ; len(b) >= descriptorSize; b = b[descriptorSize:] {
-			if d := decodeDescriptor(b); !d.unused() {
+			if d := decodeDescriptor(b); d.flags&flagUnused == 0 && d != (descriptor{}) {
 				got = append(got, [6]uint64{uint64(len(got)), d.original, d.relative, d.kept, uint64(d.flags), uint64(d.sectors)})
 			}
 		}

@@ -73,24 +73,14 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if base.Size() > maxVolume {
 		return nil, fmt.Errorf("shadow copies of a volume of 0x%x bytes, more than 64 TiB: %w", base.Size(), layer.ErrUnsupported)
 	}
-	if err != nil && !errors.Is(err, ErrNoSnapshots) {
-		warn(err)
-	}
 	if err := h.oddities(); err != nil && h != (Header{}) {
 		warn(err)
 	}
 	v := &Volume{base: base, header: h, warn: warn, unchanged: opts.Unchanged, progress: opts.Progress, ctx: opts.Context}
-	var own catalog
-	if h.Catalog != 0 {
-		own, v.damage = readCatalog(opts.Context, area{src: base}, h.Catalog, warn)
-		if v.damage != nil && zeros(base, h.Catalog) {
-			v.damage = fmt.Errorf("%w; it is all zeros, as in the block image of the newest snapshot", v.damage)
-		}
+	if err != nil && !errors.Is(err, ErrNoSnapshots) {
+		v.damage = err // told below
 	}
-	if v.damage != nil {
-		warn(v.damage)
-	}
-	v.join(own, files, opts)
+	v.join(v.ownCatalog(), files, opts)
 	if opts.Context.Err() != nil {
 		return nil, context.Cause(opts.Context)
 	}
@@ -98,6 +88,20 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 		return nil, withFiles(cmp.Or(v.damage, ErrNoSnapshots), files)
 	}
 	return v, nil
+}
+
+// ownCatalog reads the catalog, where the header names one, and warns of what is wrong with either.
+func (v *Volume) ownCatalog() (own catalog) {
+	if first := v.header.Catalog; first != 0 {
+		own, v.damage = readCatalog(v.ctx, area{src: v.base}, first, v.warn)
+		if v.damage != nil && zeros(v.base, first) {
+			v.damage = fmt.Errorf("%w; it is all zeros, as in the block image of the newest snapshot", v.damage)
+		}
+	}
+	if v.damage != nil {
+		v.warn(v.damage)
+	}
+	return own
 }
 
 // zeros reports whether the block at off is all zeros.

@@ -1,11 +1,8 @@
 package imagefmt
 
 import (
-	"errors"
 	"fmt"
 	"path"
-	"slices"
-	"strings"
 
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
@@ -43,7 +40,7 @@ func (f *files) Open(name string, style format.Style) (layer.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.file(at.name)
+	return f.file(at)
 }
 
 // Instead implements format.Files.
@@ -56,7 +53,7 @@ func (f *files) Instead(name string, style format.Style) (layer.Source, format.E
 		return nil, format.Env{}, err
 	}
 	f.rewind(0)
-	src, err := f.file(at.name)
+	src, err := f.file(at)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", path.Base(at.name), err)
 	}
@@ -64,50 +61,38 @@ func (f *files) Instead(name string, style format.Style) (layer.Source, format.E
 	return src, f.env(f.row, at), err
 }
 
-// Parent implements format.Files.
-func (f *files) Parent(name string, style format.Style, check func(layer.Source) error) (*format.Disk, error) {
-	if f.parent < 0 {
-		f.parent = len(f.opened)
-	}
-	f.rewind(f.parent)
-	at, err := f.at.named(name, style)
-	if err != nil {
-		return nil, err
-	}
-	src, err := f.file(at.name)
-	if err != nil {
-		return nil, err
-	}
-	if err := check(src); err != nil {
-		return nil, err
-	}
-	return f.present(f.row, src, at)
-}
-
 // Backing implements format.Files. What is said to be raw is never looked into.
 func (f *files) Backing(name, want string) (*format.Disk, error) {
-	at, err := f.at.named(name, format.Slashes)
+	at, err := f.backingPlace(name)
 	if err != nil {
 		return nil, err
 	}
 	if last := len(f.formats) - 1; want == f.formats[last].Name {
-		src, err := f.file(at.name)
+		src, err := f.file(at)
 		if err != nil {
 			return nil, err
 		}
-		return f.present(last, src, at)
+		disk, err := f.present(last, src, at)
+		if err == nil {
+			f.warnNewer(disk)
+		}
+		return disk, err
 	}
 	disk, err := f.disk(at)
-	if err == nil && want != "" && disk.Format != want {
+	if err != nil {
+		return nil, inChain(at, err)
+	}
+	if want != "" && disk.Format != want {
 		return nil, fmt.Errorf("%s, want %s as the image says: %w", disk.Format, want, layer.ErrFormat)
 	}
-	return disk, err
+	f.warnNewer(disk)
+	return disk, nil
 }
 
 // Known implements format.Files.
 func (f *files) Known(head string) error {
 	if row := f.formats[f.recognise(head, "", f.row+1)]; row.Open == nil {
-		return fmt.Errorf("%s in it: %w", row.Name, layer.ErrUnsupported)
+		return refuse(row.Name+" in it", row.Advice)
 	}
 	return nil
 }
@@ -119,67 +104,4 @@ func (f *files) Inside(src layer.Source) (format.Disk, error) {
 		return format.Disk{}, err
 	}
 	return *disk, nil
-}
-
-// Find implements format.Files.
-func (f *files) Find(conditions ...func(format.ID) bool) (string, error) {
-	list, err := f.identified(f.row, f.at)
-	if err != nil {
-		return "", err
-	}
-	for _, satisfies := range conditions {
-		if i := slices.IndexFunc(list, func(d identified) bool { return satisfies(d.id) }); i >= 0 {
-			return list[i].name, nil
-		}
-	}
-	return "", nil
-}
-
-// folderOf is a directory as the format in a row sees it.
-type folderOf struct {
-	row int
-	dir string
-}
-
-// identified is a file by its name in its directory.
-type identified struct {
-	name string
-	id   format.ID
-}
-
-// identified looks into all files beside the one at a place that have an ending of the format, once for all disks of a
-// chain. What cannot be read, or is something else, is left out.
-func (o *opener) identified(row int, at place) ([]identified, error) {
-	key := folderOf{row, path.Dir(at.name)}
-	if list, ok := o.beside[key]; ok {
-		return list, nil
-	}
-	names, err := at.folder.List(key.dir)
-	if err != nil {
-		return nil, err
-	}
-	var list []identified
-	tries := 0
-	for _, name := range names {
-		if !slices.Contains(o.formats[row].Endings, strings.ToLower(path.Ext(name))) {
-			continue
-		}
-		if tries++; tries > maxTries {
-			break
-		}
-		if id, err := identify(at.folder, path.Join(key.dir, name), o.formats[row]); err == nil {
-			list = append(list, identified{name, id})
-		}
-	}
-	o.beside[key] = list
-	return list, nil
-}
-
-func identify(folder Folder, name string, f format.Format) (id format.ID, err error) {
-	file, err := folder.Open(name)
-	if err != nil {
-		return id, err
-	}
-	id, err = f.ID(file)
-	return id, errors.Join(err, file.Close())
 }

@@ -21,6 +21,8 @@ type Folder interface {
 	List(dir string) ([]string, error)
 	// Path is how users call the file of a name.
 	Path(name string) string
+	// Above is the folder that a directory of this one lies in, where that is not below this one; nil for none.
+	Above(dir string) Folder
 	// Outside is for a name that an image in dir has for a file which is not below the folder: absolute, or one that
 	// leads up. It returns the name under which Open and List know that file, "" when there can be none, and whether
 	// the user allows to open it.

@@ -78,6 +78,7 @@ func (f plain) Open(name string) (File, error) {
 	return plainFile{strings.NewReader(s), name}, nil
 }
 
+func (f plain) Above(string) Folder                { return nil }
 func (f plain) Path(name string) string            { return name }
 func (f plain) Outside(_, _ string) (string, bool) { return "", false }
 func (f plainFile) Close() error                   { return nil }
@@ -96,7 +97,7 @@ func TestNewFormat(t *testing.T) {
 		}
 		if text := strings.TrimPrefix(string(b), mark); !strings.HasSuffix(text, ".toy") {
 			d.Source = strings.NewReader(text)
-		} else if d.Parent, err = env.Files.Parent(text, format.Windows, func(layer.Source) error { return nil }); err == nil {
+		} else if d.Parent, err = env.Files.Parent(format.Lineage{Names: []string{text}, Style: format.Windows, Check: func(layer.Source) error { return nil }}); err == nil {
 			d.Source = d.Parent.Source
 		}
 		return d, err
@@ -104,8 +105,8 @@ func TestNewFormat(t *testing.T) {
 	folder := plain{"top.toy": mark + `C:\disks\BASE.toy`, "base.toy": mark + "the disk", "loop.toy": mark + "LOOP.toy", "lost.toy": "no mark"}
 	open := func(name string) (*format.Disk, error, error) {
 		var warned error
-		o := &opener{ctx: t.Context(), folder: folder, formats: append([]format.Format{toy}, formats()...), warn: func(err error) { warned = err }, beside: make(map[folderOf][]identified)}
-		d, err := o.disk(place{folder: &listed{folder, make(map[string]*listing)}, name: name})
+		o := &opener{ctx: t.Context(), formats: append([]format.Format{toy}, formats()...), warn: func(err error) { warned = err }, beside: make(map[folderOf][]identified)}
+		d, err := o.disk(place{folder: newListed(folder), name: name})
 		return d, err, warned
 	}
 	d, err, warned := open("top.toy")
@@ -116,7 +117,7 @@ func TestNewFormat(t *testing.T) {
 	if len(layers) != 2 || layers[0].Name != "top.toy" || layers[1].Name != "base.toy" || layers[1].Format != "toy" || layers[1].Time.IsZero() || layers[1].Size != 8 {
 		t.Errorf("layers %+v", layers)
 	}
-	if _, err, _ := open("loop.toy"); !errors.Is(err, layer.ErrCorrupt) || !strings.Contains(err.Error(), "toy: is loop.toy, which is open already") {
+	if _, err, _ := open("loop.toy"); !errors.Is(err, layer.ErrCorrupt) || !strings.Contains(err.Error(), "is loop.toy, which is open already") {
 		t.Errorf("a file that stands on itself: %v", err)
 	}
 	if d, err, warned := open("lost.toy"); err != nil || d.Format != "raw" || warned == nil || !strings.Contains(warned.Error(), "is named .toy and has no mark") {

@@ -84,6 +84,15 @@ func (d hostFolder) Open(name string) (File, error) {
 	return file, nil
 }
 
+// Above implements Folder.
+func (d hostFolder) Above(dir string) Folder {
+	full, err := filepath.Abs(d.Path(dir))
+	if err != nil || filepath.Dir(full) == full {
+		return nil
+	}
+	return hostFolder{dir: filepath.Dir(full), force: d.force, anywhere: d.anywhere}
+}
+
 // Outside implements Folder.
 func (d hostFolder) Outside(dir, name string) (string, bool) {
 	path := filepath.FromSlash(name)

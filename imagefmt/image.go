@@ -30,6 +30,14 @@ type Options struct {
 	Snapshot string
 	ZeroBad  bool // damaged chunks of EWF images read as zeros
 	Anywhere bool // files that the image names may lie outside its folder; of Open only, a Folder has its own rule
+	// Parts are the files that follow the image's own, in order, when it was split: paths of this machine. Without any,
+	// names tell.
+	Parts []string
+	// Parents are files that the image may stand on, in any order: paths of this machine. They are asked before the places
+	// that the image names.
+	Parents []string
+	// Map is the path of what GNU ddrescue has noted of a raw image; without, it is looked for beside it.
+	Map string
 }
 
 // Image is an open disk image, a layer.Mapper of the virtual disk. Its leaves are *raw.File and unpacked pieces. All
@@ -58,10 +66,14 @@ func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 		opts.Context = context.Background()
 	}
 	img := &Image{files: opener{
-		ctx: opts.Context, folder: folder, formats: formats(), warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad, beside: make(map[folderOf][]identified),
+		ctx: opts.Context, formats: formats(), warn: opts.Warn, progress: opts.Progress, zeroBad: opts.ZeroBad, beside: make(map[folderOf][]identified),
+		given: given{parts: opts.Parts, parents: opts.Parents, rescue: opts.Map, host: hostFolder{force: opts.Force, anywhere: opts.Anywhere}},
 	}}
-	at := place{folder: &listed{folder, make(map[string]*listing)}, name: name}
+	at := place{folder: newListed(folder), name: name}
 	disk, err := img.files.disk(at)
+	if err == nil && opts.Map != "" && !img.files.given.used {
+		err = fmt.Errorf("%s, want raw for the map %s: %w", disk.Format, filepath.Base(opts.Map), layer.ErrUnsupported)
+	}
 	if err == nil {
 		img.disk, img.format, img.layers, img.evidence = disk.Source, disk.Format, list(disk), disk.Acquisition
 		img.faults = faults(disk)
@@ -72,7 +84,7 @@ func OpenIn(folder Folder, name string, opts Options) (*Image, error) {
 	}
 	if err != nil {
 		img.files.rewind(0)
-		return nil, fmt.Errorf("%s: %w", folder.Path(name), err)
+		return nil, fmt.Errorf("%s: %w", folder.Path(name), refuseFolder(folder, name, err))
 	}
 	return img, nil
 }
@@ -119,7 +131,7 @@ func faults(disk *format.Disk) []error {
 func (i *Image) Files() []string {
 	var names []string
 	for _, f := range i.files.opened {
-		names = append(names, i.files.folder.Path(f.name))
+		names = append(names, f.folder.Path(f.name))
 	}
 	return names
 }

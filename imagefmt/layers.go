@@ -47,11 +47,11 @@ func find(list []Layer, want string) (Layer, error) {
 	if n, err := strconv.Atoi(want); err == nil && n >= 0 && n < len(list) {
 		return list[n], nil
 	}
-	return named(list, want)
+	return layerNamed(list, want)
 }
 
-// named is find without numbers.
-func named(list []Layer, want string) (Layer, error) {
+// layerNamed is find without numbers.
+func layerNamed(list []Layer, want string) (Layer, error) {
 	for _, same := range []func(Layer) bool{
 		func(l Layer) bool { return l.ID != "" && l.ID == want },
 		func(l Layer) bool { return l.Name == want },
@@ -78,7 +78,7 @@ func (i *Image) show(opts Options, at place) error {
 	l, err := Layer{}, error(nil)
 	switch {
 	case opts.Snapshot != "":
-		l, err = named(internal(i.layers), opts.Snapshot)
+		l, err = layerNamed(internal(i.layers), opts.Snapshot)
 	case opts.Layer != "":
 		l, err = find(i.layers, opts.Layer)
 	default:

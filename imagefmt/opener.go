@@ -16,13 +16,13 @@ import (
 // opener opens the files of one image and remembers them.
 type opener struct {
 	ctx      context.Context
-	folder   Folder
 	formats  []format.Format
 	warn     func(error)
 	progress layer.Progress
 	opened   []openedFile
 
 	zeroBad  bool                      // as Options says
+	given    given                     // what the user named beside the image
 	tries    int                       // of opening a file
 	snapshot string                    // the internal snapshot of the image itself to show, "" for none
 	beside   map[folderOf][]identified // what was looked into
@@ -30,8 +30,11 @@ type opener struct {
 
 type openedFile struct {
 	File
-	name string // in the folder
+	place
 }
+
+// is reports whether a file was opened at a place.
+func (f openedFile) is(at place) bool { return f.folder == at.folder && f.name == at.name }
 
 // warnAt returns what a format warns with; it names the file unless that is the image itself.
 func (o *opener) warnAt(at place) func(error) {
@@ -58,7 +61,7 @@ func (o *opener) rewind(n int) error {
 
 // disk opens the image at a place, whatever its format. Errors do not name the place itself.
 func (o *opener) disk(at place) (*format.Disk, error) {
-	src, split, err := o.joined(at)
+	src, split, faults, err := o.joined(at)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +70,7 @@ func (o *opener) disk(at place) (*format.Disk, error) {
 	}
 	disk, err := o.match(src, at, 0)
 	if err == nil && split {
-		disk.Format = "split " + disk.Format
+		disk.Format, disk.Faults = "split "+disk.Format, append(faults, disk.Faults...)
 	}
 	return disk, err
 }
@@ -80,9 +83,12 @@ func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, erro
 	}
 	f := o.formats[row]
 	if f.Open == nil {
-		return nil, fmt.Errorf("%s: %w", f.Name, layer.ErrUnsupported)
+		return nil, refuse(f.Name, f.Advice)
 	}
 	if o.isRaw(row) {
+		if err := refuseNamed(at); err != nil {
+			return nil, err
+		}
 		o.warnUnmarked(at)
 	}
 	disk, err := o.present(row, src, at)
@@ -94,54 +100,92 @@ func (o *opener) match(src layer.Source, at place, from int) (*format.Disk, erro
 
 // present opens what is in src by the format in a row.
 func (o *opener) present(row int, src layer.Source, at place) (*format.Disk, error) {
-	disk, err := o.formats[row].Open(src, o.env(row, at))
+	env := o.env(row, at)
+	faults, err := []error(nil), error(nil)
+	if o.isRaw(row) {
+		if src, faults, err = o.rescued(src, at); err != nil {
+			return nil, err
+		}
+	}
+	env.Fault = func(err error) {
+		env.Warn(err)
+		faults = append(faults, err)
+	}
+	disk, err := o.formats[row].Open(src, env)
 	if err != nil {
 		return nil, err
 	}
+	disk.Faults = append(disk.Faults, faults...)
 	if disk.Format == "" {
 		disk.Format = o.formats[row].Name
 	}
 	disk.Name = path.Base(at.name)
-	if i := slices.IndexFunc(o.opened, func(f openedFile) bool { return f.name == at.name }); i >= 0 {
+	if i := slices.IndexFunc(o.opened, func(f openedFile) bool { return f.is(at) }); i >= 0 {
 		disk.Modified = o.opened[i].Modified()
 	}
 	return &disk, nil
 }
 
 // joined opens the file at a place, with the parts that follow when it is the first of a split image.
-func (o *opener) joined(at place) (src layer.Source, split bool, err error) {
-	names, err := parts(o.folder, at.name, o.warnAt(at))
+func (o *opener) joined(at place) (src layer.Source, split bool, faults []error, err error) {
+	list, err := o.partsAt(at)
 	if err != nil {
-		return nil, false, err
+		return nil, false, nil, err
 	}
-	if len(names) == 1 {
-		src, err := o.file(at.name)
-		return src, false, err
+	if len(list) == 1 {
+		src, err := o.file(at)
+		return src, false, nil, err
 	}
-	if len(names) > maxTries {
-		return nil, false, fmt.Errorf("%d parts, want %d at most: %w", len(names), maxTries, layer.ErrUnsupported)
+	if len(list) > maxTries {
+		return nil, false, nil, fmt.Errorf("%d parts, want %d at most: %w", len(list), maxTries, layer.ErrUnsupported)
 	}
-	var files []layer.Source
-	for _, name := range names {
-		f, err := o.file(name)
-		if err != nil {
-			return nil, false, fmt.Errorf("part %s: %w", path.Base(name), err)
+	var files []raw.Part
+	for _, p := range list {
+		part := raw.Part{Name: path.Base(p.name)}
+		if p.folder != nil {
+			if part.Source, err = o.file(p); err != nil {
+				return nil, false, nil, fmt.Errorf("part %s: %w", part.Name, err)
+			}
 		}
-		files = append(files, f)
+		files = append(files, part)
 	}
-	src, err = raw.Join(files)
-	return src, true, err
+	joined, faults, err := raw.Join(files)
+	for _, fault := range faults {
+		o.warnAt(at)(fault)
+	}
+	return joined, true, faults, err
+}
+
+// partsAt lists where the parts of the image at a place are: those that the user named, or those that its name leads to.
+// One that is missing has no folder.
+func (o *opener) partsAt(at place) (list []place, err error) {
+	if at.depth == 0 && len(o.given.parts) > 0 {
+		list = append(list, at)
+		for _, p := range o.given.parts {
+			list = append(list, o.given.place(p, 0))
+		}
+		return list, nil
+	}
+	names, err := parts(at.folder, at.name, o.warnAt(at))
+	for _, p := range names {
+		next := place{folder: at.folder, name: p.name, depth: at.depth}
+		if !p.here {
+			next.folder = nil
+		}
+		list = append(list, next)
+	}
+	return list, err
 }
 
 // file opens a file that is not open already. Errors do not name it.
-func (o *opener) file(name string) (layer.Source, error) {
+func (o *opener) file(at place) (layer.Source, error) {
 	if o.tries++; o.tries > maxTries {
 		return nil, fmt.Errorf("more than %d files were tried: %w", maxTries, layer.ErrUnsupported)
 	}
 	if o.ctx.Err() != nil {
 		return nil, context.Cause(o.ctx)
 	}
-	f, err := o.folder.Open(name)
+	f, err := at.folder.Open(at.name)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +194,7 @@ func (o *opener) file(name string) (layer.Source, error) {
 			return nil, errors.Join(fmt.Errorf("is %s, which is open already: the image needs itself: %w", path.Base(other.name), layer.ErrCorrupt), f.Close())
 		}
 	}
-	o.opened = append(o.opened, openedFile{f, name})
+	o.opened = append(o.opened, openedFile{f, at})
 	if h, ok := f.(*hostFile); ok {
 		return h.File, nil
 	}

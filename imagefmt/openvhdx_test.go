@@ -109,8 +109,10 @@ func TestVHDXParents(t *testing.T) {
 		{"checkpoints", []string{`mid.avhdx`}, map[string][]byte{"mid.avhdx": vhdxFile(1, 3, absolute), "old.avhdx": vhdxFile(3, 4, "Base.vhdx"), "Base.vhdx": vhdxFile(4, 0)},
 			[]string{"mid.avhdx", "old.avhdx", "Base.vhdx"}, "mid.avhdx: the parent is not where its names lead to, but old.avhdx has its identifier", ""},
 		{"same name", []string{`C:\parents\top.avhdx`}, map[string][]byte{"other.vhdx": base}, []string{"other.vhdx"}, "other.vhdx has its identifier", ""},
+		{"in the folder above", []string{absolute}, map[string][]byte{"../any.vhdx": base}, []string{"any.vhdx"}, "any.vhdx has its identifier", ""},
+		{"in a folder below", []string{absolute}, map[string][]byte{"sub/any.vhdx": base}, []string{"any.vhdx"}, "sub/any.vhdx has its identifier", ""},
 		{"absent", []string{absolute}, nil, nil, "", "Base.vhdx is not beside top.avhdx"},
-		{"outside", []string{`..\outside.vhdx`}, nil, nil, "", "outside.vhdx is not beside top.avhdx"},
+		{"outside", []string{`..\..\outside.vhdx`}, nil, nil, "", "outside.vhdx is not beside top.avhdx"},
 		{"other disk", []string{`base.vhdx`}, map[string][]byte{"base.vhdx": vhdxFile(9, 0)}, nil, "", "id 09090909-0909-0909-0909-090909090909, want 01010101"},
 		{"no disk", []string{`base.vhdx`}, map[string][]byte{"base.vhdx": make([]byte, 4096)}, nil, "", "not this format"},
 		{"itself", []string{`C:\other\top.avhdx`}, nil, nil, "", "top.avhdx, which is open already"},
@@ -118,22 +120,15 @@ func TestVHDXParents(t *testing.T) {
 		{"loop", []string{`mid.avhdx`}, map[string][]byte{"mid.avhdx": vhdxFile(1, 2, "top.avhdx")}, nil, "", "top.avhdx, which is open already"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			files := map[string][]byte{"vm/top.avhdx": vhdxFile(2, 1, c.paths...), "outside.vhdx": base}
+			files := map[string][]byte{"x/vm/top.avhdx": vhdxFile(2, 1, c.paths...), "outside.vhdx": base}
 			for name, b := range c.files {
-				files["vm/"+name] = b
+				files["x/vm/"+name] = b
 			}
 			var warned []string
-			img, err := imagefmt.Open(filepath.Join(folder(t, files), "vm", "top.avhdx"), imagefmt.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
-			if c.err != "" {
-				if err == nil || !strings.Contains(err.Error(), c.err) {
-					t.Errorf("error %v, want %q", err, c.err)
-				}
+			img := opened(t, filepath.Join(folder(t, files), "x", "vm", "top.avhdx"), imagefmt.Options{Warn: func(err error) { warned = append(warned, err.Error()) }}, c.err != "", c.err)
+			if img == nil {
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer img.Close()
 			if want := append([]string{"top.avhdx"}, c.want...); !slices.Equal(names(img), want) || img.Format() != "vhdx" {
 				t.Errorf("%s of files %q, want %q", img.Format(), names(img), want)
 			}
@@ -157,7 +152,7 @@ func TestVHDXParents(t *testing.T) {
 	}
 }
 
-// TestVHDXChainDepth holds that chains end, and that a failed search leaves no file open.
+// TestVHDXChainDepth holds that long chains open, and that a failed search leaves no file open.
 func TestVHDXChainDepth(t *testing.T) {
 	chain := func(n byte) string {
 		files := map[string][]byte{fmt.Sprint(n, ".vhdx"): vhdxFile(n+1, 0)}
@@ -166,11 +161,8 @@ func TestVHDXChainDepth(t *testing.T) {
 		}
 		return filepath.Join(folder(t, files), "0.vhdx")
 	}
-	if img := open(t, chain(32)); len(img.Files()) != 33 {
-		t.Errorf("%d files, want 33", len(img.Files()))
-	}
-	if _, err := imagefmt.Open(chain(33), imagefmt.Options{}); !errors.Is(err, layer.ErrUnsupported) {
-		t.Errorf("error %v of 34 files, want unsupported", err)
+	if img := open(t, chain(33)); len(img.Files()) != 34 {
+		t.Errorf("%d files, want 34", len(img.Files()))
 	}
 	files := make(map[string][]byte)
 	for i := range byte(12) { // the last has no parent, to which each has three names

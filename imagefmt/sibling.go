@@ -1,6 +1,7 @@
 package imagefmt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
 // maxDepth is how many files may stand on each other.
-const maxDepth = 32
+const maxDepth = 512
 
 // maxTries is how often a file may be opened for one image. Each of those that stand on each other can name several for
 // the next one.
@@ -58,9 +61,6 @@ func (p place) windowsSibling(name string) (place, error) {
 
 // find looks for a name with slashes. said is the same with its drive.
 func (p place) find(name, said string, fold bool) (place, error) {
-	if p.depth >= maxDepth {
-		return place{}, fmt.Errorf("more than %d files stand on each other: %w", maxDepth, layer.ErrUnsupported)
-	}
 	dir, base := path.Dir(p.name), path.Base(name)
 	if !filepath.IsLocal(base) || base == "." {
 		return place{}, fmt.Errorf("%q is not the name of a file: %w", name, layer.ErrCorrupt)
@@ -76,10 +76,19 @@ func (p place) find(name, said string, fold bool) (place, error) {
 	for _, c := range candidates {
 		full, err := p.exact(c, fold)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return place{p.folder, full, p.depth + 1}, err
+			at, tooDeep := p.next(p.folder, full)
+			return at, cmp.Or(tooDeep, err)
 		}
 	}
 	return place{}, fmt.Errorf("%s is not beside %s%s: %w", base, path.Base(p.name), hint, fs.ErrNotExist)
+}
+
+// next is the place of a file that the one at p stands on.
+func (p place) next(folder *listed, name string) (place, error) {
+	if p.depth >= maxDepth {
+		return place{}, fmt.Errorf("more than %d files stand on each other: %w", maxDepth, layer.ErrUnsupported)
+	}
+	return place{folder, name, p.depth + 1}, nil
 }
 
 // exact returns the name of a file that is there: the one given or, with fold, one whose last element differs in case
@@ -96,22 +105,46 @@ func (p place) exact(name string, fold bool) (string, error) {
 	if list.names[base] {
 		return name, nil
 	}
-	if other := list.folded[strings.ToLower(base)]; fold && other != "" {
+	if other := list.folded[folded(base)]; fold && other != "" {
 		return path.Join(path.Dir(name), other), nil
 	}
 	return name, fs.ErrNotExist
 }
 
+// folded is the same for names that differ in case, or in how letters and accents are put together: a Mac takes them apart.
+func folded(name string) string { return norm.NFC.String(strings.ToLower(norm.NFC.String(name))) }
+
+func newListed(f Folder) *listed { return &listed{Folder: f, lists: make(map[string]*listing)} }
+
 // listed is a Folder that lists each directory once, for the time of opening an image: that may have 15,000 segments.
 type listed struct {
 	Folder
 	lists map[string]*listing
+	up    *listed // the folder above, once it was asked for
+	top   bool    // it is that of another one: what is above it is out of reach
+}
+
+// above is the folder above the one of a file's directory, nil for none: only files that are known by an identifier are
+// looked for there, and never further up.
+func (l *listed) above(dir string) *listed {
+	if l.top {
+		return nil
+	}
+	if l.up == nil {
+		folder := l.Above(dir)
+		if folder == nil {
+			return nil
+		}
+		l.up = newListed(folder)
+		l.up.top = true
+	}
+	return l.up
 }
 
 // listing is the names in a directory, without the "/" of directories.
 type listing struct {
 	names  map[string]bool
-	folded map[string]string // in lower case; the first of those that differ in case only
+	folded map[string]string // as folded gives it; the first of those that are alike
 	err    error
 }
 
@@ -124,7 +157,7 @@ func (l *listed) listing(dir string) (*listing, error) {
 	for _, name := range names {
 		name = strings.TrimSuffix(name, "/")
 		list.names[name] = true
-		if low := strings.ToLower(name); list.folded[low] == "" {
+		if low := folded(name); list.folded[low] == "" {
 			list.folded[low] = name
 		}
 	}

@@ -26,13 +26,13 @@ func decodeBoot(b []byte, off int64) (boot, error) {
 	}
 	sector, cluster, record := uint64(h.BytesPerSector), h.Cluster(), h.Record()
 	g := boot{sector: int(sector), serial: h.Serial}
-	if sector < 512 || sector > 4096 || bits.OnesCount64(sector) != 1 {
+	if !powerOfTwo(sector, 512, 4096) {
 		return g, bootError(off, "%d bytes per sector, want a power of two from 512 to 4096", sector)
 	}
-	if cluster > 2<<20 || bits.OnesCount64(cluster) != 1 {
+	if !powerOfTwo(cluster, 1, 2<<20) {
 		return g, bootError(off, "%d bytes per cluster, want a power of two up to 2 MiB", cluster)
 	}
-	if record < 256 || record > 64<<10 || bits.OnesCount64(record) != 1 {
+	if !powerOfTwo(record, 256, 64<<10) {
 		return g, bootError(off, "%d bytes per file record, want a power of two from 256 to 65536", record)
 	}
 	hi, size := bits.Mul64(h.Sectors, sector)
@@ -48,6 +48,10 @@ func decodeBoot(b []byte, off int64) (boot, error) {
 		g.mirror = int64(h.Mirror)
 	}
 	return g, nil
+}
+
+func powerOfTwo(n, least, most uint64) bool {
+	return least <= n && n <= most && bits.OnesCount64(n) == 1
 }
 
 // bootError matches both layer.ErrCorrupt and layer.ErrFormat: nothing but the OEM id speaks for NTFS.

@@ -65,31 +65,31 @@ func readBoot(s layer.Source, warn func(error)) (boot, error) {
 
 // bestBoot weighs the boot sector and all copies that are found. Of those that weigh the same it takes the first.
 func bestBoot(s layer.Source) (bootCopy, error) {
-	first, err := copyAt(s, 0)
-	list := []bootCopy{first}
-	if err != nil {
-		list = nil
-	}
-	for _, off := range copyPlaces(s) {
+	_, err := copyAt(s, 0)
+	var list []bootCopy
+	for _, off := range append([]int64{0}, copyPlaces(s)...) {
 		if c, err := copyAt(s, off); err == nil {
 			list = append(list, c)
 		}
 	}
 	best := heaviest(s, list)
-	if best == nil || best.merit&meritTable == 0 || best.off == 0 && best.size < s.Size() && best.merit&meritPlace == 0 && !mapsWithin(s, best) {
+	if best == nil || best.doubtful(s) {
 		if found := heaviest(s, searchTail(s)); found != nil && (best == nil || found.merit > best.merit) {
 			best = found
 		}
 	}
 	if best == nil {
-		if best = heaviest(s, resized(s)); best != nil && best.merit&^meritPlace == 0 {
-			best = nil // made up, and it leads nowhere
+		if best = heaviest(s, resized(s)); best == nil || best.merit&^meritPlace == 0 { // made up, and it leads nowhere
+			return bootCopy{}, err
 		}
 	}
-	if best == nil {
-		return bootCopy{}, err
-	}
 	return *best, nil
+}
+
+// doubtful reports whether it is worth looking for another copy: this one leads to no $MFT, or to one that goes on behind
+// a volume whose end no copy confirms.
+func (c *bootCopy) doubtful(s layer.Source) bool {
+	return c.merit&meritTable == 0 || c.off == 0 && c.size < s.Size() && c.merit&meritPlace == 0 && !mapsWithin(s, c)
 }
 
 // heaviest returns the one of list that most speaks for, nil for none.

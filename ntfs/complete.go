@@ -1,7 +1,6 @@
 package ntfs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -102,20 +101,13 @@ func (s *search) complete() {
 
 // meant returns the node that an index entry of the directory means, which leads to ref by that name though err speaks
 // against it. Another record that gives itself the name is the file. Else the record that the entry leads to is it, if
-// it has a name in the directory that no entry leads to it by: then one of both is damaged.
+// it has a name that no entry of any directory leads to it by: then one of both is damaged.
 func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	d, err2 := n.directory()
 	if err2 != nil || !errors.Is(err, layer.ErrCorrupt) {
 		return nil, err
 	}
-	var found *Node
-	d.claims(func(c claim) bool {
-		if c.node.Ref.Record != ref.Record && bytes.Equal(c.name, name) {
-			found = c.node
-		}
-		return found == nil
-	})
-	if found != nil {
+	if found := d.claimant(name, ref.Record); found != nil {
 		n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, and record %v has that name: %w", n.Ref, wintype.DecodeUTF16(name), ref, found.Ref, err))
 		return found, nil
 	}
@@ -125,12 +117,33 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	}
 	names, err2 := target.Names()
 	if err2 != nil || !slices.ContainsFunc(names, func(x Name) bool {
-		return !isDOS(x) && x.Parent == n.Ref && !n.tree.indexHas(x, ref.Record)
+		return !isDOS(x) && !n.tree.indexHas(x, ref.Record)
 	}) {
 		return nil, err
 	}
 	n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, whose own name no entry has: %w", n.Ref, wintype.DecodeUTF16(name), ref, err))
 	return target, nil
+}
+
+// claimant returns the node of a record other than one that gives itself a name in the directory; nil for none. A directory
+// may have many entries that lead astray, so the names are gathered once.
+func (d *directory) claimant(name []byte, other uint64) *Node {
+	d.gathered.Do(func() {
+		d.claimed = map[string][]uint64{}
+		d.claims(func(c claim) bool {
+			d.claimed[string(c.name)] = append(d.claimed[string(c.name)], c.node.Ref.Record)
+			return true
+		})
+	})
+	for _, number := range d.claimed[string(name)] {
+		if number == other {
+			continue
+		}
+		if n, err := d.t.Node(Ref{Record: number}); err == nil {
+			return n
+		}
+	}
+	return nil
 }
 
 // encodeUTF16 is a WTF-8 name as the disk has it.

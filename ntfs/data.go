@@ -65,13 +65,7 @@ func (n *Node) Stream(name string) (layer.Mapper, error) {
 }
 
 func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper, error) {
-	a, ref := &extents[0], n.Ref
-	label := func() string {
-		if name == "" {
-			return ref.String()
-		}
-		return fmt.Sprintf("%v: stream %q", ref, name)
-	}
+	a, label := &extents[0], streamLabel(n.Ref, name)
 	if name == "" && n.ReparseTag == TagWOF && a.err == nil {
 		return n.openWOF(list, label)
 	}
@@ -82,10 +76,8 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 		return nil, fmt.Errorf("%s: compressed by method %d: %w", label(), method, layer.ErrUnsupported)
 	}
 	if a.resident && a.err == nil {
-		if name == "" {
-			if err := n.checkContent(nil); err != nil {
-				return nil, err
-			}
+		if err := n.checkUnnamed(name, nil); err != nil {
+			return nil, err
 		}
 		return resident(a.value), nil
 	}
@@ -93,10 +85,8 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 	if err != nil {
 		return nil, err
 	}
-	if name == "" {
-		if err := n.checkContent(s); err != nil {
-			return nil, err
-		}
+	if err := n.checkUnnamed(name, s); err != nil {
+		return nil, err
 	}
 	switch {
 	case a.flags&layout.Encrypted != 0:
@@ -105,6 +95,24 @@ func (n *Node) openStream(list, extents []attribute, name string) (layer.Mapper,
 		return s.decompress(a.unit)
 	}
 	return s, nil
+}
+
+// streamLabel gives what errors of a stream begin with.
+func streamLabel(ref Ref, name string) func() string {
+	return func() string {
+		if name == "" {
+			return ref.String()
+		}
+		return fmt.Sprintf("%v: stream %q", ref, name)
+	}
+}
+
+// checkUnnamed is checkContent for the unnamed stream alone.
+func (n *Node) checkUnnamed(name string, s *stream) error {
+	if name != "" {
+		return nil
+	}
+	return n.checkContent(s)
 }
 
 // ciphertext extends s to whole blocks of encryption, of 512 bytes, without which its end could not be decrypted.

@@ -8,10 +8,13 @@
 //
 //   - boot.go, record.go, attribute.go, attrlist.go, filename.go, runs.go, indexnode.go and decode.go decode what lies on
 //     the disk: bytes to values, at explicit offsets, as far as package layout does not do so;
-//   - tree.go, node.go and metadata.go make nodes of records; scan.go goes over the whole $MFT; cache.go keeps what was
-//     decoded, once for all points in time that share it;
-//   - index.go, listing.go, children.go, lookup.go, paths.go and upcase.go are directories: the B-tree in order and by
-//     name, and the way back up; view.go has the indexes that are not of names;
+//   - bootfind.go, mft.go and extensions.go find the volume, its $MFT and the records of a file by the witness that is right;
+//     survey.go asks all records at once, state.go says whether a record was lost, unreached.go what no directory leads to;
+//   - tree.go, node.go, special.go and metadata.go make nodes of records; scan.go goes over the whole $MFT; cache.go keeps
+//     what was decoded, once for all points in time that share it;
+//   - index.go, listing.go, children.go, complete.go, lookup.go, paths.go, upcase.go and upcasedefault.go are directories: the
+//     B-tree in order and by name, what only the records have, and the way back up; view.go has the indexes that are not of
+//     names;
 //   - data.go, stream.go, compressed.go, wof.go and value.go are content: plain, sparse, LZNT1, WOF; fs.go is all of it as an
 //     fs.FS;
 //   - secure.go, ea.go, objectid.go, reparse.go, reparsedata.go and tagname.go are metadata; journal.go and logfile.go say

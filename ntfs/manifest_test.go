@@ -84,6 +84,9 @@ func check(tree *ntfs.Tree, c ntfstest.Claim) error {
 		if want := "IntxLNK\x01" + utf16le("../sizes/s100.bin"); err != nil || string(b) != want || n.Attr&ntfs.AttrSystem == 0 {
 			return fmt.Errorf("%v %q, want %q, %w", n.Attr, b, want, err)
 		}
+		if r, err := n.Reparse(); err != nil || n.Kind != ntfs.KindSymlink || r.Target != "../sizes/s100.bin" || !r.Relative {
+			return fmt.Errorf("link %+v, kind %v: %w", r, n.Kind, err)
+		}
 	case "reparse":
 		r, err := n.Reparse()
 		if err == nil && (r.Tag != c.Tag || n.ReparseTag != c.Tag || n.Kind != ntfs.KindSymlink || r.Target != targets[path]) {

@@ -207,25 +207,16 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 
 // absorb takes what one attribute says of the node.
 func (n *Node) absorb(a *attribute) {
-	le := binary.LittleEndian
 	if a.err != nil {
 		n.Damage = errors.Join(n.Damage, a.err)
 		return
 	}
 	switch {
 	case a.typ == typeStandardInformation:
-		if len(a.value) < 36 {
-			n.Damage = errors.Join(n.Damage, fmt.Errorf("$STANDARD_INFORMATION: %w", errTooShort))
-			return
-		}
-		n.Times, n.Attr = decodeTimes(a.value), FileAttr(le.Uint32(a.value[32:]))
-		if len(a.value) >= 72 {
-			n.OwnerID, n.SecurityID = le.Uint32(a.value[48:]), le.Uint32(a.value[52:])
-			n.QuotaCharged, n.USN = le.Uint64(a.value[56:]), int64(le.Uint64(a.value[64:]))
-		}
+		n.standard(a.value)
 	case a.typ == typeFileName && len(a.value) >= fileNameLen:
 		if n.Links == 0 {
-			n.parent = decodeRef(le.Uint64(a.value)).Record
+			n.parent = decodeRef(binary.LittleEndian.Uint64(a.value)).Record
 		}
 		if a.value[65] != NamespaceDOS {
 			n.Links++
@@ -243,17 +234,36 @@ func (n *Node) absorb(a *attribute) {
 			n.special = n.interixKind(a)
 		}
 	case a.typ == typeReparsePoint:
-		b, err := n.tree.read(n.Ref, a, maxReparse)
-		if err == nil && len(b) < 8 {
-			err = errTooShort
-		}
-		if err != nil {
-			n.Damage = errors.Join(n.Damage, fmt.Errorf("reparse point: %w", err))
-			return
-		}
-		n.ReparseTag = le.Uint32(b)
-		n.special = reparseKind(n.ReparseTag, b)
+		n.reparse(a)
 	}
+}
+
+// standard takes the value of $STANDARD_INFORMATION, of which NTFS 3 has 72 bytes and older ones at least 36.
+func (n *Node) standard(b []byte) {
+	le := binary.LittleEndian
+	if len(b) < 36 {
+		n.Damage = errors.Join(n.Damage, fmt.Errorf("$STANDARD_INFORMATION: %w", errTooShort))
+		return
+	}
+	n.Times, n.Attr = decodeTimes(b), FileAttr(le.Uint32(b[32:]))
+	if len(b) >= 72 {
+		n.OwnerID, n.SecurityID = le.Uint32(b[48:]), le.Uint32(b[52:])
+		n.QuotaCharged, n.USN = le.Uint64(b[56:]), int64(le.Uint64(b[64:]))
+	}
+}
+
+// reparse takes the tag of a reparse point, and what that makes of the node.
+func (n *Node) reparse(a *attribute) {
+	b, err := n.tree.read(n.Ref, a, maxReparse)
+	if err == nil && len(b) < 8 {
+		err = errTooShort
+	}
+	if err != nil {
+		n.Damage = errors.Join(n.Damage, fmt.Errorf("reparse point: %w", err))
+		return
+	}
+	n.ReparseTag = binary.LittleEndian.Uint32(b)
+	n.special = reparseKind(n.ReparseTag, b)
 }
 
 // Tree is the tree that the node is of.

@@ -81,12 +81,8 @@ func (t *Tree) windows(find func(*window)) iter.Seq[*window] {
 		end, next := int64(t.records)*size, int64(0)
 		var coming []chan *window // oldest first
 		read := func(w *window) {
-			for next < end { // a $MFT that has holes was made to be huge
-				e, err := layer.Leaf(t.mft, next, end-next)
-				if err != nil || e.Kind != layer.Zero || e.Len < size {
-					break
-				}
-				next += e.Len / size * size
+			if next < end { // a $MFT that has holes was made to be huge
+				next += layer.Holes(t.mft, next, end-next) / size * size
 			}
 			n := layer.Clip(end, next, scanWindow)
 			if n == 0 {

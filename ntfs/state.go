@@ -48,16 +48,23 @@ func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 	if state, err := t.zeroState(number); state != RecordFree {
 		return state, err
 	}
-	s := t.survey()
-	if len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
-		return RecordLost, lostRecord(number, "other file records name it")
+	if why := t.namedBy(number, names); why != "" {
+		return RecordLost, lostRecord(number, why)
+	}
+	return RecordFree, nil
+}
+
+// namedBy says who else has a record in use, "" for nobody.
+func (t *Tree) namedBy(number uint64, names []Name) string {
+	if s := t.survey(); len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
+		return "other file records name it"
 	}
 	for _, name := range names {
 		if t.indexHas(name, number) {
-			return RecordLost, lostRecord(number, fmt.Sprintf("directory %v has an entry of it", name.Parent))
+			return fmt.Sprintf("directory %v has an entry of it", name.Parent)
 		}
 	}
-	return RecordFree, nil
+	return ""
 }
 
 func lostRecord(number uint64, why string) error {
@@ -100,25 +107,21 @@ func (t *Tree) allocated(number uint64) (bool, error) {
 
 // readBitmap reads $MFT:$BITMAP. One that has not even $MFT itself in use tells nothing.
 func (t *Tree) readBitmap() ([]byte, error) {
-	extents := t.bitmapAt
-	switch {
-	case len(extents) == 0:
+	if len(t.bitmapAt) == 0 {
 		return nil, fmt.Errorf("$MFT:$BITMAP: missing: %w", layer.ErrCorrupt)
-	case extents[0].resident:
-		return extents[0].value, extents[0].err
 	}
-	s, err := t.newStream(extents, func() string { return "$MFT:$BITMAP" })
-	if err != nil {
-		return nil, err
+	b, err := t.bitmapAt[0].value, t.bitmapAt[0].err
+	if err == nil && !t.bitmapAt[0].resident {
+		var s *stream
+		if s, err = t.newStream(t.bitmapAt, func() string { return "$MFT:$BITMAP" }); err == nil {
+			b = make([]byte, layer.Clip(s.size, 0, int64(t.records/8+1)))
+			err = layer.ReadFull(s, b, 0)
+		}
 	}
-	b := make([]byte, layer.Clip(s.size, 0, int64(t.records/8+1)))
-	if err := layer.ReadFull(s, b, 0); err != nil {
-		return nil, err
+	if err == nil && (len(b) == 0 || b[0]&1 == 0) {
+		err = layer.Corrupt("bitmap", 0, "$MFT:$BITMAP has $MFT itself as free")
 	}
-	if len(b) == 0 || b[0]&1 == 0 {
-		return nil, layer.Corrupt("bitmap", 0, "$MFT:$BITMAP has $MFT itself as free")
-	}
-	return b, nil
+	return b, err
 }
 
 // indexHas reports whether the index of the directory of a name leads to that record by it.

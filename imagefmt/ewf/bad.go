@@ -14,7 +14,7 @@ func (d *Disk) Bad() []format.Range {
 	defer d.told.mu.Unlock()
 	var r format.Result
 	for _, c := range slices.Sorted(maps.Keys(d.told.chunks)) {
-		addBad(&r, c*d.chunkSize, d.chunkLen(c), d.told.chunks[c])
+		r.AddBad(c*d.chunkSize, d.chunkLen(c), d.told.chunks[c])
 	}
 	return r.Bad
 }

@@ -140,7 +140,7 @@ func (d *Disk) unpack(c int64, s slot) ([]byte, error) {
 		n, err = unpackBzip2(dst, b)
 	}
 	want := d.chunkLen(c) // the last chunk may be packed in full length
-	if err == nil && int64(n) != want && int64(n) != d.chunkSize {
+	if err == nil && int64(n) != want && int64(n) != d.chunkSize && !d.isTail(int64(n)-want) {
 		err = fmt.Errorf("unpacks to 0x%x bytes, want 0x%x", n, want)
 	}
 	if err != nil {
@@ -193,10 +193,8 @@ func (u *unpacked) read(p []byte, off int64) (n int, err error) {
 		in := off + int64(n) - c*d.chunkSize
 		dst := p[n:min(int64(len(p)), int64(n)+d.chunkLen(c)-in)]
 		if err := d.read(c, dst, in); err != nil {
-			if !d.forgiven(c, err) {
-				return n, err
-			}
-			clear(dst)
+			d.forgiven(c, err)
+			return n, err
 		}
 		n += len(dst)
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -29,9 +30,14 @@ const (
 type Disk struct {
 	size      int64
 	chunkSize int64
-	tables    []table // in the order of their chunks
+	sector    int64          // bytes
+	tables    []table        // in the order of their chunks
+	unread    []format.Range // that were not read when the image was made, in order
 	info      format.Info
 	stored    format.Hashes
+	faults    []error
+	later     []check
+	hidden    bool // a stored hash may be in what is damaged or missing
 	zeroBad   bool
 	warn      func(error)
 
@@ -46,32 +52,24 @@ type Disk struct {
 }
 
 // Open reads the first segment file, which is in src or, when that is a later one, opened instead of it, and asks for the
-// others. Segments that are missing or cut leave a disk whose lost ranges are errors; Warn is told. A src without the
-// magic is a layer.ErrFormat.
+// others, which are put in the order of their own numbers. What is in missing or cut segments is layer.Unknown; Warn is
+// told. A src without the magic is a layer.ErrFormat.
 func Open(src layer.Source, env format.Env) (*Disk, error) {
 	env = env.Ready()
-	h, err := readFileHeader(src)
-	if err == nil && h.number != 1 {
-		if src, env, err = firstSegment(h.number, env); err == nil {
-			h, err = readFileHeader(src)
-		}
-	}
+	files := &segmentFiles{env: env, why: make(map[int]error)}
+	src, err := files.start(src)
 	if err != nil {
 		return nil, err
 	}
-	if h.number != 1 {
-		return nil, fmt.Errorf("is segment %d of an image, want its first", h.number)
-	}
-	l := &loader{first: h, warn: env.Warn}
-	if err := l.segments(src, env); err != nil {
+	l := &loader{first: files.first, told: env.Warn}
+	if err := l.segments(src, files); err != nil {
 		return nil, err
 	}
 	d := &Disk{zeroBad: env.ZeroBad, warn: env.Warn}
+	d.unpacked = &unpacked{d}
 	if err := l.finish(d); err != nil {
 		return nil, err
 	}
-	d.unpacked = &unpacked{d}
-	d.prepare()
 	return d, nil
 }
 
@@ -101,48 +99,74 @@ func (d *Disk) Stored() format.Hashes { return d.stored }
 // ReadAt implements io.ReaderAt.
 func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
-// At implements layer.Mapper. To keep the promise that data was verified it reads a chunk that is stored as it is, once.
+// Faults are what opening found to be lost or damaged, or to contradict itself, and what was not read when the image was
+// made, which is a layer.UnknownError.
+func (d *Disk) Faults() []error {
+	if len(d.unread) == 0 {
+		return d.faults
+	}
+	n := int64(0)
+	for _, r := range d.unread {
+		n += r.Len
+	}
+	return append(slices.Clone(d.faults), fmt.Errorf("0x%x bytes were not read when the image was made, the first: %w", n, d.unread[0].Err))
+}
+
+// At implements layer.Mapper. To keep the promise that data was verified it reads a chunk that is stored as it is, once, and
+// with format.Env.ZeroBad a packed one, too: zeros in place of it are marked.
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	c := off / d.chunkSize
+	if !d.isThere(c) {
+		return layer.Extent{Off: off, Len: min(n, d.nextTable(c)*d.chunkSize-off), Kind: layer.Unknown, Why: layer.Missing}, nil
+	}
+	skipped, n := d.notAcquired(off, n)
+	if skipped {
+		return layer.Extent{Off: off, Len: n, Kind: layer.Unknown, Why: layer.NotAcquired}, nil
+	}
 	in := off - c*d.chunkSize
-	k := min(n, d.chunkLen(c)-in)
+	e := layer.Extent{Off: off, Len: min(n, d.chunkLen(c)-in)}
 	s, err := d.slot(c)
+	if err == nil && (d.zeroBad || s.kind == kindPlain) {
+		err = d.sound(c, s)
+	}
 	switch {
+	case err != nil && d.forgiven(c, err):
+		e.Kind, e.Why = layer.Unknown, layer.Zeroed
 	case err != nil:
-		if gap := d.nextTable(c)*d.chunkSize - off; s.lost && gap > k {
-			k = min(n, gap)
-		}
-		e := layer.Extent{Off: off, Len: k}
-		if s.lost {
-			err = layer.MissingPart(e, err)
-		}
 		return e, err
 	case s.kind == kindPlain:
-		if d.chunks.Follow(c, c); d.isVerified(c) {
-			break
-		}
-		if _, err := d.chunks.Piece(c); err != nil {
-			if !d.forgiven(c, err) {
-				return layer.Extent{Off: off, Len: k}, err
-			}
-			return layer.Extent{Off: off, Len: k, Kind: layer.Zero}, nil
-		}
+		e.Base, e.BaseOff = s.src, s.off+in
 	case s.kind == kindPattern && s.off == 0:
-		return layer.Extent{Off: off, Len: k, Kind: layer.Zero}, nil
+		e.Kind = layer.Zero
 	default:
-		for k < n && d.isPacked(c+1) {
+		for !d.zeroBad && e.Len < n && d.isPacked(c+1) {
 			c++
-			k = min(n, k+d.chunkLen(c))
+			e.Len = min(n, e.Len+d.chunkLen(c))
 		}
-		return layer.Extent{Off: off, Len: k, Base: d.unpacked, BaseOff: off}, nil
+		e.Base, e.BaseOff = d.unpacked, off
 	}
-	return layer.Extent{Off: off, Len: k, Base: s.src, BaseOff: s.off + in}, nil
+	return e, nil
+}
+
+// sound says why a chunk cannot be had.
+func (d *Disk) sound(c int64, s slot) error {
+	if d.chunks.Follow(c, c); s.kind == kindPlain && d.isVerified(c) {
+		return nil
+	}
+	_, err := d.chunks.Piece(c)
+	return err
+}
+
+// isThere reports whether a table has chunk c.
+func (d *Disk) isThere(c int64) bool {
+	t, _ := d.find(c)
+	return t != nil
 }
 
 // chunkLen is how many bytes of the disk a chunk holds: the last may be shorter.
 func (d *Disk) chunkLen(c int64) int64 { return min(d.chunkSize, d.size-c*d.chunkSize) }
 
-// forgiven notes an error of a chunk's data, and reports whether it is to be read as zeros, and tells that it is.
+// forgiven notes an error of a chunk, and reports whether it is to be read as zeros, and tells that it is.
 func (d *Disk) forgiven(c int64, err error) bool {
 	if !errors.Is(err, layer.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
 		return false

@@ -18,5 +18,5 @@ func open(src layer.Source, env format.Env) (format.Disk, error) {
 	if err != nil {
 		return format.Disk{}, err
 	}
-	return format.Disk{Source: d, Acquisition: d}, nil
+	return format.Disk{Source: d, Acquisition: d, Faults: d.Faults()}, nil
 }

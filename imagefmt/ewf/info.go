@@ -5,7 +5,6 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/adler32"
 	"io"
@@ -85,7 +84,7 @@ func (s *segment) volume1(sec section1) {
 	}
 }
 
-// accept keeps the first description of the disk that can be, and checks the others against it.
+// accept keeps a description of a disk that can be.
 func (s *segment) accept(v volume) error {
 	chunk := uint64(v.sectors) * uint64(v.bytes)
 	switch {
@@ -93,18 +92,15 @@ func (s *segment) accept(v volume) error {
 		return fmt.Errorf("chunks of %d sectors of %d bytes, want %d bytes at most", v.sectors, v.bytes, maxChunkSize)
 	case v.total > math.MaxInt64/uint64(v.bytes):
 		return fmt.Errorf("%d sectors of %d bytes", v.total, v.bytes)
-	case s.volume.bytes == 0:
-		s.volume = v
-	case v.sectors != s.volume.sectors || v.bytes != s.volume.bytes || v.total != s.volume.total || v.set != s.volume.set:
-		s.other = true
-		return errors.New("describes another disk than the first segment")
 	}
+	s.claims = append(s.claims, claim{v, s.number})
 	return nil
 }
 
 // header1 reads a header section, whose text is in some code page, or a header2 section, whose text is UTF-16.
 func (s *segment) header1(sec section1) {
 	if s.newer && sec.kind == "header" || s.number > 1 {
+		s.later = append(s.later, s.checkText(sec))
 		return
 	}
 	b := s.data(sec, sec.n)
@@ -230,7 +226,7 @@ func (s *segment) list(sec section1, headerLen, headerSum, entryLen int64) []byt
 func (s *segment) errors1(sec section1) {
 	le := binary.LittleEndian
 	for b := s.list(sec, 520, 516, 8); len(b) > 0; b = b[8:] {
-		s.info.ReadErrors = append(s.info.ReadErrors, format.Sectors{int64(le.Uint32(b)), int64(le.Uint32(b[4:]))})
+		s.info.ReadErrors = append(s.info.ReadErrors, format.Sectors{First: int64(le.Uint32(b)), Count: int64(le.Uint32(b[4:]))})
 	}
 }
 

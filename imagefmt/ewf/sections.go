@@ -92,9 +92,7 @@ func (s *segment) walk1() ending {
 		case "done":
 			return endDone
 		}
-		if s.section1(sec); s.other && s.number > 1 {
-			return endCut
-		}
+		s.section1(sec)
 		at = sec.follows
 	}
 }
@@ -162,11 +160,11 @@ func (s *segment) section1(sec section1) {
 	case "header", "header2":
 		s.header1(sec)
 	case "hash":
-		if b := s.checked(sec, 36, 32); b != nil {
+		if b := s.hashes(sec, 36, 32); b != nil {
 			setHashes(&s.stored, b[:16], nil)
 		}
 	case "digest":
-		if b := s.checked(sec, 80, 76); b != nil {
+		if b := s.hashes(sec, 80, 76); b != nil {
 			setHashes(&s.stored, b[:16], b[16:36])
 		}
 	case "error2":
@@ -177,6 +175,13 @@ func (s *segment) section1(sec section1) {
 	if sec.kind != "sectors" {
 		s.low = max(s.low, min(sec.follows, s.src.Size()))
 	}
+}
+
+// hashes is checked for a section that has hashes of the disk.
+func (s *segment) hashes(sec section1, n, sum int64) []byte {
+	b := s.checked(sec, n, sum)
+	s.hidden = s.hidden || b == nil
+	return b
 }
 
 // checked reads the first n bytes of a section whose Adler-32 is at sum; nil and a warning when it is not that.

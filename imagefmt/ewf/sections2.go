@@ -19,6 +19,7 @@ import (
 const (
 	kindDevice   = 0x1
 	kindCase     = 0x2
+	kindSectors  = 0x3
 	kindTable    = 0x4
 	kindErrors   = 0x5
 	kindSessions = 0x6
@@ -73,7 +74,7 @@ type section2 struct {
 func (s *segment) walk2() (ending, error) {
 	list, err := s.sections2()
 	if err != nil {
-		s.warnf("%w", err)
+		s.lost("segment %d: %w", s.number, err)
 	}
 	end := endCut
 	for i := len(list) - 1; i >= 0; i-- { // in the order of the file
@@ -161,27 +162,33 @@ func (s *segment) section2(sec section2) {
 	le := binary.LittleEndian
 	switch sec.descriptor.kind {
 	case kindDevice, kindCase:
-		if s.number == 1 || s.volume.bytes == 0 {
+		if s.number == 1 || len(s.claims) == 0 {
 			s.text2(sec)
+			return
 		}
+	case kindSectors:
+		return // its chunks have checksums
 	case kindTable:
 		s.table2(sec.section1)
 	case kindMD5:
-		if b := s.checked(sec.section1, 20, 16); b != nil {
+		if b := s.hashes(sec.section1, 20, 16); b != nil {
 			setHashes(&s.stored, b[:16], nil)
 		}
 	case kindSHA1:
-		if b := s.checked(sec.section1, 24, 20); b != nil {
+		if b := s.hashes(sec.section1, 24, 20); b != nil {
 			setHashes(&s.stored, nil, b[:20])
 		}
 	case kindErrors:
 		for b := s.list2(sec.section1, 16); len(b) > 0; b = b[16:] {
-			s.info.ReadErrors = append(s.info.ReadErrors, format.Sectors{int64(le.Uint64(b) & math.MaxInt64), int64(le.Uint32(b[8:]))})
+			s.info.ReadErrors = append(s.info.ReadErrors, format.Sectors{First: int64(le.Uint64(b) & math.MaxInt64), Count: int64(le.Uint32(b[8:]))})
 		}
 	case kindSessions:
 		for b := s.list2(sec.section1, 32); len(b) > 0; b = b[32:] {
 			s.info.Sessions = append(s.info.Sessions, format.Session{First: int64(le.Uint64(b) & math.MaxInt64), Audio: le.Uint32(b[8:])&1 != 0})
 		}
+	}
+	if sec.descriptor.flags&dataHashed != 0 {
+		s.later = append(s.later, s.checkHash(sec))
 	}
 }
 
@@ -262,11 +269,12 @@ func (s *segment) table2(sec section1) {
 	le := binary.LittleEndian
 	b := s.checked(sec, 20, 16)
 	if b == nil {
+		s.parts = append(s.parts, part{lost: true})
 		return
 	}
 	first, count := le.Uint64(b[0:]), int64(le.Uint32(b[8:]))
 	if first > maxChunks || tableHeader2Len+16*count+4 > sec.n {
-		s.warnf("%w", layer.Corrupt("sector table", sec.off, "%d chunks from %d in 0x%x bytes", count, first, sec.n))
+		s.lost("segment %d: %w", s.number, layer.Corrupt("sector table", sec.off, "%d chunks from %d in 0x%x bytes", count, first, sec.n))
 		return
 	}
 	t := table{
@@ -274,10 +282,10 @@ func (s *segment) table2(sec section1) {
 		first: int64(first), count: count, at: sec.off + tableHeader2Len,
 	}
 	if err := t.check2(); err != nil {
-		s.warnf("%w", layer.Corrupt("sector table", sec.off, "chunks %d to %d: %w", first, t.first+count-1, err))
+		s.lost("segment %d: %w", s.number, layer.Corrupt("sector table", sec.off, "chunks %d to %d: %w", first, t.first+count-1, err))
 		return
 	}
-	s.tables = append(s.tables, t)
+	s.parts = append(s.parts, part{table: t})
 }
 
 // check2 reads all entries for their checksum.

@@ -80,7 +80,7 @@ func openSegment(n int, env format.Env) (layer.Source, error) {
 	return env.Files.Open(name, format.Windows)
 }
 
-// firstSegment opens the first segment in place of segment n, which is closed.
+// firstSegment opens what has the name of the first segment in place of segment n, which is closed.
 func firstSegment(n int, env format.Env) (src layer.Source, first format.Env, err error) {
 	err = layer.ErrUnsupported
 	if name, ok := SegmentName(env.Name, 1); ok {

@@ -25,7 +25,6 @@ type slot struct {
 	kind    kind
 	sum     bool // an Adler-32 follows the data
 	exact   bool // n is what the writer says, not what is left up to the next chunk
-	lost    bool // no table has it
 }
 
 // Bits of the flags of an entry in version 2.
@@ -39,7 +38,7 @@ const (
 func (d *Disk) slot(c int64) (slot, error) {
 	t, i := d.find(c)
 	if t == nil {
-		return slot{lost: true}, fmt.Errorf("chunk %d: not in the image: %w", c, layer.ErrCorrupt)
+		return slot{}, fmt.Errorf("chunk %d: not in the image: %w", c, layer.ErrCorrupt)
 	}
 	p, err := d.entries(t, i)
 	if err != nil {

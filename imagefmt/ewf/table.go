@@ -58,6 +58,7 @@ func (s *segment) table1(sec section1) {
 	s.low = max(s.low, min(sec.follows, s.src.Size()))
 	if h := &s.held; h.is {
 		if h.err == nil {
+			s.later = append(s.later, s.checkCopy(sec, h.table.low, h.sec.at))
 			return
 		}
 		copied, err := s.readTable1(sec, h.table.low, h.sec.at)
@@ -92,7 +93,7 @@ func (s *segment) release(next *section1) {
 		s.warnf("%w: used where its offsets are in order", h.err)
 		h.table.unprotected = true
 	}
-	s.tables = append(s.tables, h.table)
+	s.parts = append(s.parts, part{table: h.table})
 }
 
 // readTable1 checks a table. One that comes back with an error and a count has entries, of which the checksum is wrong.

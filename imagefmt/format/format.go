@@ -25,9 +25,15 @@ type Format struct {
 	// Match tells a file of the format by its first and its last EndLen bytes, or all there are; tail is empty where
 	// they cannot be read. The first format in the list that matches is final.
 	Match func(head, tail string) bool
+	// First has the mark count before those of all others, also of the file that holds this one in packed form.
+	First bool
+	// Advice is what users can do with files of a format that cannot be read.
+	Advice string
 	// Endings are how the names of such files end, in lower case with the dot: only those that no file without the
 	// format's mark has by rights.
 	Endings []string
+	// Siblings are how the names of files end that ID may be asked for; nil for Endings.
+	Siblings []string
 	// Open presents the disk that is in a file, with the other files that it needs. It is nil for a format that is known
 	// and cannot be read. Errors are layer.ErrFormat, *layer.CorruptError or layer.ErrUnsupported, and do not name the
 	// file.

@@ -3,9 +3,11 @@ package imagetest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"snapmount/imagefmt/format"
@@ -61,41 +63,53 @@ func (f Files) Instead(name string, _ format.Style) (layer.Source, format.Env, e
 }
 
 // Parent implements format.Files.
-func (f Files) Parent(name string, _ format.Style, check func(layer.Source) error) (*format.Disk, error) {
-	src, err := f.Get(name)
-	if err == nil {
-		err = check(src)
+func (f Files) Parent(l format.Lineage) (*format.Disk, error) {
+	reason := fmt.Errorf("%v: %w", l, fs.ErrNotExist)
+	note := func(what string, err error) {
+		if errors.Is(reason, fs.ErrNotExist) && !errors.Is(err, fs.ErrNotExist) {
+			reason = fmt.Errorf("parent %s: %w", what, err)
+		}
 	}
-	if err != nil {
-		return nil, err
+	names := l.Names
+	if len(names) == 0 {
+		names = f.beside(l, note)
 	}
-	disk, err := f.Format.Open(src, f.env(name))
-	return &disk, err
+	for i := 0; i < len(names); i++ {
+		src, err := f.Get(names[i])
+		if err == nil {
+			err = l.Check(src)
+		}
+		if err == nil {
+			disk, err := f.Format.Open(src, f.env(names[i]))
+			return &disk, err
+		}
+		note(strconv.Quote(names[i]), err)
+		if i == len(l.Names)-1 {
+			names = append(names, f.beside(l, note)...)
+		}
+	}
+	return nil, reason
 }
 
-// Find implements format.Files.
-func (f Files) Find(conditions ...func(format.ID) bool) (string, error) {
-	for _, satisfies := range conditions {
+// beside finds what satisfies the first condition that anything does.
+func (f Files) beside(l format.Lineage, note func(string, error)) (names []string) {
+	for _, satisfies := range l.IDs {
 		for _, name := range f.Beside {
 			src, err := f.Get(name)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
 			if err != nil {
-				return "", err
-			}
-			if id, err := f.Format.ID(src); err == nil && satisfies(id) {
-				return name, nil
+				note(l.ID, err)
+			} else if id, err := f.Format.ID(src); err == nil && satisfies(id) {
+				return []string{name}
 			}
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // Backing implements format.Files. One that is said to be raw is not looked into.
 func (f Files) Backing(name, kind string) (*format.Disk, error) {
 	if kind != "raw" {
-		return f.Parent(name, format.Slashes, func(layer.Source) error { return nil })
+		return f.Parent(format.Lineage{Names: []string{name}, Check: func(layer.Source) error { return nil }})
 	}
 	src, err := f.Get(name)
 	return &format.Disk{Source: src}, err

@@ -13,6 +13,9 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
+// Lost reports whether an error says that bytes are damaged, or in a missing part of the image.
+func Lost(err error) bool { return errors.Is(err, layer.ErrCorrupt) || layer.IsMissing(err) }
+
 // Edit changes an image, in place where it can.
 type Edit func(b []byte) []byte
 

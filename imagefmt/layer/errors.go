@@ -52,5 +52,16 @@ func MissingPart(e Extent, err error) error {
 	return fmt.Errorf("%w: %w", err, &UnknownError{Why: Missing, Off: e.Off, Len: e.Len})
 }
 
+// IsMissing reports whether an error says that a part of the image is missing.
+func IsMissing(err error) bool {
+	unknown, ok := errors.AsType[*UnknownError](err)
+	return ok && unknown.Why == Missing
+}
+
+// Cut is the error of a structure of n bytes at an offset of a file that ends before, at size.
+func Cut(structure string, off, n, size int64) error {
+	return fmt.Errorf("%s at 0x%x: the file is cut at 0x%x: %w", structure, off, size, &UnknownError{Why: Missing, Off: off, Len: n})
+}
+
 // Is makes every UnknownError match ErrUnknown.
 func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }

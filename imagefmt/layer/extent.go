@@ -35,6 +35,11 @@ type Extent struct {
 	Why      Reason // of Unknown, as the layer that knew gave it
 }
 
+// Lost is e where nobody can tell its bytes.
+func (e Extent) Lost(why Reason) Extent {
+	return Extent{Off: e.Off, Len: e.Len, Kind: Unknown, Why: why}
+}
+
 // follows reports whether e continues prev in the same place, so that both are one extent.
 func (e Extent) follows(prev Extent) bool {
 	return prev.Kind == e.Kind && prev.Why == e.Why && prev.Base == e.Base && prev.Off+prev.Len == e.Off &&

@@ -85,6 +85,20 @@ func TestResolveJoinsAndKeepsKinds(t *testing.T) {
 	}
 }
 
+func TestHoles(t *testing.T) {
+	src, _ := leaf(100)
+	lower := &table{size: 60, extents: []layer.Extent{{Off: 0, Len: 20, Base: src}, {Off: 20, Len: 40, Kind: layer.Zero}}}
+	m := &table{size: 100, bad: map[int]error{2: errors.New("broken")}, extents: []layer.Extent{
+		{Off: 0, Len: 30, Base: lower}, {Off: 30, Len: 10, Kind: layer.Zero}, {Off: 40, Len: 10, Kind: layer.Zero},
+		{Off: 50, Len: 20, Base: lower, BaseOff: 40}, {Off: 70, Len: 30, Kind: layer.Unknown},
+	}}
+	for _, c := range []struct{ off, n, want int64 }{{0, 100, 0}, {20, 5, 5}, {20, 80, 20}, {50, 50, 20}, {70, 30, 0}} {
+		if got := layer.Holes(m, c.off, c.n); got != c.want {
+			t.Errorf("Holes(%d, %d) = %d, want %d", c.off, c.n, got, c.want)
+		}
+	}
+}
+
 func TestDamageStaysLocal(t *testing.T) {
 	src, b := leaf(100)
 	broken := errors.New("broken")
@@ -99,14 +113,14 @@ func TestDamageStaysLocal(t *testing.T) {
 		t.Errorf("after the broken range: %d, %v", n, err)
 	}
 	n, err := m.ReadAt(p[:20], 130)
-	var c *layer.CorruptError
-	if n != 10 || !errors.Is(err, layer.ErrCorrupt) || !errors.As(err, &c) || c.Off != 100 {
+	var c *layer.UnknownError
+	if n != 10 || !errors.As(err, &c) || c.Why != layer.Missing || c.Off != 140 || c.Len != 10 {
 		t.Errorf("past the end of the base: %d, %v", n, err)
 	}
 	var ranges []int64
 	for e, err := range layer.Resolve(m, 0, 150) {
 		ranges = append(ranges, e.Off, e.Len)
-		if (err != nil) != (e.Off == 40 || e.Off == 140) {
+		if (err != nil) != (e.Off == 40) || (e.Kind == layer.Unknown) != (e.Off == 140) {
 			t.Errorf("extent %+v: %v", e, err)
 		}
 	}

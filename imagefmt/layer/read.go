@@ -9,10 +9,16 @@ import (
 type Policy uint8
 
 const (
-	Fail  Policy = iota // an *UnknownError
-	Zeros               // zeros
-	Live                // what the Windows driver would give, the live content mostly; where it would not, an *UnknownError
+	Fail        Policy = iota // an *UnknownError
+	Zeros                     // zeros
+	Live                      // what the Windows driver would give, the live content mostly; where it would not, an *UnknownError
+	LiveOrZeros               // the same, with zeros where it would give nothing
 )
+
+// gives reports whether there are bytes for what is Unknown for a reason.
+func (p Policy) gives(why Reason) bool {
+	return p == Zeros || p == LiveOrZeros || p == Live && why.replaced() || why == Zeroed
+}
 
 // Read fills p from off by resolving s: the ReadAt of every Mapper. It follows io.ReaderAt as a Source does, whatever the
 // layers below do. A read that lies in one piece does not allocate.
@@ -41,9 +47,9 @@ func (r *reader) piece(e Extent, err error) bool {
 	b := r.p[e.Off-r.off:][:e.Len]
 	switch {
 	case err != nil:
-	case e.Kind == Unknown && (r.unknown == Fail || r.unknown == Live && !e.Why.replaced()):
+	case e.Kind == Unknown && !r.unknown.gives(e.Why):
 		err = &UnknownError{Why: e.Why, Off: e.Off, Len: e.Len}
-	case e.Base == nil || e.Kind == Unknown && r.unknown == Zeros:
+	case e.Base == nil || e.Kind == Unknown && (r.unknown == Zeros || !e.Why.replaced()):
 		clear(b)
 		r.done += len(b)
 	default:

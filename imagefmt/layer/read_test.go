@@ -17,9 +17,17 @@ func TestPolicies(t *testing.T) {
 	for why := range layer.Missing + 1 {
 		m := &table{size: 50, extents: []layer.Extent{{Off: 0, Len: 20, Base: src}, {Off: 20, Len: 30, Kind: layer.Unknown, Base: src, BaseOff: 60, Why: why}}}
 		zeros, live := append(bytes.Clone(b[:20]), make([]byte, 30)...), append(bytes.Clone(b[:20]), b[60:90]...)
-		for policy, want := range map[layer.Policy][]byte{layer.Fail: nil, layer.Zeros: zeros, layer.Live: live} {
+		for policy, want := range map[layer.Policy][]byte{layer.Fail: nil, layer.Zeros: zeros, layer.Live: live, layer.LiveOrZeros: live} {
 			if policy == layer.Live && why >= layer.NotAcquired {
 				want = nil
+			} else if policy == layer.LiveOrZeros && why >= layer.NotAcquired {
+				want = zeros
+			}
+			if why == layer.Zeroed {
+				want = live
+				if policy == layer.Zeros {
+					want = zeros
+				}
 			}
 			p := bytes.Repeat([]byte{0xa5}, 50)
 			n, err := layer.Read(m, p, 0, policy)
@@ -53,9 +61,9 @@ func TestLargestReason(t *testing.T) {
 }
 
 func TestReasonNames(t *testing.T) {
-	all := []layer.Reason{layer.Unprotected, layer.Carved, layer.Incomplete, layer.NotAcquired, layer.Missing}
+	all := []layer.Reason{layer.Zeroed, layer.Unprotected, layer.Carved, layer.Incomplete, layer.NotAcquired, layer.Missing}
 	b, err := json.Marshal(all)
-	if want := `["unprotected","carved","incomplete","not-acquired","missing"]`; err != nil || string(b) != want {
+	if want := `["zeroed","unprotected","carved","incomplete","not-acquired","missing"]`; err != nil || string(b) != want {
 		t.Errorf("%s, %v, want %s", b, err, want)
 	}
 	var back []layer.Reason

@@ -10,6 +10,7 @@ type Reason uint8
 // to give.
 const (
 	_           Reason = iota // none was told
+	Zeroed                    // its piece of the image is damaged, and zeros are given under every Policy, as was asked for
 	Unprotected               // the snapshot was not bound to keep it, and did not
 	Carved                    // nothing proves it for a snapshot that was carved
 	Incomplete                // it may be in the lost part of a damaged store
@@ -19,6 +20,7 @@ const (
 
 var reasons = [...]struct{ name, words string }{
 	{"", "no reason given"},
+	Zeroed:      {"zeroed", "in a damaged chunk of the image, for which zeros were asked"},
 	Unprotected: {"unprotected", "not kept by the snapshot"},
 	Carved:      {"carved", "not proven for a carved snapshot"},
 	Incomplete:  {"incomplete", "lost with a damaged store"},
@@ -34,7 +36,7 @@ func (r Reason) String() string {
 	return fmt.Sprintf("reason %d", uint8(r))
 }
 
-// MarshalText gives the name that JSON has: "unprotected", "carved", "incomplete", "not-acquired" or "missing".
+// MarshalText gives the name that JSON has: "zeroed", "unprotected", "carved", "incomplete", "not-acquired" or "missing".
 func (r Reason) MarshalText() ([]byte, error) {
 	if int(r) < len(reasons) {
 		return []byte(reasons[r].name), nil

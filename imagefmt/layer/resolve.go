@@ -14,8 +14,8 @@ func Extents(m Mapper, off, n int64) iter.Seq2[Extent, error] {
 }
 
 // Resolve flattens [off, off+n) of s through all Mappers below it to extents of leaf Sources, neighbours joined.
-// What lies past the end of s is not covered; what lies past the end of a lower Source is an error of that range.
-// Errors cover their extent, as in Extents. Source values must be comparable.
+// What lies past the end of s is not covered; what lies past the end of a lower Source is Unknown, as Missing: that was
+// cut. Errors cover their extent, as in Extents. Source values must be comparable.
 func Resolve(s Source, off, n int64) iter.Seq2[Extent, error] {
 	return func(yield func(Extent, error) bool) { joined(s, off, n, true, yield) }
 }
@@ -31,6 +31,19 @@ func Leaf(s Source, off, n int64) (e Extent, err error) {
 		return Extent{Off: off}, Corrupt("range", off, "%d bytes are no range", n)
 	}
 	return e, err
+}
+
+// Holes tells how many of the n bytes of s at off are holes before the first that is none. It does not allocate. The
+// range must lie within s.
+func Holes(s Source, off, n int64) (holes int64) {
+	walk(s, Extent{Off: off, Len: n, BaseOff: off}, true, func(e Extent, err error) bool {
+		if err != nil || e.Kind != Zero {
+			return false
+		}
+		holes += e.Len
+		return true
+	})
+	return holes
 }
 
 // joined gives emit the extents of [off, off+n) of s, of its own or of the leaves below, until it has enough. Neighbours
@@ -65,7 +78,7 @@ func walk(s Source, at Extent, deep bool, emit func(Extent, error) bool) bool {
 		return true
 	}
 	inside := Clip(s.Size(), at.BaseOff, at.Len)
-	past := Extent{Off: at.Off + inside, Len: at.Len - inside}
+	past := Extent{Off: at.Off + inside, Len: at.Len - inside, Kind: Unknown, Why: max(at.Why, Missing)}
 	if m, ok := s.(Mapper); ok {
 		if !descend(m, at, inside, deep, emit) {
 			return false
@@ -73,7 +86,7 @@ func walk(s Source, at Extent, deep bool, emit func(Extent, error) bool) bool {
 	} else if at.Base, at.Len = s, inside; inside > 0 && !emit(at, nil) {
 		return false
 	}
-	return past.Len == 0 || emit(past, pastEnd(s, at.BaseOff+inside, past.Len))
+	return past.Len == 0 || emit(past, nil)
 }
 
 // descend is walk for the first n bytes of at in a Mapper.
@@ -103,9 +116,4 @@ func descend(m Mapper, at Extent, n int64, deep bool, emit func(Extent, error) b
 		}
 	}
 	return true
-}
-
-// pastEnd is the error of n bytes at off, which s is too short for.
-func pastEnd(s Source, off, n int64) error {
-	return Corrupt("range", off, "%d bytes past the end of what holds it (%d bytes)", n, s.Size())
 }

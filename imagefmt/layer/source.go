@@ -39,8 +39,7 @@ func Clip(size, off, n int64) int64 {
 }
 
 // Section returns the n bytes of s from off as a Mapper that keeps the holes of s. What s does not know reads as s gives
-// it. The range may reach past the end of s, as the partitions of a truncated image do: the missing part reads as an
-// error.
+// it. The range may reach past the end of s, as the partitions of a truncated image do: what is missing is Unknown.
 func Section(s Source, off, n int64) (Mapper, error) {
 	if off < 0 || n < 0 || off > math.MaxInt64-n {
 		return nil, fmt.Errorf("section of %d bytes at %d is not a range", n, off)
@@ -67,7 +66,7 @@ func (s *section) read(p []byte, off int64) (int, error) {
 		}
 	}
 	if n < len(p) {
-		return n, pastEnd(s.base, s.off+off+have, int64(len(p))-have)
+		return n, &UnknownError{Why: Missing, Off: off + int64(n), Len: int64(len(p) - n)}
 	}
 	return n, nil
 }

@@ -81,32 +81,35 @@ func decodeGPTEntry(b []byte) gptEntry {
 	}
 }
 
-// readGPT tries the header in the second sector, then, if backup, the one it names and the one in the last sector. A
-// table whose checksum is wrong is only used when there is no other. nil without an error means that there is no trace of
-// a GPT; an error is that of the first header found.
-func (d *reader) readGPT(backup bool) (*Table, error) {
+// readGPT tries the header in the second sector; then, unless an MBR without a protective partition is there, the one it
+// names, where the disk ends by the protective MBR, in the last sector, and, if search, before that. A table whose
+// checksum is wrong is only used when there is no other. nil without an error means that there is no trace of a GPT; an
+// error is that of the first header found.
+func (d *reader) readGPT(m *mbr, search bool) (*Table, error) {
 	var first error
+	backup := m == nil || m.protective
 	for _, sector := range []int64{512, 4096} {
-		places := d.gptPlaces(sector)
+		places := d.gptPlaces(m, sector)
 		if !backup {
 			places = places[:1]
 		}
 		for i, block := range places {
 			t, err := d.gptAt(block, sector)
+			if t != nil && i == 0 && backup {
+				d.checkBackup(t, places[1:])
+			}
 			if t != nil {
-				if i > 0 {
-					d.warn(fmt.Errorf("GPT: primary table lost, its backup at 0x%x is used", block*sector))
-				} else if backup {
-					d.checkBackup(t, places[1:])
-				}
-				return t, nil
+				return d.tellBackup(t, block*sector), nil
 			}
 			if err != nil {
 				d.warn(err)
 			}
-			if first == nil {
-				first = err
-			}
+			first = cmp.Or(first, err)
+		}
+	}
+	if backup && (search || m != nil) {
+		if t := d.searchBackup(); t != nil {
+			return t, nil
 		}
 	}
 	if t := d.doubtful; t != nil {
@@ -116,18 +119,73 @@ func (d *reader) readGPT(backup bool) (*Table, error) {
 	return nil, first
 }
 
+// tellBackup warns when a table is not the primary one.
+func (d *reader) tellBackup(t *Table, off int64) *Table {
+	if t.backup {
+		d.warn(fmt.Errorf("GPT: primary table lost, its backup at 0x%x is used", off))
+	}
+	return t
+}
+
 // gptPlaces lists the blocks where a header may be.
-func (d *reader) gptPlaces(sector int64) []int64 {
-	places, last := []int64{1}, d.disk.Size()/sector-1
-	if h := d.read(sector, sector); h != nil && string(h[:8]) == gptMagic {
-		if other := decodeGPT(h).other; other > 1 && other < uint64(last) {
-			places = append(places, int64(other))
+func (d *reader) gptPlaces(m *mbr, sector int64) []int64 {
+	last := d.disk.Size()/sector - 1
+	places := []int64{1}
+	add := func(block uint64) {
+		if block > 1 && block <= uint64(max(last, 0)) && !slices.Contains(places, int64(block)) {
+			places = append(places, int64(block))
 		}
 	}
-	if last > 1 {
-		places = append(places, last)
+	if h := d.read(sector, sector); h != nil && string(h[:8]) == gptMagic {
+		add(decodeGPT(h).other)
 	}
+	if m != nil {
+		for _, e := range m.entries {
+			if e.protective() {
+				add(uint64(e.start) + uint64(e.count) - 1)
+			}
+		}
+	}
+	add(uint64(max(last, 0)))
 	return places
+}
+
+// backupSearched is how far before the end of the image the backup is looked for: an image may be longer than its disk
+// was, by what was appended or because it was written to a larger one.
+const backupSearched = 64 << 20
+
+// searchBackup looks for a backup table by its header, which tells its own place, from the end of the image backwards.
+func (d *reader) searchBackup() *Table {
+	const chunk = 1 << 20
+	end := d.disk.Size() &^ 511
+	for stop := max(end-backupSearched, 0); end > stop; end -= chunk {
+		start := max(end-chunk, stop)
+		quiet := reader{disk: d.disk}
+		b := quiet.read(start, end-start)
+		for at := len(b) - 512; at >= 0; at -= 512 {
+			if string(b[at:at+8]) == gptMagic {
+				if t := d.backupHeader(start+int64(at), decodeGPT(b[at:at+512]).block); t != nil {
+					return t
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// backupHeader reads the table whose header is at off and says that it is in a block.
+func (d *reader) backupHeader(off int64, block uint64) *Table {
+	for _, sector := range []int64{512, 4096} {
+		if off == sector || off%sector != 0 || block != uint64(off/sector) {
+			continue
+		}
+		if t, err := d.gptAt(off/sector, sector); t != nil {
+			return d.tellBackup(t, off)
+		} else if err != nil {
+			d.warn(err)
+		}
+	}
+	return nil
 }
 
 // checkBackup warns when none of the places has a copy of the table.
@@ -193,6 +251,7 @@ func (d *reader) gptAt(block, sector int64) (*Table, error) {
 		sum = layer.Corrupt("GPT entries", array, "checksum 0x%08x, want 0x%08x", got, h.entriesCRC)
 	}
 	t := gptTable(h, b, array, sector)
+	t.backup = block != 1
 	if sum != nil {
 		d.doubt(t)
 		return nil, sum

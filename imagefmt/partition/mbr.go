@@ -29,30 +29,38 @@ func decodeEntry(b []byte) mbrEntry {
 	return mbrEntry{status: b[0], kind: b[4], start: le.Uint32(b[8:]), count: le.Uint32(b[12:])}
 }
 
-// decodeEntries reads the four entries of a sector that has the signature.
-func decodeEntries(b []byte) (entries [4]mbrEntry, ok bool) {
-	if len(b) < 512 || b[510] != 0x55 || b[511] != 0xaa {
+// decodeEntries reads the four entries of a sector, and whether that has the signature.
+func decodeEntries(b []byte) (entries [4]mbrEntry, signed bool) {
+	if len(b) < 512 {
 		return entries, false
 	}
 	for i := range entries {
 		entries[i] = decodeEntry(b[446+16*i:])
 	}
-	return entries, true
+	return entries, b[510] == 0x55 && b[511] == 0xaa
 }
 
 func (e mbrEntry) empty() bool    { return e.kind == 0 || e.count == 0 }
 func (e mbrEntry) extended() bool { return e.kind == 0x05 || e.kind == 0x0f || e.kind == 0x85 }
 
+// protective reports whether an entry stands for a GPT.
+func (e mbrEntry) protective() bool { return e.kind == 0xee }
+
 // readMBR returns nil when the sector is no MBR or has no partitions.
 func (d *reader) readMBR(boot []byte) *mbr {
-	entries, ok := decodeEntries(boot)
-	if !ok {
+	if _, signed := decodeEntries(boot); !signed {
 		return nil
 	}
+	return d.entriesOf(boot)
+}
+
+// entriesOf is readMBR whether or not the sector is signed.
+func (d *reader) entriesOf(boot []byte) *mbr {
+	entries, _ := decodeEntries(boot)
 	m := &mbr{signature: binary.LittleEndian.Uint32(boot[440:]), entries: entries}
 	used := false
 	for i, e := range entries {
-		m.protective = m.protective || e.kind == 0xee
+		m.protective = m.protective || e.protective()
 		used = used || !e.empty()
 		if e.status&0x7f != 0 { // code or data, not a table: Linux looks at this too
 			return nil
@@ -67,12 +75,12 @@ func (d *reader) readMBR(boot []byte) *mbr {
 	return m
 }
 
-// mbrTable lists the primary partitions, then the logical ones.
+// mbrTable lists the primary partitions, but for what stands for a GPT, then the logical ones.
 func (d *reader) mbrTable(m *mbr) *Table {
 	sector := d.mbrSector(m)
 	t := &Table{Scheme: MBR, SectorSize: int(sector), Signature: m.signature}
 	for i, e := range m.entries {
-		if !e.empty() && !e.extended() {
+		if !e.empty() && !e.extended() && !e.protective() {
 			t.Partitions = append(t.Partitions, e.partition(i+1, 0, sector))
 		}
 	}
@@ -106,8 +114,8 @@ func (d *reader) logical(first, sector int64, number int) []Partition {
 			return list
 		}
 		seen[at] = true
-		entries, ok := decodeEntries(d.read(at*sector, 512))
-		if !ok {
+		entries, signed := decodeEntries(d.read(at*sector, 512))
+		if !signed && !d.unsignedRecord(entries, at, sector) {
 			d.warn(fmt.Errorf("logical partitions: %w", layer.Corrupt("extended boot record", at*sector,
 				"no signature, unreadable, or past the end of the disk: those behind it are not listed")))
 			return list
@@ -129,18 +137,35 @@ func (d *reader) logical(first, sector int64, number int) []Partition {
 	}
 }
 
+// unsignedRecord reports whether the entries of a boot record without a signature make sense: none of them is code, and
+// the first leads to a volume.
+func (d *reader) unsignedRecord(entries [4]mbrEntry, at, sector int64) bool {
+	for i, e := range entries {
+		if e.status&0x7f != 0 || i > 1 && !e.empty() {
+			return false
+		}
+	}
+	quiet := reader{disk: d.disk}
+	p := entries[0].partition(0, at, sector)
+	if entries[0].empty() || entries[0].start == 0 || quiet.kindAt(p.Off, p.Len) == "" {
+		return false
+	}
+	d.warn(fmt.Errorf("logical partitions: extended boot record at 0x%x: no signature 55aa: its entry leads to a volume and is used", at*sector))
+	return true
+}
+
 // mbrSector decides how many bytes a sector has, which an MBR does not tell: 4096 when boot sectors are found where
 // sectors of 4096 bytes put them and fewer where sectors of 512 bytes do.
 func (d *reader) mbrSector(m *mbr) int64 {
 	found := func(sector int64) (n int) {
 		quiet := reader{disk: d.disk}
 		for _, e := range m.entries {
-			if e.empty() {
+			if e.empty() || e.start == 0 || e.protective() {
 				continue
 			}
-			b := quiet.read(int64(e.start)*sector, 512)
-			_, record := decodeEntries(b)
-			if volumeKind(b) != "" || e.extended() && record {
+			off := int64(e.start) * sector
+			_, record := decodeEntries(quiet.read(off, 512))
+			if e.extended() && record || quiet.kindAt(off, int64(e.count)*sector) != "" {
 				n++
 			}
 		}

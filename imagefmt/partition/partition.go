@@ -3,6 +3,7 @@
 package partition
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,8 @@ const (
 	GPT  = "gpt"
 	MBR  = "mbr"
 	None = "none" // the disk is one volume
+
+	Searched = "searched" // there is no table: volumes were found where they mostly are
 )
 
 // Partition is a range of the disk.
@@ -27,6 +30,8 @@ type Partition struct {
 	Name   string // GPT only
 	ID     wintype.GUID
 	Active bool // MBR only
+
+	Searched bool // in no table, but found where volumes mostly are
 }
 
 // Table is what a disk says of its partitions.
@@ -37,6 +42,8 @@ type Table struct {
 	Signature  uint32       // MBR only
 	Partitions []Partition  // in the order of their numbers; containers of logical partitions are not among them
 	Warnings   []error      // what is damaged, overlaps or reaches past the end
+
+	backup bool // only the copy of a GPT is there
 }
 
 // List finds the partitions of disk. A disk with neither table nor volume is a layer.ErrFormat, one whose tables are
@@ -44,10 +51,14 @@ type Table struct {
 func List(disk layer.Source) (*Table, error) {
 	d := reader{disk: disk}
 	boot := d.read(0, 512)
-	if kind := volumeKind(boot); kind != "" {
-		return d.whole(kind), nil
+	kind := volumeKind(boot)
+	table, err := d.tables(boot, kind)
+	if table = d.weigh(kind, boot, table); table == nil && kind != "" {
+		table = d.whole(kind)
 	}
-	table, err := d.tables(boot)
+	if kind != "" && table.Scheme == None { // what was odd was no table
+		d.warnings = nil
+	}
 	if table == nil && err == nil {
 		table = d.backupVolume()
 	}
@@ -61,34 +72,62 @@ func List(disk layer.Source) (*Table, error) {
 		err = d.readErr
 	}
 	if err == nil {
-		err = fmt.Errorf("looked for GPT, MBR and the boot sectors of NTFS, ReFS, BitLocker, exFAT and FAT: %w", layer.ErrFormat)
+		err = fmt.Errorf("%s: %w", lookedFor, layer.ErrFormat)
 	}
 	return nil, fmt.Errorf("partition table: %w", err)
 }
 
-// tables decides between GPT and MBR; nil without an error when there is neither.
-func (d *reader) tables(boot []byte) (*Table, error) {
+const lookedFor = "looked for GPT, MBR and the boot sectors of NTFS, ReFS, BitLocker, exFAT and FAT"
+
+// tables decides between GPT and MBR; nil without an error when there is neither. kind is of the boot sector in sector 0.
+func (d *reader) tables(boot []byte, kind string) (*Table, error) {
 	mbr := d.readMBR(boot)
 	protective := mbr != nil && mbr.protective
-	gpt, err := d.readGPT(mbr == nil || protective)
+	gpt, err := d.readGPT(mbr, kind == "")
 	switch {
 	case gpt != nil && mbr != nil && !protective:
-		// Windows and Linux believe the MBR here; the GPT is what an older use of the disk left.
-		d.warn(fmt.Errorf("a GPT is there too, but the MBR has no protective partition: the MBR counts"))
-		return d.mbrTable(mbr), nil
+		return d.older(d.mbrTable(mbr), gpt), nil
 	case gpt != nil:
 		if mbr == nil {
-			d.warn(fmt.Errorf("GPT: no protective MBR"))
+			d.warn(errors.New("GPT: no protective MBR"))
+		} else {
+			d.compare(mbr, gpt)
 		}
 		return gpt, nil
 	case mbr != nil && !protective:
 		return d.mbrTable(mbr), nil
-	case err != nil:
-		return nil, err
 	case protective:
-		return nil, layer.Corrupt("MBR", 0, "a protective partition, but no GPT at either end of the disk")
+		return d.hybridAlone(mbr, err)
+	case err == nil:
+		return d.unsigned(boot), nil
 	}
-	return nil, nil
+	if t := d.unsigned(boot); t != nil {
+		return t, nil
+	}
+	return nil, err
+}
+
+// older decides between an MBR without a protective partition and a GPT. Windows and Linux believe the MBR here: the GPT
+// is what an older use of the disk left, unless it alone leads to volumes.
+func (d *reader) older(mbr, gpt *Table) *Table {
+	if d.found(mbr) == 0 && d.found(gpt) > 0 {
+		d.warn(errors.New("an MBR without a protective partition is there too, but only the GPT leads to volumes: the GPT counts"))
+		return gpt
+	}
+	d.warn(errors.New("a GPT is there too, but the MBR has no protective partition: the MBR counts"))
+	return mbr
+}
+
+// hybridAlone takes what a hybrid MBR lists beside the protective partition, where that leads to volumes.
+func (d *reader) hybridAlone(m *mbr, err error) (*Table, error) {
+	if err == nil {
+		err = layer.Corrupt("MBR", 0, "a protective partition, but no GPT at either end of the disk")
+	}
+	if t := d.mbrTable(m); d.found(t) > 0 {
+		d.warn(fmt.Errorf("%w: the other partitions of the hybrid MBR are used", err))
+		return t, nil
+	}
+	return nil, err
 }
 
 // reader reads a disk and keeps what is worth a warning.

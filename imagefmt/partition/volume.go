@@ -18,7 +18,7 @@ func volumeKind(b []byte) string {
 	switch {
 	case string(b[3:11]) == "NTFS    " && (signed || ntfsFields(b)):
 		return "ntfs"
-	case string(b[3:11]) == "-FVE-FS-" && signed, string(b[424:440]) == bitLockerToGo && signed:
+	case string(b[3:11]) == bitLocker && signed, string(b[424:440]) == bitLockerToGo && signed:
 		return "bitlocker"
 	case string(b[3:11]) == "EXFAT   " && signed:
 		return "exfat"
@@ -38,6 +38,9 @@ func ntfsFields(b []byte) bool {
 	return sector >= 512 && sector <= 4096 && sector&(sector-1) == 0 && (perCluster&(perCluster-1) == 0 || perCluster >= 0xf4) && perCluster != 0 &&
 		le.Uint32(b[14:])&0xffffff == 0 && le.Uint16(b[22:]) == 0 && le.Uint32(b[32:]) == 0 && le.Uint64(b[0x28:]) != 0 && le.Uint64(b[0x30:]) != 0
 }
+
+// bitLocker begins metadata blocks too.
+const bitLocker = "-FVE-FS-"
 
 // bitLockerToGo is 4967d63b-2e29-4ad8-8399-f6a339e3d001 in a boot sector that is one of FAT32 otherwise: a removable drive
 // that is encrypted, as older systems are to see it.
@@ -77,34 +80,48 @@ func fat(b []byte) string {
 }
 
 // backupVolume recognises an NTFS volume whose boot sector is lost by the copy in its last sector, and only on a disk
-// without a table: the last sector of a partitioned disk may be the copy of its last partition.
+// without a table.
 func (d *reader) backupVolume() *Table {
-	if !d.backupBoot() {
+	if d.bootCopy(0, d.disk.Size()) == nil {
 		return nil
 	}
 	d.warn(errors.New("NTFS: boot sector damaged, its copy in the last sector is there"))
 	return d.whole("ntfs")
 }
 
-// backupBoot looks for an NTFS boot sector in the last sector of either size.
-func (d *reader) backupBoot() bool {
+// bootCopy looks for the copy of an NTFS boot sector in the last sector, of either size, of the n bytes at off. One that
+// tells of a volume which begins elsewhere is none: a range may end where another volume does.
+func (d *reader) bootCopy(off, n int64) []byte {
 	for _, sector := range []int64{512, 4096} {
-		if volumeKind(d.read(d.disk.Size()-sector, 512)) == "ntfs" {
-			return true
+		at := off + n - sector
+		if at < off {
+			continue
+		}
+		b := d.read(at, 512)
+		if volumeKind(b) != "ntfs" {
+			continue
+		}
+		if g := geometryOf("ntfs", b); g.copy == 0 || g.copy == at-off || d.leads(off, "ntfs", g) {
+			return b
 		}
 	}
-	return false
+	return nil
+}
+
+// kindAt names what the n bytes at off hold, as FileSystem does.
+func (d *reader) kindAt(off, n int64) string {
+	if kind := volumeKind(d.read(off, 512)); kind != "" {
+		return kind
+	}
+	if d.bootCopy(off, n) != nil {
+		return "ntfs"
+	}
+	return ""
 }
 
 // FileSystem names what a volume holds by its boot sector: "ntfs", "refs", "bitlocker", "exfat", "fat12", "fat16" or
 // "fat32"; "" when it is something else or cannot be read. NTFS is also known by the copy of its boot sector at the end.
 func FileSystem(volume layer.Source) string {
 	d := reader{disk: volume}
-	if kind := volumeKind(d.read(0, 512)); kind != "" {
-		return kind
-	}
-	if d.backupBoot() {
-		return "ntfs"
-	}
-	return ""
+	return d.kindAt(0, volume.Size())
 }

@@ -25,7 +25,7 @@ func (d *Disk) newUnpacked() *chunks.Source {
 // load returns a compressed cluster by its number on the disk.
 func (d *Disk) load(cluster int64) ([]byte, error) {
 	i := cluster >> d.l2Bits
-	if d.l1[i]&^entryCopied == 0 {
+	if i >= int64(len(d.l1)) || d.l1[i]&^entryCopied == 0 {
 		return nil, fmt.Errorf("cluster 0x%x: no table", cluster)
 	}
 	at, err := d.table(i)
@@ -36,7 +36,10 @@ func (d *Disk) load(cluster int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry, _, _ := t.entry(cluster&(1<<d.pieceBits-1), d.extended)
+	entry, _, _, err := d.entry(t, cluster&(1<<d.pieceBits-1))
+	if err != nil {
+		return nil, err
+	}
 	if entry&entryCompressed == 0 {
 		return nil, fmt.Errorf("cluster 0x%x: not compressed", cluster)
 	}
@@ -80,7 +83,11 @@ func (d *Disk) unpack(entry uint64, dst []byte) error {
 	if d.compression == compressZstd {
 		decompress = d.inflateZstd
 	}
-	if err := decompress(b, dst); err != nil {
+	err := decompress(b, dst)
+	if err != nil && off+n == d.src.Size() {
+		return fmt.Errorf("%w: %w", layer.Cut("compressed cluster", off, sectors*512, d.src.Size()), err)
+	}
+	if err != nil {
 		return layer.Corrupt("compressed cluster", off, "%w", err)
 	}
 	return nil

@@ -74,6 +74,9 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 	if err := d.readL1(int64(shown.l1Off), need); err != nil {
 		return nil, err
 	}
+	if err := d.checkEnd(h, need); err != nil {
+		env.Fault(err)
+	}
 	lenBits := min(d.clusterBits, pieceLenBits)
 	d.pieceBits = d.l2Bits - (d.clusterBits - lenBits)
 	d.pieces = make([]atomic.Pointer[piece], slots(tableCacheBytes, lenBits, len(d.l1)<<(d.l2Bits-d.pieceBits)))
@@ -91,10 +94,11 @@ func (d *Disk) openOthers(h header, files format.Files) (err error) {
 	if h.backing == "" {
 		return nil
 	}
-	if d.backing, err = openBacking(h, files); err != nil {
-		return fmt.Errorf("backing file %q: %w", h.backing, err)
+	d.backing, err = openBacking(h, files)
+	if _, deeper := errors.AsType[*format.ChainError](err); err != nil && !deeper {
+		err = fmt.Errorf("backing file %q: %w", h.backing, err)
 	}
-	return nil
+	return err
 }
 
 // slots is the number of pieces of 2^lenBits bytes that fit into n bytes, at most limit and at least one.
@@ -102,9 +106,9 @@ func slots(n int, lenBits uint32, limit int) int {
 	return max(1, min(n>>lenBits, limit))
 }
 
-// readL1 reads the entries of the L1 table that the size asks for.
+// readL1 reads the entries of the L1 table that the size asks for, as far as the file has them.
 func (d *Disk) readL1(off int64, n int) error {
-	b := make([]byte, n*8)
+	b := make([]byte, layer.Clip(d.src.Size(), off, int64(n)*8)&^7)
 	if err := layer.ReadFull(d.src, b, off); err != nil {
 		return fmt.Errorf("L1 table: %w", err)
 	}

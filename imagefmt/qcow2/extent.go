@@ -31,8 +31,11 @@ type piece struct {
 func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	span := int64(1) << (d.clusterBits + d.l2Bits)
 	i, k := off/span, min(n, span-off%span)
-	if d.l1[i]&^entryCopied == 0 {
-		for i++; k < n && d.l1[i]&^entryCopied == 0; i++ {
+	switch {
+	case i >= int64(len(d.l1)):
+		return layer.Extent{Off: off, Len: n}.Lost(layer.Missing), nil
+	case d.l1[i]&^entryCopied == 0:
+		for i++; k < n && i < int64(len(d.l1)) && d.l1[i]&^entryCopied == 0; i++ {
 			k += min(n-k, span)
 		}
 		return d.absent(off, k), nil
@@ -48,6 +51,9 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 		return layer.Extent{Off: off, Len: k}, err
 	}
 	e, err := d.cluster(t, off, k)
+	if layer.IsMissing(err) {
+		return e.Lost(layer.Missing), nil
+	}
 	for err == nil && e.Len < k {
 		next, err := d.cluster(t, off+e.Len, k-e.Len)
 		if err != nil || next.Kind != e.Kind || next.Base != e.Base || e.Base != nil && next.BaseOff != e.BaseOff+e.Len {
@@ -66,9 +72,6 @@ func (d *Disk) table(i int64) (int64, error) {
 	if entry&^(entryOffset|entryCopied) != 0 || off == 0 || off%size != 0 {
 		return 0, layer.Corrupt("L1 entry", d.l1Off+8*i, "0x%x, want the offset of a cluster", entry)
 	}
-	if layer.Clip(d.src.Size(), off, size) < size {
-		return 0, layer.Corrupt("L2 table", off, "past the end of the file of 0x%x bytes", d.src.Size())
-	}
 	return off, nil
 }
 
@@ -78,8 +81,9 @@ func (d *Disk) piece(table, index int64) (*piece, error) {
 	if t := slot.Load(); t != nil && t.index == index {
 		return t, nil
 	}
-	b := make([]byte, 1<<min(pieceLenBits, d.clusterBits))
-	off := table + index&(1<<(d.l2Bits-d.pieceBits)-1)*int64(len(b))
+	size := int64(1) << min(pieceLenBits, d.clusterBits)
+	off := table + index&(1<<(d.l2Bits-d.pieceBits)-1)*size
+	b := make([]byte, layer.Clip(d.src.Size(), off, size)&^15)
 	if err := layer.ReadFull(d.src, b, off); err != nil {
 		return nil, fmt.Errorf("L2 table at 0x%x: %w", off, err)
 	}
@@ -93,10 +97,16 @@ func (d *Disk) cluster(t *piece, off, n int64) (layer.Extent, error) {
 	size := int64(1) << d.clusterBits
 	in, i := off&(size-1), off>>d.clusterBits&(1<<d.pieceBits-1)
 	e := layer.Extent{Off: off, Len: min(n, size-in)}
-	entry, bitmap, entryAt := t.entry(i, d.extended)
+	entry, bitmap, entryAt, err := d.entry(t, i)
+	if err != nil {
+		return e, err
+	}
 	if entry&entryCompressed != 0 {
 		if d.data != d.src {
 			return e, layer.Corrupt("L2 entry", entryAt, "a compressed cluster beside an external data file")
+		}
+		if at, _ := d.packed(entry); at >= d.src.Size() {
+			return e, layer.Cut("compressed cluster", at, 1, d.src.Size())
 		}
 		e.Base, e.BaseOff = d.unpacked, off
 		return e, nil
@@ -120,13 +130,20 @@ func (d *Disk) cluster(t *piece, off, n int64) (layer.Extent, error) {
 	return e, nil
 }
 
-// entry returns entry i, its second word if it has one, and where it is in the file.
-func (t *piece) entry(i int64, extended bool) (entry, bitmap uint64, at int64) {
-	be := binary.BigEndian
-	if extended {
-		return be.Uint64(t.data[16*i:]), be.Uint64(t.data[16*i+8:]), t.off + 16*i
+// entry returns entry i of a piece, its second word if it has one, and where it is in the file.
+func (d *Disk) entry(t *piece, i int64) (entry, bitmap uint64, at int64, err error) {
+	be, n := binary.BigEndian, int64(8)
+	if d.extended {
+		n = 16
 	}
-	return be.Uint64(t.data[8*i:]), 0, t.off + 8*i
+	b := t.data[min(n*i, int64(len(t.data))):]
+	switch at = t.off + n*i; {
+	case int64(len(b)) < n:
+		return 0, 0, at, layer.Cut("L2 entry", at, n, d.src.Size())
+	case d.extended:
+		return be.Uint64(b), be.Uint64(b[8:]), at, nil
+	}
+	return be.Uint64(b), 0, at, nil
 }
 
 // parts checks an entry, and tells of the 32 parts of its cluster which are in the file and which read as zeros. An

@@ -47,9 +47,12 @@ type header struct {
 	crypt        uint32
 	l1Entries    uint32
 	l1Off        uint64
+	refOff       uint64 // of the table of reference counts
+	refClusters  uint32 // its length
 	snapshots    uint32
 	snapshotsOff uint64
 	incompatible uint64
+	refBits      uint32 // log2 of the bits of a reference count
 	headerLen    uint32
 	compression  byte
 
@@ -71,12 +74,16 @@ func decodeHeader(b []byte) header {
 		crypt:        be.Uint32(b[32:]),
 		l1Entries:    be.Uint32(b[36:]),
 		l1Off:        be.Uint64(b[40:]),
+		refOff:       be.Uint64(b[48:]),
+		refClusters:  be.Uint32(b[56:]),
+		refBits:      4,
 		snapshots:    be.Uint32(b[60:]),
 		snapshotsOff: be.Uint64(b[64:]),
 		headerLen:    headerLenV2,
 	}
 	if h.version >= 3 && len(b) >= headerLenV3 {
 		h.incompatible = be.Uint64(b[72:])
+		h.refBits = be.Uint32(b[96:])
 		h.headerLen = be.Uint32(b[100:])
 		if h.headerLen > headerLenV3 && len(b) > headerLenV3 {
 			h.compression = b[104]
@@ -146,7 +153,7 @@ type state struct {
 	l1Entries uint32
 }
 
-// l1Need is the number of L1 entries that a size asks for, after checking that the file of that many bytes has them.
+// l1Need is the number of L1 entries that a size asks for, after checking that the file of that many bytes has some.
 func (h *header) l1Need(s state, fileSize int64) (int, error) {
 	span := uint64(1) << (h.clusterBits + h.l2Bits())
 	need := (s.size + span - 1) / span
@@ -155,7 +162,7 @@ func (h *header) l1Need(s state, fileSize int64) (int, error) {
 		return 0, layer.Corrupt("L1 table", int64(s.l1Off), "%d entries, want %d", s.l1Entries, need)
 	case need*8 > maxL1Bytes:
 		return 0, fmt.Errorf("L1 table of %d bytes, want %d at most: %w", need*8, maxL1Bytes, layer.ErrUnsupported)
-	case need > 0 && (s.l1Off > uint64(fileSize) || uint64(fileSize)-s.l1Off < need*8):
+	case need > 0 && s.l1Off >= uint64(fileSize):
 		return 0, layer.Corrupt("header", 40, "L1 table of %d bytes at 0x%x, want it within the file of 0x%x", need*8, s.l1Off, fileSize)
 	}
 	return int(need), nil

@@ -3,7 +3,6 @@ package qcow2_test
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -123,22 +122,7 @@ func BenchmarkCompressed(b *testing.B) {
 	disk := layertest.Mixed(300_000, 256*mib, 8)
 	for _, kind := range []string{"zlib", "zstd"} {
 		d := open(b, imagetest.Made(b, "qcow2", "compression_type="+kind, disk, "-c"))
-		for _, random := range []bool{false, true} {
-			b.Run(fmt.Sprintf("%s/random=%v", kind, random), func(b *testing.B) {
-				p := make([]byte, 64<<10)
-				r := rand.New(rand.NewPCG(1, 1))
-				b.SetBytes(int64(len(p)))
-				for i := range b.N {
-					off := int64(i) % 4096 << 16
-					if random {
-						off = r.Int64N(d.Size() - int64(len(p)))
-					}
-					if err := layer.ReadFull(d, p, off); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
+		imagetest.Reads(b, kind+"/", d)
 	}
 }
 

@@ -3,10 +3,7 @@
 package raw
 
 import (
-	"fmt"
-	"math"
 	"os"
-	"sort"
 
 	"snapmount/imagefmt/layer"
 )
@@ -30,36 +27,4 @@ func (f *File) File() *os.File { return f.file }
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	return layer.ReadLeaf(p, off, f.size, f.file.ReadAt)
-}
-
-// Split is a disk kept in several files one after the other. Its extents are its parts: holes of sparse files are not
-// looked for, because a SEEK_HOLE for each request costs as much as the read that it would save.
-type Split struct {
-	parts  []layer.Source
-	starts []int64 // where each part begins, and the end of the last
-}
-
-// Join puts parts in a row. They may differ in size.
-func Join(parts []layer.Source) (*Split, error) {
-	starts := make([]int64, 1, len(parts)+1)
-	for i, p := range parts {
-		if p.Size() > math.MaxInt64-starts[i] {
-			return nil, fmt.Errorf("part %d: %d bytes more than %d are too many", i+1, p.Size(), starts[i])
-		}
-		starts = append(starts, starts[i]+p.Size())
-	}
-	return &Split{parts, starts}, nil
-}
-
-// Size is the sum of the parts, in bytes.
-func (s *Split) Size() int64 { return s.starts[len(s.parts)] }
-
-// ReadAt implements io.ReaderAt.
-func (s *Split) ReadAt(p []byte, off int64) (int, error) { return layer.Read(s, p, off, layer.Fail) }
-
-// At implements layer.Mapper.
-func (s *Split) At(off, n int64) (layer.Extent, error) {
-	// The first part that ends behind off; parts may be empty.
-	i := sort.Search(len(s.parts), func(i int) bool { return s.starts[i+1] > off })
-	return layer.Extent{Off: off, Len: min(n, s.starts[i+1]-off), Kind: layer.Data, Base: s.parts[i], BaseOff: off - s.starts[i]}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
 
 	"snapmount/imagefmt/format"
@@ -51,7 +50,7 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 		src: src, header: h, size: int64(h.size), stride: int64(h.blockSize) + int64(h.extra), first: int64(h.dataOff) + int64(h.extra),
 	}
 	d.pages = make([]atomic.Pointer[page], min(int64(h.blocks)*4/pageLen+1, cacheBytes/pageLen))
-	d.scan(env.Warn)
+	d.scan(env.Fault)
 	if h.imageType == typeDiff {
 		if d.parent, err = openParent(h, env); err != nil {
 			return nil, err
@@ -61,34 +60,28 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 }
 
 // openParent opens the parent by its UUID: VirtualBox names it by nothing else. Of several copies the one counts that was
-// not changed since, else the first. A parent that was written to since is warned of and not refused, as in VirtualBox:
+// not changed since, else the first. A parent that was written to since is told of and not refused, as in VirtualBox:
 // to compact a disk changes its UUID and not its bytes.
 func openParent(h header, env format.Env) (*format.Disk, error) {
 	want := format.ID{File: h.parent, State: h.parentMod}
-	name, err := env.Files.Find(
-		func(id format.ID) bool { return id == want },
-		func(id format.ID) bool { return id.File == want.File },
-	)
-	if err == nil && name == "" {
-		err = fmt.Errorf("no .vdi file in the image's folder has that UUID: %w", fs.ErrNotExist)
-	}
-	var parent *format.Disk
 	var found format.ID
-	if err == nil {
-		parent, err = env.Files.Parent(name, format.Slashes, func(file layer.Source) error {
+	parent, err := env.Files.Parent(format.Lineage{
+		ID: h.parent.String(),
+		IDs: []func(format.ID) bool{
+			func(id format.ID) bool { return id == want },
+			func(id format.ID) bool { return id.File == want.File },
+		},
+		Check: func(file layer.Source) (err error) {
 			if found, err = readID(file); err == nil && found.File != want.File {
 				err = fmt.Errorf("%w: UUID %v", ErrOtherDisk, found.File)
 			}
 			return err
-		})
+		},
+	})
+	if err == nil && found.State != want.State && !want.State.IsZero() {
+		env.Fault(fmt.Errorf("parent %v: modification UUID %v, want %v: it was changed after this image was made", h.parent, found.State, want.State))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("parent %v: %w", h.parent, err)
-	}
-	if found.State != want.State && !want.State.IsZero() {
-		env.Warn(fmt.Errorf("parent %v: modification UUID %v, want %v: it was changed after this image was made", h.parent, found.State, want.State))
-	}
-	return parent, nil
+	return parent, err
 }
 
 // scan looks through the block map and tells what the file has lost.
@@ -101,7 +94,7 @@ func (d *Disk) scan(warn func(error)) {
 	for i := range blocks {
 		entry, off, err := d.block(i)
 		if need := min(int64(d.header.blockSize), d.size-i*int64(d.header.blockSize)); err == nil && entry < blockZero && off+need > d.src.Size() {
-			err = layer.Corrupt("block", off, "cut by the end of the file at 0x%x", d.src.Size())
+			err = layer.Cut("block", off, need, d.src.Size())
 		}
 		if err != nil {
 			lost, reason = lost+1, cmp.Or(reason, err)
@@ -125,6 +118,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	e := layer.Extent{Off: off, Len: min(n, size-in)}
 	entry, at, err := d.block(off / size)
 	switch {
+	case layer.IsMissing(err):
+		return e.Lost(layer.Missing), nil
 	case err != nil:
 		return e, err
 	case entry == blockFree && d.parent != nil:
@@ -145,13 +140,13 @@ func (d *Disk) block(i int64) (entry uint32, off int64, err error) {
 	if entry, err = d.entry(i); err != nil || entry >= blockZero {
 		return entry, 0, err
 	}
-	if size := d.src.Size(); entry < d.header.blocks && int64(entry) <= (size-d.first)/d.stride {
-		if off = d.first + int64(entry)*d.stride; off < size {
-			return entry, off, nil
-		}
+	if entry >= d.header.blocks {
+		return 0, 0, layer.Corrupt("block map entry", int64(d.header.mapOff)+4*i, "block 0x%x, want one of 0x%x", entry, d.header.blocks)
 	}
-	return 0, 0, layer.Corrupt("block map entry", int64(d.header.mapOff)+4*i, "block 0x%x, want one of 0x%x and in the file of 0x%x bytes",
-		entry, d.header.blocks, d.src.Size())
+	if off = d.first + int64(entry)*d.stride; off >= d.src.Size() {
+		return 0, 0, layer.Cut("block", off, d.stride, d.src.Size())
+	}
+	return entry, off, nil
 }
 
 // entry reads an entry of the block map, from memory when it is there; where its piece cannot be read, it alone.

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -150,7 +148,10 @@ func TestDifferencing(t *testing.T) {
 // found are files of which the search gives one whatever is looked for.
 type found struct{ imagetest.Files }
 
-func (f found) Find(...func(format.ID) bool) (string, error) { return f.Beside[0], nil }
+func (f found) Parent(l format.Lineage) (*format.Disk, error) {
+	l.Names = f.Beside
+	return f.Files.Parent(l)
+}
 
 func TestParents(t *testing.T) {
 	child := image{kind: 4, block: 4096, size: 4096, id: 2, parent: 1, blocks: []block("f")}.bytes()
@@ -177,7 +178,7 @@ func TestParents(t *testing.T) {
 				Warn:  func(err error) { warned += err.Error() },
 				Files: found{imagetest.Files{Format: vdi.Format, Get: imagetest.InMemory(files), Beside: []string{"base.vdi"}}},
 			})
-			if !errors.Is(err, c.err) || err != nil && !strings.HasPrefix(err.Error(), "parent 01010101-0101-0101-0101-010101010101: ") {
+			if !errors.Is(err, c.err) || err != nil && !strings.HasPrefix(err.Error(), `parent "base.vdi": `) {
 				t.Errorf("error %v, want %v", err, c.err)
 			}
 			if !strings.Contains(warned, c.warn) || (warned == "") != (c.warn == "") {
@@ -186,7 +187,7 @@ func TestParents(t *testing.T) {
 		})
 	}
 	none := imagetest.Files{Format: vdi.Format, Get: imagetest.InMemory(map[string][]byte{"other.vdi": other.bytes()}), Beside: []string{"other.vdi"}}
-	if _, err := vdi.Open(bytes.NewReader(child), format.Env{Files: none}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no .vdi file in the image's folder") {
+	if _, err := vdi.Open(bytes.NewReader(child), format.Env{Files: none}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "parent 01010101-0101-0101-0101-010101010101: ") {
 		t.Errorf("error %v, want one of no file", err)
 	}
 	if _, err := vdi.Open(bytes.NewReader(child), format.Env{}); !errors.Is(err, layer.ErrUnsupported) {
@@ -197,21 +198,5 @@ func TestParents(t *testing.T) {
 func BenchmarkRead(b *testing.B) {
 	image := imagetest.Made(b, "vdi", "static=off", layertest.Mixed(3*mib, 256*mib, 8))
 	d := open(b, testenv.Open(b, image))
-	for _, random := range []bool{false, true} {
-		b.Run(fmt.Sprintf("random=%v", random), func(b *testing.B) {
-			p := make([]byte, 64<<10)
-			r := rand.New(rand.NewPCG(1, 1))
-			b.SetBytes(int64(len(p)))
-			b.ReportAllocs()
-			for i := range b.N {
-				off := int64(i) % 4096 << 16
-				if random {
-					off = r.Int64N(d.Size() - int64(len(p)))
-				}
-				if err := layer.ReadFull(d, p, off); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	imagetest.Reads(b, "", d)
 }

@@ -19,7 +19,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	i, in := off/d.blockSize, off%d.blockSize
 	e := layer.Extent{Off: off, Len: min(n, d.blockSize-in)}
 	if i >= int64(len(d.table)) {
-		return e, fmt.Errorf("block %d: %w", i, layer.Corrupt("block table", 4*i, "ends before"))
+		e.Len = n
+		return e.Lost(layer.Missing), nil
 	}
 	if d.table[i] == unused {
 		for j := i + 1; e.Len < n && j < int64(len(d.table)) && d.table[j] == unused; j++ {
@@ -28,7 +29,10 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 		return d.absent(off, e.Len), nil
 	}
 	bitmap, err := d.bitmap(i)
-	if err != nil {
+	switch {
+	case layer.IsMissing(err):
+		return e.Lost(layer.Missing), nil
+	case err != nil:
 		return e, err
 	}
 	if bitmap != nil {
@@ -68,7 +72,7 @@ func (d *Disk) bitmap(i int64) ([]byte, error) {
 	b = make([]byte, (d.blockSize/sectorLen+7)/8)
 	at := int64(d.table[i]) * sectorLen
 	if layer.Clip(d.src.Size(), at, d.bitmapLen) < d.bitmapLen {
-		return nil, fmt.Errorf("block %d: %w", i, layer.Corrupt("sector bitmap", at, "past the end of the data at 0x%x", d.src.Size()))
+		return nil, layer.Cut("sector bitmap", at, d.bitmapLen, d.src.Size())
 	}
 	if err := layer.ReadFull(d.src, b, at); err != nil {
 		return nil, fmt.Errorf("block %d: sector bitmap at 0x%x: %w", i, at, err)

@@ -37,7 +37,7 @@ type Disk struct {
 // without the magic is a layer.ErrFormat.
 func Open(src layer.Source, env format.Env) (*Disk, error) {
 	env = env.Ready()
-	f, dataEnd, err := readFooter(src, env.Warn)
+	f, dataEnd, err := readFooter(src, env)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +51,9 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 	d := &Disk{src: data, size: int64(f.currentSize), id: f.id, created: f.created, kind: f.diskType}
 	switch f.diskType {
 	case typeFixed:
+		if d.size > dataEnd {
+			env.Fault(fmt.Errorf("the file holds 0x%x bytes of the disk, want 0x%x as the footer says: the rest is missing", dataEnd, d.size))
+		}
 		return d, nil
 	case typeDynamic, typeDifferencing:
 		return d, d.openDynamic(f, env)
@@ -66,20 +69,20 @@ func (d *Disk) openDynamic(f footer, env format.Env) error {
 	d.blockSize = int64(h.blockSize)
 	bits := d.blockSize / sectorLen
 	d.bitmapLen = (bits/8 + sectorLen - 1) / sectorLen * sectorLen
-	if err := d.readTable(h, env.Warn); err != nil {
+	if err := d.readTable(h, env); err != nil {
 		return err
 	}
+	d.tellCut(env)
 	d.full = make([]uint32, len(d.table)/32+1)
 	d.bitmaps = make(map[int64][]byte)
 	if d.kind == typeDifferencing {
-		d.parent, err = openParent(d.src, h, env.Files)
+		d.parent, err = openParent(d.src, h, env)
 	}
 	return err
 }
 
-// readTable reads as many entries of the block table as the disk needs and the file has. Blocks behind them are
-// errors when they are asked for.
-func (d *Disk) readTable(h header, warn func(error)) error {
+// readTable reads as many entries of the block table as the disk needs and the file has. Blocks behind them are missing.
+func (d *Disk) readTable(h header, env format.Env) error {
 	need := uint64(d.size-1)/uint64(d.blockSize) + 1
 	if d.size == 0 {
 		need = 0
@@ -92,7 +95,7 @@ func (d *Disk) readTable(h header, warn func(error)) error {
 	}
 	have := min(uint64(h.entries), uint64(d.src.Size()-int64(h.tableOffset))/4)
 	if have < need {
-		warn(fmt.Errorf("block table: %d entries are there, want %d: the end of the disk cannot be read", have, need))
+		env.Fault(fmt.Errorf("block table: %d entries are there, want %d: the end of the disk is missing", have, need))
 	}
 	b := make([]byte, min(have, need)*4)
 	if err := layer.ReadFull(d.src, b, int64(h.tableOffset)); err != nil {
@@ -103,6 +106,24 @@ func (d *Disk) readTable(h header, warn func(error)) error {
 		d.table[i] = binary.BigEndian.Uint32(b[i*4:])
 	}
 	return nil
+}
+
+// tellCut tells of blocks that a file which was cut does not have.
+func (d *Disk) tellCut(env format.Env) {
+	lost, first := 0, int64(0)
+	for i, sector := range d.table {
+		used := min(d.blockSize, d.size-int64(i)*d.blockSize)
+		if sector == unused || int64(sector)*sectorLen+d.bitmapLen+used <= d.src.Size() {
+			continue
+		}
+		if lost++; lost == 1 {
+			first = int64(i)
+		}
+	}
+	if lost > 0 {
+		env.Fault(fmt.Errorf("the file is cut at 0x%x: %d blocks of 0x%x bytes are missing or not whole, the first at 0x%x of the disk",
+			d.src.Size(), lost, d.blockSize, first*d.blockSize))
+	}
 }
 
 // Size is the size of the virtual disk, in bytes.

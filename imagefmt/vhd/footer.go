@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 )
@@ -126,7 +127,7 @@ func sum(b []byte, at int) uint32 {
 
 // readFooter finds the footer: at the end, at the end without its last byte, or the copy at the start. One whose
 // checksum is right wins. dataEnd is where the footer begins, the size of the file when only the copy is there.
-func readFooter(src layer.Source, warn func(error)) (f footer, dataEnd int64, err error) {
+func readFooter(src layer.Source, env format.Env) (f footer, dataEnd int64, err error) {
 	size := src.Size()
 	places := []struct {
 		off, n, dataEnd int64
@@ -162,10 +163,10 @@ func readFooter(src layer.Source, warn func(error)) (f footer, dataEnd int64, er
 		return footer{}, 0, fmt.Errorf("magic %q not at the end nor at the start: %w", footerMagic, layer.ErrFormat)
 	}
 	if found == 2 {
-		warn(errors.New("footer: damaged or missing at the end of the file, its copy at the start is used"))
+		env.Fault(errors.New("footer: damaged or missing at the end of the file, its copy at the start is used"))
 	}
 	if f.checksum != f.sum {
-		warn(fmt.Errorf("footer: checksum 0x%08x, want 0x%08x", f.checksum, f.sum))
+		env.Warn(fmt.Errorf("footer: checksum 0x%08x, want 0x%08x", f.checksum, f.sum))
 	}
 	return f, dataEnd, nil
 }

@@ -13,6 +13,7 @@ var Format = format.Format{
 	Match:   match,
 	Endings: []string{".vhd", ".avhd"},
 	Open:    open,
+	ID:      readID,
 }
 
 // match finds the footer in the last 512 bytes, in the last 511 as old Virtual PC wrote it, or its copy at the start.
@@ -27,4 +28,10 @@ func open(src layer.Source, env format.Env) (format.Disk, error) {
 		return format.Disk{}, err
 	}
 	return format.Disk{Source: d, Created: d.Created(), Parent: d.parent}, nil
+}
+
+// readID reads the unique id in the footer, by which a child names its parent.
+func readID(src layer.Source) (format.ID, error) {
+	f, _, err := readFooter(src, format.Env{}.Ready())
+	return format.ID{File: f.id}, err
 }

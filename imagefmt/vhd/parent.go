@@ -3,7 +3,6 @@ package vhd
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"snapmount/imagefmt/format"
@@ -14,36 +13,24 @@ import (
 // ErrOtherDisk says that a file was found in the parent's place whose id is not the parent's.
 var ErrOtherDisk = errors.New("not the parent")
 
-// openParent tries the paths that the child gives: relative, absolute, then the bare name in the header.
-func openParent(src layer.Source, h header, files format.Files) (*format.Disk, error) {
+// openParent tries the paths that the child gives, relative, absolute, then the bare name in the header, and then looks for
+// a file with the parent's id.
+func openParent(src layer.Source, h header, env format.Env) (*format.Disk, error) {
 	paths, err := parentPaths(src, h)
-	if len(paths) == 0 {
-		return nil, errors.Join(layer.Corrupt("dynamic header", 64, "no name of the parent %v", h.parentID), err)
+	if err != nil {
+		env.Warn(err)
 	}
-	var errs []error
-	for _, path := range paths {
-		parent, err := files.Parent(path, format.Windows, h.isParent)
-		if err == nil {
-			return parent, nil
-		}
-		errs = append(errs, fmt.Errorf("parent %q: %w", path, err))
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, layer.ErrFormat) && !errors.Is(err, ErrOtherDisk) {
-			return nil, errs[len(errs)-1]
-		}
-	}
-	for _, err := range errs { // what was found says more than what was not
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return nil, errs[0]
+	return env.Files.Parent(format.Lineage{
+		Names: paths, Style: format.Windows, Check: h.isParent, ID: h.parentID.String(),
+		IDs: []func(format.ID) bool{func(id format.ID) bool { return id.File == h.parentID }},
+	})
 }
 
 // isParent reports why a file is not the parent.
 func (h header) isParent(file layer.Source) error {
-	f, _, err := readFooter(file, func(error) {})
-	if err == nil && f.id != h.parentID {
-		err = fmt.Errorf("%w: id %v, want %v", ErrOtherDisk, f.id, h.parentID)
+	id, err := readID(file)
+	if err == nil && id.File != h.parentID {
+		err = fmt.Errorf("%w: id %v, want %v", ErrOtherDisk, id.File, h.parentID)
 	}
 	return err
 }

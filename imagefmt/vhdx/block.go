@@ -69,7 +69,7 @@ func (d *Disk) bitmapEntryOf(chunk int64) int64 { return (chunk+1)<<d.ratioBits 
 func (d *Disk) entries(i int64) ([]uint64, error) {
 	const perPiece = pieceLen / 8
 	if 8*i >= d.bat.n {
-		return nil, layer.Corrupt("block allocation table", d.bat.off+8*i, "ends at 0x%x", d.bat.off+d.bat.n)
+		return nil, layer.Cut("block allocation table", d.bat.off+8*i, 8, d.bat.off+d.bat.n)
 	}
 	index := i / perPiece
 	slot := &d.pieces[index%int64(len(d.pieces))]
@@ -101,8 +101,8 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	i := d.entryOf(block)
 	list, err := d.entries(i)
 	if err != nil {
-		if 8*i >= d.bat.n {
-			rest = n // what follows is behind the end of the table too
+		if layer.IsMissing(err) { // what follows is behind the end of the table too
+			return layer.Extent{Off: off, Len: n}.Lost(layer.Missing), nil
 		}
 		return layer.Extent{Off: off, Len: rest}, fmt.Errorf("block %d: %w", block, err)
 	}
@@ -167,8 +167,11 @@ func (d *Disk) partial(off, n, data int64) (layer.Extent, error) {
 	sector := off >> d.sectorBits
 	p, err := d.page(sector >> pageBits)
 	if err != nil {
-		inPage := (sector>>pageBits+1)<<(pageBits+d.sectorBits) - off
-		return layer.Extent{Off: off, Len: min(n, inPage)}, err
+		e := layer.Extent{Off: off, Len: min(n, (sector>>pageBits+1)<<(pageBits+d.sectorBits)-off)}
+		if layer.IsMissing(err) {
+			return e.Lost(layer.Missing), nil
+		}
+		return e, err
 	}
 	alike, set := run(p.words, sector&(1<<pageBits-1))
 	n = min(n, (sector+alike)<<d.sectorBits-off)
@@ -200,7 +203,7 @@ func (d *Disk) page(index int64) (*page, error) {
 	}
 	at += index % perChunk * pageLen
 	if layer.Clip(d.src.Size(), at, pageLen) < pageLen {
-		return nil, layer.Corrupt("sector bitmap", at, "past the end of the file of 0x%x bytes", d.src.Size())
+		return nil, layer.Cut("sector bitmap", at, pageLen, d.src.Size())
 	}
 	b := make([]byte, pageLen)
 	if err := layer.ReadFull(d.src, b, at); err != nil {
@@ -233,8 +236,8 @@ func run(w []uint64, at int64) (n int64, set bool) {
 	return n, set
 }
 
-// warnOfCut tells of blocks that a file cut short does not have. It looks at a bounded part of a large table.
-func (d *Disk) warnOfCut(warn func(error)) {
+// tellCut tells of blocks that a file cut short does not have. It looks at a bounded part of a large table.
+func (d *Disk) tellCut(fault func(error)) {
 	lost, blocks := 0, (d.size+1<<d.blockBits-1)>>d.blockBits
 	for block := int64(0); block < blocks && d.entryOf(block) < maxCutCheck*pieceLen/8; {
 		list, err := d.entries(d.entryOf(block))
@@ -251,6 +254,6 @@ func (d *Disk) warnOfCut(warn func(error)) {
 		}
 	}
 	if lost > 0 {
-		warn(fmt.Errorf("file is cut short at 0x%x: %d blocks or more are lost with what came behind", d.src.Size(), lost))
+		fault(fmt.Errorf("file is cut short at 0x%x: %d blocks or more are lost with what came behind", d.src.Size(), lost))
 	}
 }

@@ -39,7 +39,7 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if src, err = replay(src, h, warn); err != nil {
+	if src, err = replay(src, h, env); err != nil {
 		return nil, err
 	}
 	table, where, err := readRegions(src, warn)
@@ -63,9 +63,9 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 	d.bat = span{table.off, min(need, layer.Clip(src.Size(), table.off, table.n)) &^ 7}
 	d.pieces = make([]atomic.Pointer[piece], min(batCacheBytes/pieceLen, d.bat.n/pieceLen+1))
 	if d.bat.n < need {
-		warn(fmt.Errorf("block allocation table: 0x%x bytes are there, want 0x%x: the end of the disk cannot be read", d.bat.n, need))
+		env.Fault(fmt.Errorf("block allocation table: 0x%x bytes are there, want 0x%x: the end of the disk is missing", d.bat.n, need))
 	}
-	d.warnOfCut(warn)
+	d.tellCut(env.Fault)
 	if m.hasParent {
 		d.pages = make([]atomic.Pointer[page], min(pageCacheBytes/pageLen, d.size>>(pageBits+d.sectorBits)+1))
 		d.parent, err = openParent(m.locator, env)

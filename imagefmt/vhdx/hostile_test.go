@@ -157,7 +157,7 @@ func TestDamageIsLocal(t *testing.T) {
 				p := []byte{0x77}
 				_, err := d.ReadAt(p, off)
 				bad := off >= c.off && off < c.off+c.n
-				if bad != (err != nil) || bad && !errors.Is(err, layer.ErrCorrupt) {
+				if bad != (err != nil) || bad && !imagetest.Lost(err) {
 					t.Fatalf("reading at %d: error %v, want one: %v", off, err, bad)
 				}
 				if want := []byte{0xc0, 0, 0xc2}[off/mib]; !bad && p[0] != want {
@@ -185,13 +185,16 @@ func TestShortTable(t *testing.T) {
 	var bad int64
 	for e, err := range layer.Extents(d, 0, d.Size()) {
 		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Kind == layer.Unknown && e.Why == layer.Missing {
 			bad += e.Len
 		} else if e.Off > 131072<<20 {
 			t.Fatalf("extent %+v behind the table", e)
 		}
 	}
 	if want := int64(64<<40 - (131072-31)<<20); bad != want { // 31 entries are of sector bitmaps
-		t.Errorf("0x%x bytes are errors, want 0x%x", bad, want)
+		t.Errorf("0x%x bytes are missing, want 0x%x", bad, want)
 	}
 	if s := time.Since(begin); s > time.Second {
 		t.Errorf("took %v", s)
@@ -210,8 +213,8 @@ func TestBitmapDamage(t *testing.T) {
 		{"not present", func(v uint64) uint64 { return v &^ 7 }, 0, "is not there"},
 		{"reserved bits", func(v uint64) uint64 { return v | 1<<10 }, 0, "reserved bits"},
 		{"in the table", func(v uint64) uint64 { return batAt | 6 }, 0, "not its own"},
-		{"outside", func(v uint64) uint64 { return 1<<50 | 6 }, 0, "past the end"},
-		{"cut", func(v uint64) uint64 { return v }, mib - 100, "past the end"},
+		{"outside", func(v uint64) uint64 { return 1<<50 | 6 }, 0, "in a missing part"},
+		{"cut", func(v uint64) uint64 { return v }, mib - 100, "in a missing part"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			im := image{id: 2, size: 2 * mib, block: mib, sector: 512, parent: []string{"parent_linkage", braced(1), "relative_path", "p"}}
@@ -226,7 +229,7 @@ func TestBitmapDamage(t *testing.T) {
 			env.Warn = func(error) {}
 			d := open(t, f, env)
 			p := make([]byte, 8192)
-			if n, err := d.ReadAt(p, 0); n != 0 || !errors.Is(err, layer.ErrCorrupt) || !strings.Contains(err.Error(), c.text) {
+			if n, err := d.ReadAt(p, 0); n != 0 || !imagetest.Lost(err) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("%d bytes, error %v", n, err)
 			}
 			if n, err := d.ReadAt(p, mib); n != len(p) || err != nil || p[9] != 5 {

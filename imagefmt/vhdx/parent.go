@@ -2,9 +2,7 @@ package vhdx
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"snapmount/imagefmt/format"
@@ -99,61 +97,14 @@ func (l lineage) check(src layer.Source) error {
 // has reports whether a file of that identifier is the parent.
 func (l lineage) has(id format.ID) bool { return slices.Contains(l.ids, id.File) }
 
-// openParent tries the paths that the child gives, then looks for a file with the parent's identifier. The file that has
-// it is final: if that cannot be opened, no other is tried, so that a chain costs no more than its length.
+// openParent tries the paths that the child gives, then looks for a file with the parent's identifier, which is for when
+// files were renamed, and for a child that had the name of its parent in another folder.
 func openParent(locator []byte, env format.Env) (*format.Disk, error) {
 	l, err := readLocator(locator)
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, path := range l.paths {
-		parent, final, err := l.try(env, path, format.Windows)
-		if err != nil {
-			err = fmt.Errorf("parent %q: %w", path, err)
-		}
-		if final {
-			return parent, err
-		}
-		errs = append(errs, err)
-	}
-	parent, final, err := l.search(env)
-	if err != nil {
-		err = fmt.Errorf("parent %v: %w", l.ids[0], err)
-	}
-	if final {
-		return parent, err
-	}
-	for _, err := range append(errs, err) { // what was found says more than what was not
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return nil, append(errs, err)[0]
-}
-
-// try opens the parent by a name; final says that its file has the parent's identifier.
-func (l lineage) try(env format.Env, name string, style format.Style) (parent *format.Disk, final bool, err error) {
-	parent, err = env.Files.Parent(name, style, func(file layer.Source) error {
-		err := l.check(file)
-		final = err == nil
-		return err
+	return env.Files.Parent(format.Lineage{
+		Names: l.paths, Style: format.Windows, Check: l.check, ID: l.ids[0].String(), IDs: []func(format.ID) bool{l.has},
 	})
-	return parent, final, err
-}
-
-// search is try with the file beside the child that has the parent's identifier, which is for when files were renamed,
-// and for a child that had the name of its parent in another folder.
-func (l lineage) search(env format.Env) (parent *format.Disk, final bool, err error) {
-	name, err := env.Files.Find(l.has)
-	if err == nil && name == "" {
-		err = fmt.Errorf("no file with this identifier is beside %s: %w", env.Name, fs.ErrNotExist)
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	if parent, final, err = l.try(env, name, format.Slashes); final {
-		env.Warn(fmt.Errorf("the parent is not where its names lead to, but %s has its identifier", name))
-	}
-	return parent, final, err
 }

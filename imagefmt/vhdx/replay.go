@@ -6,11 +6,12 @@ import (
 	"slices"
 	"sort"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
 // replay returns the file as it is after the replay of its log: src itself when the log is empty. Nothing is written.
-func replay(src layer.Source, h header, warn func(error)) (layer.Source, error) {
+func replay(src layer.Source, h header, env format.Env) (layer.Source, error) {
 	if h.logID.IsZero() || h.logLen == 0 {
 		return src, nil
 	}
@@ -29,14 +30,14 @@ func replay(src layer.Source, h header, warn func(error)) (layer.Source, error) 
 	}
 	list = j.active(list)
 	if len(list) == 0 {
-		warn(fmt.Errorf("log at 0x%x: is not empty, but has no valid entries: what was changed last can be wrong", ring.off))
+		env.Warn(fmt.Errorf("log at 0x%x: is not empty, but has no valid entries: what was changed last can be wrong", ring.off))
 		return src, nil
 	}
-	warn(fmt.Errorf("log at 0x%x: the file was not closed, %d log entries are replayed in memory", ring.off, len(list)))
+	env.Warn(fmt.Errorf("log at 0x%x: the file was not closed, %d log entries are replayed in memory", ring.off, len(list)))
 	r := newReplayed(src, list)
 	last := list[len(list)-1]
 	if r.cut = last.flushed > uint64(src.Size()); r.cut {
-		warn(fmt.Errorf("file is cut short at 0x%x: by its log it had 0x%x bytes or more", src.Size(), last.flushed))
+		env.Fault(fmt.Errorf("file is cut short at 0x%x: by its log it had 0x%x bytes or more", src.Size(), last.flushed))
 	} else {
 		r.size = max(r.size, int64(min(last.last, math.MaxInt64)))
 	}
@@ -142,7 +143,7 @@ func (r *replayed) At(off, n int64) (layer.Extent, error) {
 		return layer.Extent{Off: off, Len: k, Base: r.src, BaseOff: off}, nil
 	}
 	if r.cut {
-		return layer.Extent{Off: off, Len: n}, layer.Corrupt("file", off, "cut short at 0x%x", r.src.Size())
+		return layer.Extent{Off: off, Len: n}.Lost(layer.Missing), nil
 	}
 	return layer.Extent{Off: off, Len: n, Kind: layer.Zero}, nil
 }

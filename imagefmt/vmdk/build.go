@@ -49,7 +49,7 @@ func (b *builder) build(desc descriptor, at int64, self layer.Source) error {
 
 // single is build for a disk in one file, whose header decides.
 func (b *builder) single(lines []extentLine, self layer.Source) error {
-	s, err := openSparse(self, b.env.Warn)
+	s, err := openSparse(self, b.env)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (b *builder) add(line extentLine) error {
 		if b.missing++; b.first == nil {
 			b.first = err
 		}
-		b.env.Warn(fmt.Errorf("bytes 0x%x to 0x%x cannot be read: %w", b.disk.size, b.disk.size+n, err))
+		b.env.Fault(fmt.Errorf("bytes 0x%x to 0x%x cannot be read: %w", b.disk.size, b.disk.size+n, err))
 		b.place(extent{err: err}, n)
 		return nil
 	}
@@ -93,7 +93,7 @@ func (b *builder) add(line extentLine) error {
 		have = min(n, s.capacity)
 		err = fmt.Errorf("extent %q: %w", line.name,
 			layer.Corrupt("sparse header", 12, "capacity of 0x%x bytes, want 0x%x as the descriptor says", s.capacity, n))
-		b.env.Warn(err)
+		b.env.Fault(err)
 	}
 	b.place(x, have)
 	b.place(extent{err: err}, n-have)
@@ -107,34 +107,44 @@ func (b *builder) open(line extentLine) (extent, error) {
 	}
 	switch line.kind {
 	case "FLAT", "VMFS":
-		src, err := b.file(line.name)
+		src, err := b.file(line)
 		if err != nil {
 			return extent{}, err
 		}
 		off := int64(line.offset) * sectorLen
 		if end := off + int64(line.sectors)*sectorLen; end > src.Size() {
-			b.env.Warn(fmt.Errorf("extent %q: ends at 0x%x, want 0x%x: the rest cannot be read", line.name, src.Size(), end))
+			b.env.Fault(fmt.Errorf("extent %q: ends at 0x%x, want 0x%x: the rest is missing", line.name, src.Size(), end))
 		}
 		return extent{flat: src, flatOff: off}, nil
 	case "SPARSE", "VMFSSPARSE", "SESPARSE":
-		src, err := b.file(line.name)
+		src, err := b.file(line)
 		if err != nil {
 			return extent{}, err
 		}
-		s, err := openSparse(src, func(err error) { b.env.Warn(fmt.Errorf("extent %q: %w", line.name, err)) })
+		s, err := openSparse(src, b.inside(line))
 		return extent{grains: s}, err
 	}
 	return extent{}, fmt.Errorf("of type %s: %w", line.kind, layer.ErrUnsupported)
 }
 
-func (b *builder) file(name string) (layer.Source, error) {
-	f, ok := b.files[name]
+// inside is the Env for the extent of a line: what is told names it.
+func (b *builder) inside(line extentLine) format.Env {
+	named := func(tell func(error)) func(error) {
+		return func(err error) { tell(fmt.Errorf("extent %q: %w", line.name, err)) }
+	}
+	env := b.env
+	env.Warn, env.Fault = named(env.Warn), named(env.Fault)
+	return env
+}
+
+func (b *builder) file(line extentLine) (layer.Source, error) {
+	f, ok := b.files[line.name]
 	if !ok {
 		f.err = fmt.Errorf("not opened: %w", layer.ErrUnsupported)
 		if b.missing <= maxMissing {
-			f.src, f.err = openExtent(name, b.env)
+			f.src, f.err = openExtent(line, b.env)
 		}
-		b.files[name] = f
+		b.files[line.name] = f
 	}
 	return f.src, f.err
 }

@@ -35,7 +35,7 @@ func (d *Disk) At(off, n int64) (layer.Extent, error) {
 	e := layer.Extent{Off: off, Len: min(n, x.end-off)}
 	switch {
 	case errors.Is(x.err, fs.ErrNotExist):
-		return e, layer.MissingPart(e, x.err)
+		return e.Lost(layer.Missing), nil
 	case x.err != nil:
 		return e, x.err
 	case x.grains != nil:
@@ -55,6 +55,8 @@ func (d *Disk) grain(x *extent, e layer.Extent) (layer.Extent, error) {
 	at, n, err := s.locate(in, e.Len)
 	e.Len = n
 	switch {
+	case layer.IsMissing(err):
+		return e.Lost(layer.Missing), nil
 	case err != nil:
 		return e, err
 	case at.state == zero:

@@ -1,6 +1,7 @@
 package vmdk
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -11,9 +12,27 @@ import (
 // Format is the row of the table of formats. It has no endings: flat extents are named .vmdk too, and have no mark.
 var Format = format.Format{
 	Name:  "vmdk",
-	Match: format.Begins(magicHosted, magicCOWD, "# Disk DescriptorFile", "# Disk Descriptor File", magicSESparse),
+	Match: match,
 	Open:  open,
 	Part:  part,
+
+	ID:       readID,
+	Siblings: []string{".vmdk"},
+}
+
+// idOf is the content id of a disk as others know it.
+func idOf(cid uint32) (id format.ID) {
+	binary.BigEndian.PutUint32(id.State[:], cid)
+	return id
+}
+
+func readID(src layer.Source) (format.ID, error) {
+	desc, _, _, err := readDescriptor(src)
+	return idOf(desc.cid), err
+}
+
+func match(head, tail string) bool {
+	return format.Begins(magicHosted, magicCOWD, magicSESparse)(head, tail) || isDescriptor(head)
 }
 
 func open(src layer.Source, env format.Env) (format.Disk, error) {

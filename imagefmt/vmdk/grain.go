@@ -102,7 +102,7 @@ func (g packedGrain) packedData(buf *[]byte) ([]byte, error) {
 		return b, err
 	}
 	if len(b) < grainMarkerLen {
-		return nil, layer.Corrupt("grain marker", g.off, "past the end of the file of 0x%x bytes", s.src.Size())
+		return nil, layer.Cut("grain marker", g.off, grainMarkerLen, s.src.Size())
 	}
 	le := binary.LittleEndian
 	lba, size := le.Uint64(b[0:]), int64(le.Uint32(b[8:]))
@@ -117,7 +117,7 @@ func (g packedGrain) packedData(buf *[]byte) ([]byte, error) {
 			return nil, err
 		}
 		if int64(len(b)) < grainMarkerLen+size {
-			return nil, layer.Corrupt("compressed grain", g.off, "0x%x bytes, cut by the end of the file at 0x%x", size, s.src.Size())
+			return nil, layer.Cut("compressed grain", g.off, size, s.src.Size())
 		}
 	}
 	return b[grainMarkerLen:][:size], nil

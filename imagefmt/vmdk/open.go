@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -13,13 +14,13 @@ import (
 const maxScan = 8 << 20
 
 // openSparse reads the header of a sparse extent of any kind.
-func openSparse(src layer.Source, warn func(error)) (*sparse, error) {
+func openSparse(src layer.Source, env format.Env) (*sparse, error) {
 	b := make([]byte, sectorLen)
 	n := layer.Clip(src.Size(), 0, sectorLen)
 	if err := layer.ReadFull(src, b[:n], 0); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	s := &sparse{src: src, warn: warn}
+	s := &sparse{src: src, env: env}
 	var err error
 	switch head := string(b); {
 	case n < sectorLen:
@@ -73,7 +74,7 @@ func (s *sparse) openHosted(h hostedHeader) error {
 	s.packed, s.markers = h.algorithm == 1, h.flags&flagMarkers != 0
 	s.zeroGrain = h.flags&flagZeroGrain != 0
 	if h.unclean != 0 {
-		s.warn(errors.New("sparse header: the disk was not closed cleanly"))
+		s.env.Warn(errors.New("sparse header: the disk was not closed cleanly"))
 	}
 	if h.directory == atEnd {
 		footer, err := readFooter(s.src)
@@ -94,9 +95,9 @@ func (s *sparse) directories(h hostedHeader) error {
 	}
 	switch {
 	case err == nil && secondErr != nil:
-		s.warn(fmt.Errorf("the redundant grain directory is not used: %w", secondErr))
+		s.env.Fault(fmt.Errorf("the redundant grain directory is not used: %w", secondErr))
 	case err != nil && s.redundant != 0:
-		s.warn(fmt.Errorf("the redundant grain directory is used: %w", err))
+		s.env.Fault(fmt.Errorf("the redundant grain directory is used: %w", err))
 		s.directory, s.redundant = s.redundant, 0
 	case err != nil:
 		return s.rebuild(h, err)
@@ -116,7 +117,7 @@ func (s *sparse) rebuild(h hostedHeader, reason error) error {
 	if !s.recovered.whole {
 		text = fmt.Sprintf("the stream is torn at 0x%x: what follows cannot be read", s.recovered.end)
 	}
-	s.warn(fmt.Errorf("%s: %w", text, reason))
+	s.env.Fault(fmt.Errorf("%s: %w", text, reason))
 	return nil
 }
 
@@ -131,7 +132,7 @@ func (s *sparse) openCOWD(h cowdHeader) (err error) {
 		return layer.Corrupt("sparse header", 24, "grain directory of 0x%x entries, want 0x%x", h.entries, s.count())
 	}
 	if end := int64(h.free) * sectorLen; end > s.src.Size() {
-		s.warn(fmt.Errorf("sparse header: data up to 0x%x, the file is cut at 0x%x", end, s.src.Size()))
+		s.env.Fault(fmt.Errorf("sparse header: data up to 0x%x, the file is cut at 0x%x", end, s.src.Size()))
 	}
 	s.directory, err = s.place(uint64(h.directory))
 	return err
@@ -195,16 +196,16 @@ func (s *sparse) scan() {
 			}
 		}
 		if err == nil && at.state == kept && !s.packed && at.off+min(s.grain, s.capacity-g*s.grain) > s.src.Size() {
-			err = layer.Corrupt("grain", at.off, "cut by the end of the file at 0x%x", s.src.Size())
+			err = layer.Cut("grain", at.off, s.grain, s.src.Size())
 		}
 		if err != nil {
 			lost, reason = lost+1, cmp.Or(reason, err)
 		}
 	}
 	if lost > 0 {
-		s.warn(fmt.Errorf("%d grains of 0x%x bytes cannot be read, the first: %w", lost, s.grain, reason))
+		s.env.Fault(fmt.Errorf("%d grains of 0x%x bytes cannot be read, the first: %w", lost, s.grain, reason))
 	}
 	if second > 0 {
-		s.warn(fmt.Errorf("%d grains are found by the redundant grain directory only", second))
+		s.env.Fault(fmt.Errorf("%d grains are found by the redundant grain directory only", second))
 	}
 }

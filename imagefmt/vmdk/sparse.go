@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"snapmount/imagefmt/chunks"
+	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
 
@@ -25,7 +26,7 @@ type sparse struct {
 	tables    int64 // seSparse: where tables and
 	grains    int64 // grains begin, bytes
 	recovered *recovered
-	warn      func(error) // while the disk is opened
+	env       format.Env // while the disk is opened
 
 	*caches
 	salt     int64          // spreads the extents over the caches
@@ -141,7 +142,7 @@ func (s *sparse) decode(entry uint64, entryAt int64) (spot, error) {
 	case entry == 1:
 		return spot{}, layer.Corrupt("grain table entry", entryAt, "1 (a grain of zeros) in an extent without the flag for it")
 	case entry >= uint64(s.src.Size()+sectorLen-1)/sectorLen:
-		return spot{}, layer.Corrupt("grain table entry", entryAt, "sector 0x%x, want one in the file of 0x%x bytes", entry, s.src.Size())
+		return spot{}, layer.Cut("grain", int64(entry)*sectorLen, s.grain, s.src.Size())
 	}
 	return spot{kept, int64(entry) * sectorLen}, nil
 }
@@ -154,7 +155,7 @@ func (s *sparse) decodeWide(entry uint64, entryAt int64) (spot, error) {
 	case 3:
 		number := entry>>48&0xfff | entry&(1<<48-1)<<12
 		if number >= uint64(s.src.Size()-s.grains+s.grain-1)/uint64(s.grain) {
-			return spot{}, layer.Corrupt("grain table entry", entryAt, "grain 0x%x, want one in the file of 0x%x bytes", number, s.src.Size())
+			return spot{}, layer.Cut("grain table entry", entryAt, s.grain, s.src.Size())
 		}
 		return spot{kept, s.grains + int64(number)*s.grain}, nil
 	}
@@ -186,7 +187,7 @@ func (s *sparse) word(structure string, off int64) (uint64, error) {
 	}
 	b := p.data[min(off%pageLen, int64(len(p.data))):]
 	if int64(len(b)) < s.entryLen() {
-		return 0, layer.Corrupt(structure, off, "past the end of the file of 0x%x bytes", s.src.Size())
+		return 0, layer.Cut(structure, off, s.entryLen(), s.src.Size())
 	}
 	return s.wordOf(b), nil
 }

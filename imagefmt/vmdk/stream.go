@@ -54,7 +54,7 @@ func (r *recovered) locate(off, n, grain int64) (spot, int64, error) {
 		n = min(n, r.grains[i]*grain-off)
 	}
 	if !r.whole && g > r.last {
-		return spot{}, n, layer.Corrupt("stream", r.end, "ends before grain 0x%x", g)
+		return spot{}, n, layer.Cut("stream", r.end, grain, r.end)
 	}
 	return spot{state: absent}, n, nil
 }

@@ -2,8 +2,6 @@ package vmdk_test
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,22 +148,6 @@ func BenchmarkRead(b *testing.B) {
 	disk := layertest.Mixed(300_000, 256*mib, 8)
 	for _, subformat := range []string{"monolithicSparse", "twoGbMaxExtentFlat", "streamOptimized"} {
 		d := open(b, imagetest.Made(b, "vmdk", "subformat="+subformat, disk))
-		for _, random := range []bool{false, true} {
-			b.Run(fmt.Sprintf("%s/random=%v", subformat, random), func(b *testing.B) {
-				p := make([]byte, 64<<10)
-				r := rand.New(rand.NewPCG(1, 1))
-				b.SetBytes(int64(len(p)))
-				b.ReportAllocs()
-				for i := range b.N {
-					off := int64(i) % 4096 << 16
-					if random {
-						off = r.Int64N(d.Size() - int64(len(p)))
-					}
-					if err := layer.ReadFull(d, p, off); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
+		imagetest.Reads(b, subformat+"/", d)
 	}
 }

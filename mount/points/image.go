@@ -12,11 +12,30 @@ import (
 // fills them.
 func (p *Point) Image() (layer.Mapper, error) {
 	blocks, err := p.Blocks()
+	if err == nil && p.unknown == layer.Zeros {
+		return filled{blocks}, nil
+	}
 	view, ok := blocks.(*diffstore.View)
 	if err != nil || !ok || view.Damage() == nil || p.unknown != layer.Fail {
 		return blocks, err
 	}
 	return damagedImage{view}, nil
+}
+
+// Block is the disk of an image, to be read as a whole: as far as Options.Unknown is layer.Zeros, with zeros for what is
+// not there.
+func (s *Set) Block(img *Image) layer.Mapper {
+	if s.opts.Unknown == layer.Zeros {
+		return filled{img.Disk}
+	}
+	return img.Disk
+}
+
+// filled reads as zeros what nothing stands for.
+type filled struct{ layer.Mapper }
+
+func (f filled) ReadAt(p []byte, off int64) (int, error) {
+	return layer.Read(f.Mapper, p, off, layer.LiveOrZeros)
 }
 
 // damagedImage is a View whose incomplete ranges are errors.

@@ -49,6 +49,16 @@ func (d folder) Path(name string) string {
 	return d.shown + "/" + name
 }
 
+// Above implements imagefmt.Folder.
+func (d folder) Above(dir string) imagefmt.Folder {
+	full := d.within(dir)
+	if full == "/" {
+		return nil
+	}
+	above := path.Dir(full)
+	return folder{d.point, above, d.Path(above), d.anywhere}
+}
+
 // Outside takes drives and volumes for the one that the image is on.
 func (d folder) Outside(dir, name string) (string, bool) {
 	if rest, ok := strings.CutPrefix(name, "//?/"); ok {
@@ -116,6 +126,7 @@ func (s *Set) open(name string) (*imagefmt.Image, error) {
 	opts := s.imageOptions(name)
 	if len(s.Images) == 0 {
 		opts.Offset, opts.Size, opts.Layer, opts.Snapshot = s.opts.Offset, s.opts.Size, s.opts.Layer, s.opts.Snapshot
+		opts.Parts, opts.Map = s.opts.Parts, s.opts.Map
 	}
 	if exists(name) {
 		return imagefmt.Open(name, opts)
@@ -166,6 +177,7 @@ func (s *Set) imageOptions(name string) imagefmt.Options {
 		Force:    s.opts.Force,
 		ZeroBad:  s.opts.ZeroBad,
 		Anywhere: s.opts.Anywhere,
+		Parents:  s.opts.Parents,
 	}
 }
 
@@ -173,6 +185,7 @@ func (s *Set) imageOptions(name string) imagefmt.Options {
 func (s *Set) within() Options {
 	opts := s.opts
 	opts.DiffArea, opts.Offset, opts.Size, opts.Layer, opts.Snapshot, opts.cache = nil, 0, 0, "", "", s.cache
+	opts.Parts, opts.Map = nil, ""
 	return opts
 }
 

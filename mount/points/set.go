@@ -1,8 +1,3 @@
-// Package points joins the layers: images, their volumes, each volume's points in time, and the files of each point,
-// named and found as users see them: LOCATIONs, lookup by path, links, verdicts. Every command and the tree work on a Set.
-//
-// A Set is immutable after Open and safe for concurrent use. Opening reads partition tables, boot sectors and VSS
-// catalogs; block lists and file systems are read when a point is first entered.
 package points
 
 import (
@@ -18,7 +13,6 @@ import (
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/partition"
-	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 )
 
@@ -48,10 +42,13 @@ type Options struct {
 	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
 	// imagefmt.Options.
 	Offset, Size int64
-	Force        bool   // read block devices that are mounted for writing
-	Layer        string // the state of the first image to show; see imagefmt.Options
-	Snapshot     string // its internal snapshot to show
-	ZeroBad      bool   // damaged chunks of EWF images read as zeros
+	Force        bool     // read block devices that are mounted for writing
+	Layer        string   // the state of the first image to show; see imagefmt.Options
+	Snapshot     string   // its internal snapshot to show
+	ZeroBad      bool     // damaged chunks of EWF images read as zeros
+	Parts        []string // the other files of the first image, in order; see imagefmt.Options
+	Map          string   // what GNU ddrescue has noted of it
+	Parents      []string // files that images may stand on, wherever they lie
 	// Anywhere lets files that an image names lie outside its folder: anywhere on this machine, for an image in another
 	// one anywhere on the same volume.
 	Anywhere bool
@@ -148,7 +145,10 @@ func (s *Set) findVolumes() {
 func (s *Set) addImage(path string, disk *imagefmt.Image) {
 	img := &Image{Path: path, Disk: disk}
 	s.Images = append(s.Images, img)
-	img.Table, img.TableErr = partition.List(disk)
+	img.Table, img.TableErr = partition.Find(s.ctx, disk)
+	if s.ctx.Err() != nil {
+		return // nothing is known
+	}
 	if img.TableErr != nil {
 		s.warn(fmt.Errorf("%s: %w", path, img.TableErr))
 		return
@@ -157,6 +157,9 @@ func (s *Set) addImage(path string, disk *imagefmt.Image) {
 		s.warn(fmt.Errorf("%s: %w", path, w))
 	}
 }
+
+// Context is that of Open, with which all that is read of the Set may end.
+func (s *Set) Context() context.Context { return s.ctx }
 
 // Close closes the images. Nothing of the Set may be used afterwards.
 func (s *Set) Close() error {
@@ -220,29 +223,6 @@ func (s *Set) NTFS() ([]*Volume, error) {
 		}
 	}
 	return nil, ErrNoNTFS
-}
-
-// storage finds the volume with this VSS volume GUID for a diff area of v, in v's own image first: copies of one disk
-// carry the same GUIDs.
-func (s *Set) storage(v *Volume, guid wintype.GUID) (layer.Source, error) {
-	var other *Volume
-	for _, c := range s.Volumes {
-		if c == v || c.header == nil || c.header.VolumeGUID != guid {
-			continue
-		}
-		if c.Image == v.Image {
-			return c.Block, nil
-		}
-		if other == nil {
-			other = c
-		} else if other.Image != c.Image {
-			return nil, fmt.Errorf("in two of the images given, %s and %s", other.Image.Path, c.Image.Path)
-		}
-	}
-	if other == nil {
-		return nil, errors.New("not in the images given")
-	}
-	return other.Block, nil
 }
 
 // headerOf reads the VSS header, or returns nil when VSS was never on.

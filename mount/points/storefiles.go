@@ -81,8 +81,8 @@ func (v *Volume) storeFiles() []diffstore.File {
 // its diff area.
 func (s *Set) storeFilesFor(v *Volume) []diffstore.File {
 	files := v.storeFiles()
-	for _, c := range s.Volumes {
-		if c != v && v.header != nil && c.header != nil && c.header.VolumeGUID == v.header.StorageGUID {
+	if v.header != nil && !v.header.Local() {
+		if c, err := s.holder(v, v.header.StorageGUID); err == nil {
 			files = append(files, c.storeFiles()...)
 		}
 	}

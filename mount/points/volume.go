@@ -268,21 +268,6 @@ func (p *Point) ChangedBytes() (int64, error) {
 	return n, nil
 }
 
-// DiffArea says where the snapshot's store is: "local", or the volume that holds it.
-func (s *Set) DiffArea(p *Point) string {
-	h := p.Volume.header
-	if h == nil || h.Local() {
-		return "local"
-	}
-	where := fmt.Sprintf("volume {%s}", h.StorageGUID)
-	for _, v := range s.Volumes {
-		if v.header != nil && v != p.Volume && v.header.VolumeGUID == h.StorageGUID {
-			return where + " " + v.Name
-		}
-	}
-	return where + " not given"
-}
-
 // Truncated is an error when the file system says that the volume goes on past the end of the image.
 func (p *Point) Truncated() error {
 	t, err := p.Files()

@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 )
 
@@ -46,6 +47,8 @@ type Bad struct {
 	Offset int64  `json:"offset"`
 	Length int64  `json:"length"`
 	Error  string `json:"error"`
+
+	Reason layer.Reason `json:"reason,omitempty"` // why it is unknown; none where it is damaged
 }
 
 // evidenceOf returns nil for what is no EWF image.
@@ -73,7 +76,7 @@ func evidenceOf(img *points.Image) *Evidence {
 		r.ReadErrors = append(r.ReadErrors, Range{first * i.SectorSize, min(e.Count, i.Sectors-first) * i.SectorSize})
 	}
 	for _, b := range d.Bad() {
-		r.Bad = append(r.Bad, Bad{b.Off, b.Len, OneLine(b.Err)})
+		r.Bad = append(r.Bad, badOf(b.Off, b.Len, b.Err))
 	}
 	return r
 }

@@ -52,7 +52,7 @@ func lineOf(err error) string {
 	return OneLine(err)
 }
 
-// KindName is what JSON calls a kind: file, dir or symlink.
+// KindName is what JSON calls a kind: file, dir, symlink, chardev, blockdev, fifo or socket.
 func KindName(k ntfs.Kind) string { return k.String() }
 
 func text(s string) *string { return &s }

@@ -132,7 +132,7 @@ func (m *changes) compare(a, b *points.Point) (*pathTree, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := compare.Trees(context.Background(), old, now, compare.Options{})
+	list, err := compare.Trees(m.l.ctx, old, now, compare.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (m *changes) compare(a, b *points.Point) (*pathTree, error) {
 			damage = errors.Join(damage, fmt.Errorf("%s: %w", c.Path, err))
 		}
 	}
-	return t, damage
+	return t, errors.Join(damage, context.Cause(m.l.ctx))
 }
 
 // maxTold is how many errors of one directory are told.

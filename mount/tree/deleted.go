@@ -51,7 +51,7 @@ func (m *deleted) look() (*pathTree, error) {
 	var damage error
 	failed := 0
 	t := &pathTree{}
-	for _, g := range points.FindGone(context.Background(), m.points, nil, func(err error) {
+	for _, g := range points.FindGone(m.l.ctx, m.points, nil, func(err error) {
 		if failed++; failed <= maxTold {
 			damage = errors.Join(damage, err)
 		}
@@ -64,5 +64,5 @@ func (m *deleted) look() (*pathTree, error) {
 			damage = errors.Join(damage, fmt.Errorf("%s: %w", g.Path, err))
 		}
 	}
-	return t, damage
+	return t, errors.Join(damage, context.Cause(m.l.ctx))
 }

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -38,6 +39,7 @@ type item struct {
 
 // layout is the fixed part of the tree: all that is above the roots of the points.
 type layout struct {
+	ctx    context.Context // of the Set: what looks through whole points ends with it
 	root   *item
 	items  map[uint64]*item // by number
 	roots  map[*points.Point]*item
@@ -87,7 +89,7 @@ func (l *layout) add(parent *item, i item) *item {
 
 // newLayout builds the fixed part of the tree. at dates what has no time of its own.
 func newLayout(s *points.Set, at time.Time, view View) (*layout, error) {
-	l := &layout{items: map[uint64]*item{}, roots: map[*points.Point]*item{}, counts: map[*points.Image]int{}}
+	l := &layout{ctx: s.Context(), items: map[uint64]*item{}, roots: map[*points.Point]*item{}, counts: map[*points.Image]int{}}
 	for i, img := range s.Images {
 		l.counts[img] = i + 1
 	}

@@ -110,7 +110,7 @@ func (m *versions) files(name string, nodes []held) (out []found, err error) {
 	nodes = slices.DeleteFunc(nodes, func(h held) bool { return h.node.Kind == ntfs.KindDir })
 	for len(nodes) > 0 {
 		n := 1
-		for n < len(nodes) && sameVersion(nodes[n-1].node, nodes[n].node) {
+		for n < len(nodes) && sameVersion(m.l.ctx, nodes[n-1].node, nodes[n].node) {
 			n++
 		}
 		first, last := nodes[0], nodes[n-1]
@@ -140,7 +140,7 @@ func extension(name string) string {
 }
 
 // sameVersion reports whether both are the same file with the same content. What cannot be read is a version of its own.
-func sameVersion(a, b *ntfs.Node) bool {
+func sameVersion(ctx context.Context, a, b *ntfs.Node) bool {
 	if a.Ref != b.Ref || a.Kind != b.Kind {
 		return false
 	}
@@ -157,6 +157,6 @@ func sameVersion(a, b *ntfs.Node) bool {
 	if err != nil || err2 != nil {
 		return false
 	}
-	same, _, err := compare.SameContent(context.Background(), x, y)
+	same, _, err := compare.SameContent(ctx, x, y)
 	return same && err == nil
 }

@@ -26,24 +26,7 @@ func (p *pair) compareMetadata() {
 		note("owner", owner)
 		note("permissions", permissions)
 	}
-	has, _ := x.Metadata() // what damage hides of either, whole tells
-	has2, _ := y.Metadata()
-	for _, v := range []struct {
-		field    string
-		old, now bool
-		valueOf  func(*ntfs.Node) ([]byte, error)
-	}{
-		{"ea", has.EA, has2.EA, (*ntfs.Node).RawEA},
-		{"efs", has.EFS, has2.EFS, (*ntfs.Node).EFS},
-		{"reparse", has.Reparse, has2.Reparse, (*ntfs.Node).RawReparse},
-		{"object_id", has.ObjectID, has2.ObjectID, objectID},
-	} {
-		if v.old && v.now {
-			note(v.field, p.differs(v.field, v.valueOf))
-		} else {
-			note(v.field, v.old != v.now && whole)
-		}
-	}
+	p.compareValues(note, whole)
 	note("short_name", whole && !slices.Equal(shortNames(x), shortNames(y)))
 	if p.opts.System {
 		note("usn", x.USN != y.USN && whole)
@@ -51,6 +34,28 @@ func (p *pair) compareMetadata() {
 	}
 	if len(fields) > 0 {
 		p.add(y, p.at, place{}, Change{Kind: Metadata, Fields: fields, OldSize: -1, NewSize: -1})
+	}
+}
+
+// compareValues notes which attributes have another value, or are there on one side only, which counts if both are whole.
+func (p *pair) compareValues(note func(field string, changed bool), whole bool) {
+	old, _ := p.old.Metadata() // what damage hides of either, whole tells
+	now, _ := p.now.Metadata()
+	for _, v := range []struct {
+		field    string
+		old, now bool
+		valueOf  func(*ntfs.Node) ([]byte, error)
+	}{
+		{"ea", old.EA, now.EA, (*ntfs.Node).RawEA},
+		{"efs", old.EFS, now.EFS, (*ntfs.Node).EFS},
+		{"reparse", old.Reparse, now.Reparse, (*ntfs.Node).RawReparse},
+		{"object_id", old.ObjectID, now.ObjectID, objectID},
+	} {
+		if v.old && v.now {
+			note(v.field, p.differs(v.field, v.valueOf))
+		} else {
+			note(v.field, v.old != v.now && whole)
+		}
 	}
 }
 

@@ -63,20 +63,28 @@ func (r Names) Map(name string) string {
 // escaped reports whether byte i of a name cannot stand as it is.
 func (r Names) escaped(name string, i int) bool {
 	c := name[i]
-	switch {
-	case c == '/' || c == 0 || c == ':' && r.Colon:
+	switch c {
+	case '/', 0:
 		return true
-	case i == 0 && len(name) >= len(partStart) && strings.EqualFold(name[:len(partStart)], partStart): // the program's own
-		return true
-	case c == '%':
+	case ':':
+		return r.Colon || r.Windows
+	case '%':
 		return i+2 < len(name) && isHex(name[i+1]) && isHex(name[i+2])
-	case c == '.' && (name == "." || name == ".."):
-		return true
-	case r.UTF8 && c >= utf8.RuneSelf && surrogate(name, i):
-		return true
-	case !r.Windows:
-		return false
-	case c < 0x20 || strings.IndexByte(`\:*?"<>|`, c) >= 0:
+	}
+	return i == 0 && likePart(name) || isDots(name) || r.UTF8 && c >= utf8.RuneSelf && surrogate(name, i) || r.Windows && refused(name, i)
+}
+
+func isDots(name string) bool { return name == "." || name == ".." }
+
+// likePart reports whether a name begins as those of the program's own files.
+func likePart(name string) bool {
+	return len(name) >= len(partStart) && strings.EqualFold(name[:len(partStart)], partStart)
+}
+
+// refused reports whether byte i is one for which Windows does not take the name.
+func refused(name string, i int) bool {
+	switch c := name[i]; {
+	case c < 0x20 || strings.IndexByte(`\*?"<>|`, c) >= 0:
 		return true
 	case i == len(name)-1 && (c == '.' || c == ' '):
 		return true

@@ -16,7 +16,6 @@ import (
 
 	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
-	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 	"snapmount/ntfs/usn"
 )
@@ -214,12 +213,8 @@ func kindOf(r *timeline.Row) (kind string, record uint64) {
 		return "usn", record
 	case r.Stream != "":
 		kind = "stream"
-	case r.Node.Kind == ntfs.KindDir:
-		kind = "dir"
-	case r.Node.Kind == ntfs.KindSymlink:
-		kind = "symlink"
 	default:
-		kind = "file"
+		kind = r.Node.Kind.String()
 	}
 	return kind, r.Node.Ref.Record
 }

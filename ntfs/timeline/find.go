@@ -12,7 +12,6 @@ import (
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 	"snapmount/ntfs/pattern"
-	"snapmount/ntfs/security"
 )
 
 // A Query says which files to find. What is zero does not count.
@@ -64,7 +63,7 @@ type Hit struct {
 // last: no hit after it is known to be missing.
 func Find(ctx context.Context, points []*ntfs.Tree, d *Dirs, q Query, progress layer.Progress) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
-		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, open: map[place]int{}, last: map[string]content{}}
+		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, yield: yield, open: map[place]int{}, last: map[string]content{}}
 		for _, t := range points {
 			if t != nil {
 				f.upper = t.Upper
@@ -75,50 +74,12 @@ func Find(ctx context.Context, points []*ntfs.Tree, d *Dirs, q Query, progress l
 			yield(Hit{First: len(points) - 1, Last: len(points) - 1}, errNoNewest)
 			return
 		}
-		var group []Version
-		flush := func() bool {
-			hits := f.file(group)
-			group = group[:0]
-			if ctx.Err() != nil { // not all of them was searched
-				yield(Hit{}, context.Cause(ctx))
-				return false
-			}
-			if f.lost != nil && !yield(Hit{First: len(points) - 1, Last: len(points) - 1}, f.lost) {
-				return false
-			}
-			for _, h := range hits {
-				if !yield(h, nil) {
-					return false
-				}
-			}
-			return true
-		}
 		for v, err := range Versions(ctx, points, Options{Progress: progress.As("searching")}) {
-			if err != nil {
-				if ctx.Err() != nil {
-					yield(Hit{}, err)
-					return
-				}
-				if g, ok := err.(*Gap); ok {
-					if len(group) > 0 && g.From > group[0].Node.Ref.Record && !flush() {
-						return
-					}
-					f.note(g)
-				}
-				if !yield(Hit{First: v.First, Last: v.Last}, err) {
-					return
-				}
-				continue
-			}
-			if len(group) > 0 && group[0].Node.Ref.Record != v.Node.Ref.Record && !flush() {
+			if !f.take(&v, err) {
 				return
 			}
-			if err := damage(&v); err != nil && !yield(Hit{First: v.First, Last: v.Last}, err) {
-				return
-			}
-			group = append(group, v)
 		}
-		if !flush() {
+		if !f.flush() {
 			return
 		}
 		if err := d.Err(); err != nil {
@@ -134,6 +95,9 @@ type finder struct {
 	q      Query
 	upper  func(string) string
 	owners owners
+	yield  func(Hit, error) bool
+
+	group []Version // of the record that is under way
 
 	lost error // why what one record has had may be there still
 	gap  *Gap  // at the newest point, the last one that was met
@@ -167,6 +131,51 @@ func (f *finder) unknown(record uint64) bool {
 	return beyond || f.gap != nil && f.gap.From <= record && record < f.gap.To
 }
 
+// take adds a version to those of its record, which are searched when another one begins. It reports whether to go on.
+func (f *finder) take(v *Version, err error) bool {
+	gap, isGap := err.(*Gap)
+	switch {
+	case err != nil && f.ctx.Err() != nil:
+		f.yield(Hit{}, err)
+		return false
+	case isGap:
+		if len(f.group) > 0 && gap.From > f.group[0].Node.Ref.Record && !f.flush() {
+			return false
+		}
+		f.note(gap)
+	}
+	if err != nil {
+		return f.yield(Hit{First: v.First, Last: v.Last}, err)
+	}
+	if len(f.group) > 0 && f.group[0].Node.Ref.Record != v.Node.Ref.Record && !f.flush() {
+		return false
+	}
+	if err := damage(v); err != nil && !f.yield(Hit{First: v.First, Last: v.Last}, err) {
+		return false
+	}
+	f.group = append(f.group, *v)
+	return true
+}
+
+// flush yields what is found among the versions of a record, and reports whether to go on.
+func (f *finder) flush() bool {
+	hits := f.file(f.group)
+	f.group = f.group[:0]
+	if f.ctx.Err() != nil { // not all of them was searched
+		f.yield(Hit{}, context.Cause(f.ctx))
+		return false
+	}
+	if newest := len(f.points) - 1; f.lost != nil && !f.yield(Hit{First: newest, Last: newest}, f.lost) {
+		return false
+	}
+	for _, h := range hits {
+		if !f.yield(h, nil) {
+			return false
+		}
+	}
+	return true
+}
+
 // file finds among the versions of one record. What may be there still, for all that can be known, is not deleted.
 func (f *finder) file(group []Version) []Hit {
 	f.hits, f.lost = f.hits[:0], nil
@@ -177,13 +186,10 @@ func (f *finder) file(group []Version) []Hit {
 	clear(f.last)
 	for i := range group {
 		v := &group[i]
-		now := slices.ContainsFunc(group, func(o Version) bool {
-			return !o.Node.Deleted && o.Node.Ref == v.Node.Ref && o.Last == len(f.points)-1
-		})
-		was := v.Node.Deleted && slices.ContainsFunc(group, func(o Version) bool { return o.Node.Ref == v.Node.Live() && !o.Node.Deleted })
-		switch {
-		case v.Node.Deleted && !f.q.Deleted, f.q.Deleted && now, was: // what was seen alive is not told as its remains
-		case f.wanted(v):
+		if f.q.Deleted && f.isThere(group, v.Node.Ref) || v.Node.Deleted && (!f.q.Deleted || seenAlive(group, v.Node.Live())) {
+			continue
+		}
+		if f.wanted(v) {
 			f.version(v)
 		}
 	}
@@ -193,6 +199,18 @@ func (f *finder) file(group []Version) []Hit {
 		}
 	}
 	return f.hits
+}
+
+// isThere reports whether the newest point has a file.
+func (f *finder) isThere(group []Version, file ntfs.Ref) bool {
+	return slices.ContainsFunc(group, func(v Version) bool {
+		return !v.Node.Deleted && v.Node.Ref == file && v.Last == len(f.points)-1
+	})
+}
+
+// seenAlive reports whether a file is among versions, which is not told once more as its remains.
+func seenAlive(group []Version, file ntfs.Ref) bool {
+	return slices.ContainsFunc(group, func(v Version) bool { return v.Node.Ref == file && !v.Node.Deleted })
 }
 
 // mayBeThere is why a record of which the newest point shows no file may have one there all the same.
@@ -336,73 +354,4 @@ func (f *finder) merge(h Hit) {
 	}
 	f.open[k] = len(f.hits)
 	f.hits = append(f.hits, h)
-}
-
-// content is what was found in a stream from point first to last.
-type content struct {
-	first, last int
-	matches     []Match
-	err         error
-	m           layer.Mapper
-}
-
-// contents searches a stream of a version wherever it is not proven to be what was searched before.
-func (f *finder) contents(v *Version, stream string) []content {
-	i := slices.IndexFunc(v.Streams, func(s ntfs.StreamInfo) bool { return s.Name == stream })
-	if i < 0 || v.Streams[i].Size == 0 {
-		return nil
-	}
-	var out []content
-	for p := v.First; p <= v.Last; p++ {
-		m, err := v.Node.In(f.points[p]).Stream(stream)
-		c := content{first: p, last: p, m: m, err: err}
-		if v.Streams[i].Resident {
-			c.last = v.Last
-		}
-		old, ok := f.last[stream]
-		if err == nil && ok && old.m != nil {
-			same, _, err := compare.SameContent(f.ctx, old.m, m)
-			if ok = same && err == nil; ok {
-				c.matches, c.err = old.matches, old.err
-			}
-		}
-		if err == nil && (!ok || old.m == nil) {
-			c.matches, c.err = f.q.Content.search(f.ctx, m)
-		}
-		if f.last[stream] = c; len(out) > 0 && ok {
-			out[len(out)-1].last = c.last
-		} else {
-			out = append(out, c)
-		}
-		p = c.last
-	}
-	return out
-}
-
-// owners knows owners of files by their security id, which $Secure keeps for many.
-type owners map[ownerKey]string
-
-type ownerKey struct {
-	t  *ntfs.Tree
-	id uint32
-}
-
-// of gives the owner's SID, empty where it is not known.
-func (o owners) of(n *ntfs.Node) string {
-	k := ownerKey{n.Tree(), n.SecurityID}
-	sid, ok := o[k]
-	if ok && k.id != 0 {
-		return sid
-	}
-	if raw, err := n.Security(); err == nil {
-		if d, _ := security.Decode(raw); d != nil {
-			sid = d.Owner.String()
-		}
-	}
-	const most = 1 << 16
-	if len(o) >= most {
-		clear(o)
-	}
-	o[k] = sid
-	return sid
 }

@@ -59,8 +59,8 @@ func told(t testing.TB, points []*ntfs.Tree) []map[string]seen {
 	return out
 }
 
-// compare checks what was told against the truth; system files are left out.
-func compare(t *testing.T, got, want []map[string]seen) (n int) {
+// compareSeen checks what was told against the truth; system files are left out.
+func compareSeen(t *testing.T, got, want []map[string]seen) (n int) {
 	t.Helper()
 	for p := range want {
 		for path, s := range got[p] {
@@ -81,7 +81,7 @@ func compare(t *testing.T, got, want []map[string]seen) (n int) {
 
 func TestStory(t *testing.T) {
 	points, truth := story(t)
-	n := compare(t, told(t, points), truth)
+	n := compareSeen(t, told(t, points), truth)
 	t.Logf("%d paths at %d points", n, len(points))
 	streams := map[string][]string{}
 	for v, err := range timeline.Versions(t.Context(), points, timeline.Options{}) {
@@ -237,7 +237,7 @@ func TestImages(t *testing.T) {
 					want[p] = map[string]seen{}
 					walk(t, root, "", want[p])
 				}
-				n := compare(t, told(t, points), want)
+				n := compareSeen(t, told(t, points), want)
 				t.Logf("volume %d: %d paths at %d points", i, n, len(points))
 			}
 		})
@@ -274,7 +274,7 @@ func TestUnopened(t *testing.T) {
 		}
 	}
 	all[1] = map[string]seen{}
-	compare(t, told(t, points), all)
+	compareSeen(t, told(t, points), all)
 	points[len(points)-1] = nil
 	for h, err := range timeline.Find(t.Context(), points, timeline.ReadDirs(t.Context(), points, nil), timeline.Query{Deleted: true}, nil) {
 		if err == nil {

@@ -84,6 +84,7 @@ func Run(t *testing.T, f Front) {
 		{"contents", (*suite).contents},
 		{"listings and attributes", (*suite).everyNode},
 		{"attributes", (*suite).attributes},
+		{"directories", (*suite).listings},
 		{"streams", (*suite).streams},
 		{"snapshots", (*suite).snapshots},
 		{"views", (*suite).views},

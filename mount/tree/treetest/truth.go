@@ -163,17 +163,10 @@ func (s *suite) compareContent(t *testing.T, p place) {
 	}
 }
 
-// attributes looks at a file of two names, at one in its record, and at what is not listed.
+// attributes looks at a file of two names, at one in its record.
 func (s *suite) attributes(t *testing.T) {
 	const point = "/p1-Documents/snapshots/2026-03-02T180000Z"
-	stat := func(path string) Info {
-		t.Helper()
-		info, err := s.client.Stat(path)
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-		}
-		return info
-	}
+	stat := func(path string) Info { return s.stat(t, path) }
 	plan, also, later := stat(point+"/Projects/plan.txt"), stat(point+"/Projects/plan (also).txt"), stat("/p1-Documents/current/Projects/plan.txt")
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	if plan.Kind != tree.KindFile || plan.Attr.Size != 111000 || !plan.Attr.Modified.Equal(noon) || s.Created && !plan.Attr.Created.Equal(noon) {
@@ -185,6 +178,20 @@ func (s *suite) attributes(t *testing.T) {
 	if letter := stat(point + "/Letters/offer.txt"); letter.Attr.Size != 52 || s.Allocated && letter.Attr.Allocated == 0 {
 		t.Errorf("a file in its record is %+v", letter)
 	}
+}
+
+func (s *suite) stat(t *testing.T, path string) Info {
+	t.Helper()
+	info, err := s.client.Stat(path)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+	}
+	return info
+}
+
+// listings looks at what is listed where.
+func (s *suite) listings(t *testing.T) {
+	const point = "/p1-Documents/snapshots/2026-03-02T180000Z"
 	for path, want := range map[string][]string{
 		point + "/Letters":          {"offer.txt", "thanks.txt"},
 		"/p1-Documents/current":     {"Letters", "My Letters", "Pictures", "Projects", "READ ME TO GET YOUR FILES BACK.txt", "System Volume Information"},

@@ -1,12 +1,12 @@
-package cmd
+package process
 
 import (
 	"net"
 	"os"
 )
 
-// notifyReady tells systemd, where it asked for that (Type=notify), that the mount answers.
-func notifyReady() error {
+// NotifyReady tells systemd, where it asked for that (Type=notify), that the program serves.
+func NotifyReady() error {
 	socket := os.Getenv("NOTIFY_SOCKET")
 	if socket == "" {
 		return nil

@@ -1,0 +1,49 @@
+package points
+
+import (
+	"errors"
+	"fmt"
+
+	"snapmount/imagefmt/layer"
+)
+
+// Readable is nil where something of the volumes can be shown: files of the current state, or a snapshot. Else it is
+// ErrNoNTFS, or why the first volume cannot be opened.
+func (s *Set) Readable() error {
+	var first error
+	for _, v := range s.Volumes {
+		err := v.opens()
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if _, err := s.NTFS(); err != nil && (first == nil || errors.Is(first, ErrNoNTFS)) {
+		return err
+	}
+	return first
+}
+
+// opens is nil where a point of a volume can be shown.
+func (v *Volume) opens() error {
+	var err error
+	switch v.Filesystem {
+	case "ntfs":
+		_, err = v.Current().Files()
+	case "bitlocker":
+		err = fmt.Errorf("%s: encrypted by BitLocker: %w", v.Name, layer.ErrUnsupported)
+	default:
+		err = ErrNoNTFS
+	}
+	if err == nil {
+		return nil
+	}
+	for _, p := range v.Snapshots() {
+		if _, failed := p.Blocks(); failed == nil {
+			return nil
+		}
+	}
+	return err
+}
