@@ -27,13 +27,11 @@ func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error 
 		return err
 	}
 	defer s.Close()
-	disk := s.Images[0].Disk
-	result, err := disk.Verify(c.Context(), o.progress)
+	r, err := report.VerifyOf(c.Context(), s.Images[0], o.progress)
 	o.progress("", 0, 0)
 	if err != nil {
 		return err
 	}
-	r := report.VerifyOf(image, disk.Format(), disk.Size(), result)
 	out := text.NewOut(c.OutOrStdout())
 	if asJSON {
 		out.Document(r)

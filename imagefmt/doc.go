@@ -8,10 +8,12 @@
 //     takes the rest;
 //   - image.go is Open and the Image; layers.go has the earlier states that an image stands on or keeps, which Options.Layer
 //     chooses from;
+//   - refused.go knows what cannot be read, by both ends of a file, by its name, or as a folder;
 //   - opener.go opens each file once, counts how many stand on each other, and closes them; files.go is what a format opens
-//     other files by; sibling.go finds those that an image names; folder.go and host.go say where they may lie: by default
-//     in the image's own folder and below;
-//   - split.go puts the parts of a raw image in a row;
+//     other files by; sibling.go finds those that an image names, parents.go the one that it stands on, by name and by
+//     identifier; folder.go and host.go say where they may lie: by default in the image's own folder and below; given.go
+//     has what the user names beside the image;
+//   - split.go knows the names of the parts of a split image;
 //   - size.go and mounted_linux.go ask the system about block devices.
 //
 // Offsets and sizes are bytes of the disk. An Image is immutable after Open and safe for concurrent use; Close ends it, and

@@ -72,7 +72,11 @@ func (f *files) Backing(name, want string) (*format.Disk, error) {
 		if err != nil {
 			return nil, err
 		}
-		return f.present(last, src, at)
+		disk, err := f.present(last, src, at)
+		if err == nil {
+			f.warnNewer(disk)
+		}
+		return disk, err
 	}
 	disk, err := f.disk(at)
 	if err != nil {

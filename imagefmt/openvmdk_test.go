@@ -110,6 +110,33 @@ func TestVMDKExtents(t *testing.T) {
 	}
 }
 
+// TestVMDKEncodings has extents whose names are in other encodings, composed in other ways, or in another case.
+func TestVMDKEncodings(t *testing.T) {
+	flat := bytes.Repeat([]byte{1}, 8192)
+	text := func(label, name string) []byte {
+		line := "encoding=\"" + label + "\"\nversion=1"
+		return bytes.Replace(vmdkText(5, 0xffffffff, "", `RW 16 FLAT "`+name+`" 0`), []byte("version=1"), []byte(line), 1)
+	}
+	for _, c := range []struct{ label, name, file string }{
+		{"GBK", "\xbb\xe1\xbc\xc6-flat.vmdk", "会计-flat.vmdk"},
+		{"GBK", "\xbb\xe1\xbc\xc6-flat.vmdk", "\xbb\xe1\xbc\xc6-flat.vmdk"}, // copied as it is
+		{"windows-1252", "B\xfcro \x96 M\xe4rz-flat.vmdk", "Büro – März-flat.vmdk"},
+		{"Shift_JIS", "\x89\xef\x8cv-flat.vmdk", "会計-flat.vmdk"},
+		{"windows-1252", "Büro-flat.vmdk", "Büro-flat.vmdk"},
+		{"UTF-8", "B\u00fcro-flat.vmdk", "Bu\u0308ro-flat.vmdk"},
+		{"UTF-8", "Bu\u0308ro-flat.vmdk", "B\u00fcro-flat.vmdk"},
+		{"UTF-8", "BÜRO-flat.vmdk", "bu\u0308ro-FLAT.vmdk"},
+	} {
+		for _, mark := range []string{"", "\xef\xbb\xbf"} {
+			dir := folder(t, map[string][]byte{"d.vmdk": append([]byte(mark), text(c.label, c.name)...), c.file: flat})
+			img := open(t, filepath.Join(dir, "d.vmdk"))
+			if b := imagetest.Content(t, img); !bytes.Equal(b, flat) || len(img.Faults()) > 0 {
+				t.Errorf("%s %q: %d bytes, faults %v", c.label, c.name, len(b), img.Faults())
+			}
+		}
+	}
+}
+
 // TestVMDKMissingPiece warns of a piece that is gone, and reads the others.
 func TestVMDKMissingPiece(t *testing.T) {
 	dir := folder(t, map[string][]byte{"a.vmdk": vmdkText(1, 0xffffffff, "", `RW 1 FLAT "a-f001.vmdk" 0`, `RW 1 FLAT "a-f002.vmdk" 0`), "a-f002.vmdk": bytes.Repeat([]byte{7}, 512)})

@@ -94,7 +94,7 @@ func TestChainError(t *testing.T) {
 func TestNewerParent(t *testing.T) {
 	dir := folder(t, map[string][]byte{"top.vhd": vhdFile(2, 1, "base.vhd"), "base.vhd": vhdFile(1, 0, ""), "top.qcow2": qcow("base.raw", "raw"), "base.raw": make([]byte, 4096), "any.qcow2": qcow("base.raw", "")})
 	now := time.Now()
-	for name, want := range map[string]bool{"top.vhd": true, "any.qcow2": true, "base.vhd": false} {
+	for name, want := range map[string]bool{"top.vhd": true, "any.qcow2": true, "top.qcow2": true, "base.vhd": false} {
 		for _, base := range []string{"base.vhd", "base.raw"} {
 			if err := os.Chtimes(filepath.Join(dir, base), now, now.Add(time.Hour)); err != nil {
 				t.Fatal(err)

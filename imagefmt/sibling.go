@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
@@ -103,11 +105,14 @@ func (p place) exact(name string, fold bool) (string, error) {
 	if list.names[base] {
 		return name, nil
 	}
-	if other := list.folded[strings.ToLower(base)]; fold && other != "" {
+	if other := list.folded[folded(base)]; fold && other != "" {
 		return path.Join(path.Dir(name), other), nil
 	}
 	return name, fs.ErrNotExist
 }
+
+// folded is the same for names that differ in case, or in how letters and accents are put together: a Mac takes them apart.
+func folded(name string) string { return norm.NFC.String(strings.ToLower(norm.NFC.String(name))) }
 
 func newListed(f Folder) *listed { return &listed{Folder: f, lists: make(map[string]*listing)} }
 
@@ -139,7 +144,7 @@ func (l *listed) above(dir string) *listed {
 // listing is the names in a directory, without the "/" of directories.
 type listing struct {
 	names  map[string]bool
-	folded map[string]string // in lower case; the first of those that differ in case only
+	folded map[string]string // as folded gives it; the first of those that are alike
 	err    error
 }
 
@@ -152,7 +157,7 @@ func (l *listed) listing(dir string) (*listing, error) {
 	for _, name := range names {
 		name = strings.TrimSuffix(name, "/")
 		list.names[name] = true
-		if low := strings.ToLower(name); list.folded[low] == "" {
+		if low := folded(name); list.folded[low] == "" {
 			list.folded[low] = name
 		}
 	}

@@ -2,6 +2,8 @@ package imagefmt
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
@@ -21,8 +23,14 @@ func (i *Image) Verify(ctx context.Context, progress layer.Progress) (r format.R
 	} else {
 		r, err = hashed(ctx, i, progress)
 	}
-	r.Faults = append(i.Faults(), r.Faults...)
+	r.Faults = append(slices.DeleteFunc(slices.Clone(i.Faults()), notAcquired), r.Faults...)
 	return r, err
+}
+
+// notAcquired reports whether a fault is told as what is Unread already.
+func notAcquired(fault error) bool {
+	unknown, ok := errors.AsType[*layer.UnknownError](fault)
+	return ok && unknown.Why == layer.NotAcquired
 }
 
 // hashed reads a disk for its hashes alone.

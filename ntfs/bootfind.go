@@ -65,12 +65,9 @@ func readBoot(s layer.Source, warn func(error)) (boot, error) {
 
 // bestBoot weighs the boot sector and all copies that are found. Of those that weigh the same it takes the first.
 func bestBoot(s layer.Source) (bootCopy, error) {
-	first, err := copyAt(s, 0)
-	list := []bootCopy{first}
-	if err != nil {
-		list = nil
-	}
-	for _, off := range copyPlaces(s) {
+	_, err := copyAt(s, 0)
+	var list []bootCopy
+	for _, off := range append([]int64{0}, copyPlaces(s)...) {
 		if c, err := copyAt(s, off); err == nil {
 			list = append(list, c)
 		}
@@ -82,12 +79,9 @@ func bestBoot(s layer.Source) (bootCopy, error) {
 		}
 	}
 	if best == nil {
-		if best = heaviest(s, resized(s)); best != nil && best.merit&^meritPlace == 0 {
-			best = nil // made up, and it leads nowhere
+		if best = heaviest(s, resized(s)); best == nil || best.merit&^meritPlace == 0 { // made up, and it leads nowhere
+			return bootCopy{}, err
 		}
-	}
-	if best == nil {
-		return bootCopy{}, err
 	}
 	return *best, nil
 }

@@ -1,7 +1,6 @@
 package ntfs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -108,14 +107,7 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	if err2 != nil || !errors.Is(err, layer.ErrCorrupt) {
 		return nil, err
 	}
-	var found *Node
-	d.claims(func(c claim) bool {
-		if c.node.Ref.Record != ref.Record && bytes.Equal(c.name, name) {
-			found = c.node
-		}
-		return found == nil
-	})
-	if found != nil {
+	if found := d.claimant(name, ref.Record); found != nil {
 		n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, and record %v has that name: %w", n.Ref, wintype.DecodeUTF16(name), ref, found.Ref, err))
 		return found, nil
 	}
@@ -131,6 +123,27 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	}
 	n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, whose own name no entry has: %w", n.Ref, wintype.DecodeUTF16(name), ref, err))
 	return target, nil
+}
+
+// claimant returns the node of a record other than one that gives itself a name in the directory; nil for none. A directory
+// may have many entries that lead astray, so the names are gathered once.
+func (d *directory) claimant(name []byte, other uint64) *Node {
+	d.gathered.Do(func() {
+		d.claimed = map[string][]uint64{}
+		d.claims(func(c claim) bool {
+			d.claimed[string(c.name)] = append(d.claimed[string(c.name)], c.node.Ref.Record)
+			return true
+		})
+	})
+	for _, number := range d.claimed[string(name)] {
+		if number == other {
+			continue
+		}
+		if n, err := d.t.Node(Ref{Record: number}); err == nil {
+			return n
+		}
+	}
+	return nil
 }
 
 // encodeUTF16 is a WTF-8 name as the disk has it.

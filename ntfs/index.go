@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs/layout"
@@ -30,6 +31,9 @@ type directory struct {
 	vcnSize   int64
 	limit     int64 // number of blocks
 	damage    error // of the attributes; entries may be missing
+
+	gathered sync.Once
+	claimed  map[string][]uint64 // records by the names that they give themselves in the directory
 }
 
 // cost is about what a directory takes in a Cache.

@@ -104,6 +104,20 @@ type bitmap struct {
 	first   int64 // byte of s that win starts at
 }
 
+// Allocation returns what $Bitmap says: whether the cluster at an offset of the volume is in use, and how many of the n bytes
+// from there are alike, which are some at least. It is for one goroutine at a time.
+func (t *Tree) Allocation() (func(off, n int64) (used bool, same int64, err error), error) {
+	b, err := t.openBitmap()
+	if err != nil {
+		return nil, err
+	}
+	return func(off, n int64) (bool, int64, error) {
+		lcn := off / b.cluster
+		used, clusters, err := b.run(lcn, (off+n-1)/b.cluster-lcn+1)
+		return used, min(n, (lcn+clusters)*b.cluster-off), err
+	}, nil
+}
+
 func (t *Tree) openBitmap() (*bitmap, error) {
 	n, err := t.Node(Ref{Record: recordBitmap})
 	var s layer.Mapper

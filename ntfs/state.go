@@ -48,16 +48,23 @@ func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 	if state, err := t.zeroState(number); state != RecordFree {
 		return state, err
 	}
-	s := t.survey()
-	if len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
-		return RecordLost, lostRecord(number, "other file records name it")
+	if why := t.namedBy(number, names); why != "" {
+		return RecordLost, lostRecord(number, why)
+	}
+	return RecordFree, nil
+}
+
+// namedBy says who else has a record in use, "" for nobody.
+func (t *Tree) namedBy(number uint64, names []Name) string {
+	if s := t.survey(); len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
+		return "other file records name it"
 	}
 	for _, name := range names {
 		if t.indexHas(name, number) {
-			return RecordLost, lostRecord(number, fmt.Sprintf("directory %v has an entry of it", name.Parent))
+			return fmt.Sprintf("directory %v has an entry of it", name.Parent)
 		}
 	}
-	return RecordFree, nil
+	return ""
 }
 
 func lostRecord(number uint64, why string) error {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -98,8 +99,18 @@ func (d *Disk) Stored() format.Hashes { return d.stored }
 // ReadAt implements io.ReaderAt.
 func (d *Disk) ReadAt(p []byte, off int64) (int, error) { return layer.Read(d, p, off, layer.Fail) }
 
-// Faults are what opening found to be lost or damaged, or to contradict itself.
-func (d *Disk) Faults() []error { return d.faults }
+// Faults are what opening found to be lost or damaged, or to contradict itself, and what was not read when the image was
+// made, which is a layer.UnknownError.
+func (d *Disk) Faults() []error {
+	if len(d.unread) == 0 {
+		return d.faults
+	}
+	n := int64(0)
+	for _, r := range d.unread {
+		n += r.Len
+	}
+	return append(slices.Clone(d.faults), fmt.Errorf("0x%x bytes were not read when the image was made, the first: %w", n, d.unread[0].Err))
+}
 
 // At implements layer.Mapper. To keep the promise that data was verified it reads a chunk that is stored as it is, once, and
 // with format.Env.ZeroBad a packed one, too: zeros in place of it are marked.

@@ -2,6 +2,7 @@ package ewf
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -29,46 +30,56 @@ func (l *loader) place(need int64) []table {
 	return l.placed(list, need)
 }
 
-// sized joins losses that lie side by side, and finds out how many chunks each of them is of: one is of what the others
-// leave over, and lost segments are of as many as all others are, if those agree, as they do where nothing is packed.
-func (l *loader) sized(need int64) []part {
-	each := l.perSegment()
-	var list []part
-	left, gaps := need, 0
-	for _, p := range l.parts {
-		left -= p.table.count
-		if last := len(list) - 1; p.lost && last >= 0 && list[last].lost {
-			if p.segments == 0 || list[last].segments == 0 {
-				p.segments = 0
+// joined makes losses that lie side by side one.
+func joined(parts []part) (list []part, losses int) {
+	for _, p := range parts {
+		last := len(list) - 1
+		if !p.lost || last < 0 || !list[last].lost {
+			if list = append(list, p); p.lost {
+				losses++
 			}
-			list[last].segments = p.segments + list[last].segments*min(p.segments, 1)
 			continue
 		}
-		if list = append(list, p); p.lost {
-			gaps++
+		if p.segments == 0 || list[last].segments == 0 { // nobody knows how many
+			list[last].segments = 0
+		} else {
+			list[last].segments += p.segments
 		}
 	}
-	unknown := 0
-	rest := left
+	return list, losses
+}
+
+// sized finds out how many chunks each loss is of: a single one is of what the others leave over, and lost segments are
+// of as many as all others are, if those agree, as they do where nothing is packed.
+func (l *loader) sized(need int64) []part {
+	list, losses := joined(l.parts)
+	each := l.perSegment()
+	left, rest, open := need, int64(0), -1
 	for i := range list {
-		if p := &list[i]; p.lost {
-			if p.size = -1; each > 0 && p.segments > 0 && gaps > 1 {
-				p.size = each * int64(p.segments)
-				rest -= p.size
-				continue
-			}
-			unknown++
+		p := &list[i]
+		left -= p.table.count
+		if !p.lost {
+			continue
 		}
+		if p.size = -1; each > 0 && p.segments > 0 && losses > 1 {
+			p.size = each * int64(p.segments)
+			rest -= p.size
+			continue
+		}
+		if open >= 0 {
+			rest = math.MinInt64 / 2 // nothing is known of several
+		}
+		open = i
 	}
-	agree := rest == 0 || rest > 0 && unknown == 1
+	rest += left
 	for i := range list {
 		switch p := &list[i]; {
 		case !p.lost:
 		case left == 0:
 			p.size = 0
-		case !agree || left < 0:
+		case left < 0 || rest < 0 || rest > 0 && open < 0:
 			p.size = -1
-		case p.size < 0 && unknown == 1:
+		case i == open:
 			p.size = rest
 		}
 	}

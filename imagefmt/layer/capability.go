@@ -21,3 +21,10 @@ type Described interface {
 	Source
 	Describe() string
 }
+
+// Holed is a leaf whose file may keep no blocks for some ranges, which read as zeros.
+type Holed interface {
+	Source
+	// NextHole returns the first such range at or behind off; n is 0 for none.
+	NextHole(off int64) (at, n int64, err error)
+}

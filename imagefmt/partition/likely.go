@@ -8,24 +8,25 @@ import (
 )
 
 // MaxLikelyReads is how many reads ScanLikely makes at most.
-const MaxLikelyReads = 990
+const MaxLikelyReads = 900
 
 const (
-	aligned   = 1 << 20     // what partitions are aligned to
-	track     = 63 * 512    // where the first partition began up to Windows XP
-	cylinder  = 255 * track // where the others did
-	likelyMiB = 640         // each one up to here: behind EFI, MSR and recovery partitions
-	tailMiB   = 64          // and before the end
-	wholeEnd  = 2 * aligned // read whole at both ends
-	before    = 4096        // of a place: the copy of the boot sector of the volume that ends there
-	behind    = 0x2000      // the boot sector, and the VSS header at 0x1e00
+	aligned     = 1 << 20     // what partitions are aligned to
+	track       = 63 * 512    // where the first partition began up to Windows XP
+	cylinder    = 255 * track // where the others did
+	likelyMiB   = 700         // each one up to here: behind EFI, MSR and recovery partitions
+	tailMiB     = 64          // and before the end
+	wholeEnd    = 2 * aligned // read whole at both ends
+	alignedHits = 32          // behind the first of these an aligned length is read whole
+	before      = 4096        // of a place: the copy of the boot sector of the volume that ends there
+	behind      = 0x2000      // the boot sector, and the VSS header at 0x1e00
 )
 
 // likely looks at places and counts reads.
 type likely struct {
 	scanner
 	ctx  context.Context
-	seen map[int64]bool // places
+	seen map[Range]bool // from each place on
 }
 
 var errManyReads = errors.New("too many reads")
@@ -51,7 +52,7 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 // than MaxLikelyReads reads. Its error is the cause of ctx.
 func ScanLikely(ctx context.Context, disk layer.Source) (*Scan, error) {
 	c := &counted{Source: disk, left: MaxLikelyReads}
-	s := likely{scanner{reader: reader{disk: c}, at: map[int64]bool{}}, ctx, map[int64]bool{}}
+	s := likely{scanner{reader: reader{disk: c}, at: map[int64]bool{}}, ctx, map[Range]bool{}}
 	size := disk.Size() &^ 511
 	s.window(0, wholeEnd)
 	s.window(max(size-wholeEnd, 0), wholeEnd)
@@ -82,22 +83,30 @@ func (s *likely) follow() {
 			continue
 		}
 		for _, end := range []int64{h.off + h.size, h.off + 512} {
+			if i < alignedHits { // whatever alignment the next one has
+				s.around(end, aligned)
+			}
 			s.place(end)
-			s.place((end + aligned - 1) / aligned * aligned)
+			for _, reserved := range []int64{0, 16 << 20, 128 << 20} { // MSR partitions
+				s.place((end+aligned-1)/aligned*aligned + reserved)
+			}
 			s.place((end + cylinder - 1) / cylinder * cylinder)
 			s.place((end+cylinder-1)/cylinder*cylinder + track)
 		}
 	}
 }
 
-// place looks at the sectors before and behind a place.
-func (s *likely) place(at int64) {
+// place looks at the sectors before a place, and at those behind it that a volume is known by.
+func (s *likely) place(at int64) { s.around(at, behind) }
+
+// around looks at the sectors before a place, and at n bytes behind it.
+func (s *likely) around(at, n int64) {
 	at &^= 511
-	if at <= 0 || at > s.disk.Size() || s.seen[at] || s.ctx.Err() != nil {
+	if at <= 0 || at > s.disk.Size() || s.seen[Range{at, n}] || s.ctx.Err() != nil {
 		return
 	}
-	s.seen[at] = true
-	s.window(max(at-before, 0), before+behind)
+	s.seen[Range{at, n}] = true
+	s.window(max(at-before, 0), before+n)
 }
 
 // window looks at n bytes at off.

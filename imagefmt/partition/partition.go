@@ -72,10 +72,12 @@ func List(disk layer.Source) (*Table, error) {
 		err = d.readErr
 	}
 	if err == nil {
-		err = fmt.Errorf("looked for GPT, MBR and the boot sectors of NTFS, ReFS, BitLocker, exFAT and FAT: %w", layer.ErrFormat)
+		err = fmt.Errorf("%s: %w", lookedFor, layer.ErrFormat)
 	}
 	return nil, fmt.Errorf("partition table: %w", err)
 }
+
+const lookedFor = "looked for GPT, MBR and the boot sectors of NTFS, ReFS, BitLocker, exFAT and FAT"
 
 // tables decides between GPT and MBR; nil without an error when there is neither. kind is of the boot sector in sector 0.
 func (d *reader) tables(boot []byte, kind string) (*Table, error) {

@@ -126,8 +126,8 @@ func Find(ctx context.Context, disk layer.Source) (*Table, error) {
 	if added := t.with(likely, err); added != nil {
 		return added, nil
 	}
-	if t == nil {
-		err = fmt.Errorf("%w; no volume at the likely places either (scan searches the whole disk)", err)
+	if t == nil && errors.Is(err, layer.ErrFormat) {
+		err = fmt.Errorf("partition table: %s, in the likely places too (scan searches the whole disk): %w", lookedFor, layer.ErrFormat)
 	}
 	return t, err
 }
@@ -142,7 +142,7 @@ func (d *reader) usable(t *Table) bool {
 	if kind := volumeKind(boot); kind != "" && d.leads(0, kind, geometryOf(kind, boot)) {
 		return true
 	}
-	if b, _ := d.bootCopy(0, d.disk.Size()); b != nil && d.leads(0, "ntfs", geometryOf("ntfs", b)) {
+	if b := d.bootCopy(0, d.disk.Size()); b != nil && d.leads(0, "ntfs", geometryOf("ntfs", b)) {
 		return true
 	}
 	b := d.read(vssHeaderOffset, 16)
@@ -159,6 +159,8 @@ func (t *Table) with(s *Scan, err error) *Table {
 		if errors.Is(err, layer.ErrCorrupt) {
 			out.Warnings = []error{err}
 		}
+	case t.Scheme == None && slices.ContainsFunc(s.Found, func(f Found) bool { return f.Sound && f.Off == 0 }):
+		return nil // it is that one
 	case t.Scheme == None:
 		out.Warnings = append(slices.Clone(t.Warnings), fmt.Errorf("the %s boot sector in sector 0 leads nowhere: it is not used", t.Partitions[0].Type))
 	default:
@@ -181,9 +183,7 @@ func (t *Table) with(s *Scan, err error) *Table {
 	if len(out.Partitions) == before {
 		return nil
 	}
-	if !s.Complete {
-		out.Warnings = append(out.Warnings, fmt.Errorf("not all of the likely places were looked at for volumes: there was more than in %d reads", MaxLikelyReads))
-	}
+	out.Warnings = append(out.Warnings, errors.New("no table leads to a volume: there may be more than were found in the likely places; scan searches the whole disk"))
 	return out
 }
 

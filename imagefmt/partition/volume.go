@@ -80,29 +80,32 @@ func fat(b []byte) string {
 }
 
 // backupVolume recognises an NTFS volume whose boot sector is lost by the copy in its last sector, and only on a disk
-// without a table: the last sector of a partitioned disk may be the copy of its last partition, whose size differs.
+// without a table.
 func (d *reader) backupVolume() *Table {
-	b, at := d.bootCopy(0, d.disk.Size())
-	if b == nil {
-		return nil
-	}
-	if g := geometryOf("ntfs", b); g.copy > 0 && g.copy != at && !d.leads(0, "ntfs", g) {
+	if d.bootCopy(0, d.disk.Size()) == nil {
 		return nil
 	}
 	d.warn(errors.New("NTFS: boot sector damaged, its copy in the last sector is there"))
 	return d.whole("ntfs")
 }
 
-// bootCopy looks for an NTFS boot sector in the last sector, of either size, of the n bytes at off.
-func (d *reader) bootCopy(off, n int64) (b []byte, at int64) {
+// bootCopy looks for the copy of an NTFS boot sector in the last sector, of either size, of the n bytes at off. One that
+// tells of a volume which begins elsewhere is none: a range may end where another volume does.
+func (d *reader) bootCopy(off, n int64) []byte {
 	for _, sector := range []int64{512, 4096} {
-		if at := off + n - sector; at >= off {
-			if b := d.read(at, 512); volumeKind(b) == "ntfs" {
-				return b, at
-			}
+		at := off + n - sector
+		if at < off {
+			continue
+		}
+		b := d.read(at, 512)
+		if volumeKind(b) != "ntfs" {
+			continue
+		}
+		if g := geometryOf("ntfs", b); g.copy == 0 || g.copy == at-off || d.leads(off, "ntfs", g) {
+			return b
 		}
 	}
-	return nil, 0
+	return nil
 }
 
 // kindAt names what the n bytes at off hold, as FileSystem does.
@@ -110,7 +113,7 @@ func (d *reader) kindAt(off, n int64) string {
 	if kind := volumeKind(d.read(off, 512)); kind != "" {
 		return kind
 	}
-	if b, _ := d.bootCopy(off, n); b != nil {
+	if d.bootCopy(off, n) != nil {
 		return "ntfs"
 	}
 	return ""

@@ -107,7 +107,7 @@ func (b *builder) open(line extentLine) (extent, error) {
 	}
 	switch line.kind {
 	case "FLAT", "VMFS":
-		src, err := b.file(line.name)
+		src, err := b.file(line)
 		if err != nil {
 			return extent{}, err
 		}
@@ -117,7 +117,7 @@ func (b *builder) open(line extentLine) (extent, error) {
 		}
 		return extent{flat: src, flatOff: off}, nil
 	case "SPARSE", "VMFSSPARSE", "SESPARSE":
-		src, err := b.file(line.name)
+		src, err := b.file(line)
 		if err != nil {
 			return extent{}, err
 		}
@@ -137,14 +137,14 @@ func (b *builder) inside(line extentLine) format.Env {
 	return env
 }
 
-func (b *builder) file(name string) (layer.Source, error) {
-	f, ok := b.files[name]
+func (b *builder) file(line extentLine) (layer.Source, error) {
+	f, ok := b.files[line.name]
 	if !ok {
 		f.err = fmt.Errorf("not opened: %w", layer.ErrUnsupported)
 		if b.missing <= maxMissing {
-			f.src, f.err = openExtent(name, b.env)
+			f.src, f.err = openExtent(line, b.env)
 		}
-		b.files[name] = f
+		b.files[line.name] = f
 	}
 	return f.src, f.err
 }

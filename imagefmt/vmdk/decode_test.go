@@ -50,7 +50,7 @@ func TestDescriptor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []extentLine{{"RW", 63, "FLAT", "bäse flat.vmdk", 7}, {"RDONLY", 4192256, "SPARSE", "disk-s001.vmdk", 0}, {"NOACCESS", 5, "ZERO", "", 0}, {"RW", 9, "VMFS", "x", 0}}
+	want := []extentLine{{"RW", 63, "FLAT", "bäse flat.vmdk", "b\xe4se flat.vmdk", 7}, {"RDONLY", 4192256, "SPARSE", "disk-s001.vmdk", "", 0}, {"NOACCESS", 5, "ZERO", "", "", 0}, {"RW", 9, "VMFS", "x", "", 0}}
 	if d.cid != 0xfffffffe || d.parentCID != 0x0badcafe || d.parentHint != "/vmfs/volumes/x/a = b.vmdk" || d.encryption != "" || !slices.Equal(d.lines, want) {
 		t.Errorf("%+v, want extents %+v", d, want)
 	}

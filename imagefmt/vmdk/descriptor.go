@@ -4,22 +4,21 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"snapmount/imagefmt/layer"
 )
 
 const (
-	descriptorMagic = "# Disk Descriptor" // "...File" follows, in some files after a space
-	maxDescriptor   = 4 << 20             // bytes; 2 GiB pieces of 64 TiB take half of it
-	noParent        = 0xffffffff
-	maxSectors      = 1 << 53 // so that sums of two offsets in bytes fit into an int64
+	maxDescriptor = 4 << 20 // bytes; 2 GiB pieces of 64 TiB take half of it
+	noParent      = 0xffffffff
+	maxSectors    = 1 << 53 // so that sums of two offsets in bytes fit into an int64
 )
 
 // descriptor is the text that describes a disk.
 type descriptor struct {
 	cid, parentCID uint32
 	parentHint     string // path of the parent, "" for none
+	parentOther    string // what that is, too, if its encoding is not what is said; "" for nothing else
 	encryption     string // the key that tells of it, "" for none
 	lines          []extentLine
 }
@@ -30,13 +29,29 @@ type extentLine struct {
 	sectors uint64
 	kind    string // FLAT, SPARSE, ZERO, VMFS, ...
 	name    string // of the file
+	other   string // what the name is, too, if its encoding is not what is said; "" for nothing else
 	offset  uint64 // sectors, in the file; of flat extents
+}
+
+// isDescriptor reports whether a text begins as a descriptor does. All programs write the keys of its header, and each a
+// comment of its own before them, or none.
+func isDescriptor(text string) bool {
+	text, _, _ = strings.Cut(withoutMark(text), "\x00")
+	if low := strings.ToLower(text); strings.HasPrefix(low, "# disk descriptor") || strings.HasPrefix(low, "#disk descriptor") {
+		return true
+	}
+	keys := make(map[string]bool)
+	for line := range strings.Lines(text) {
+		key, _, _ := strings.Cut(line, "=")
+		keys[strings.ToLower(strings.TrimSpace(key))] = true
+	}
+	return keys["version"] && (keys["createtype"] || keys["cid"])
 }
 
 // parseDescriptor reads the text up to a zero. at is where it begins in its file. What it does not know it skips, but
 // never a line of an extent.
 func parseDescriptor(text string, at int64) (descriptor, error) {
-	text, _, _ = strings.Cut(text, "\x00")
+	text, _, _ = strings.Cut(withoutMark(text), "\x00")
 	d := descriptor{parentCID: noParent}
 	encoding := ""
 	for line := range strings.Lines(text) {
@@ -62,11 +77,10 @@ func parseDescriptor(text string, at int64) (descriptor, error) {
 			return d, layer.Corrupt("descriptor", at, "%w", err)
 		}
 	}
-	if e := strings.ToLower(encoding); e == "windows-1252" || e == "iso-8859-1" {
-		d.parentHint = fromLatin1(d.parentHint)
-		for i := range d.lines {
-			d.lines[i].name = fromLatin1(d.lines[i].name)
-		}
+	from := encodingOf(encoding)
+	d.parentHint, d.parentOther = inUTF8(d.parentHint, from)
+	for i, x := range d.lines {
+		d.lines[i].name, d.lines[i].other = inUTF8(x.name, from)
 	}
 	return d, nil
 }
@@ -125,16 +139,4 @@ func parseSectors(s string) (uint64, error) {
 		return 0, fmt.Errorf("%q, want a number of sectors up to 2^53", s)
 	}
 	return n, nil
-}
-
-// fromLatin1 turns a name in a western 8-bit encoding into UTF-8.
-func fromLatin1(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	r := make([]rune, len(s))
-	for i := range len(s) {
-		r[i] = rune(s[i])
-	}
-	return string(r)
 }

@@ -75,7 +75,7 @@ func findDescriptor(src layer.Source) (text string, at int64, self layer.Source,
 	}
 	n := src.Size()
 	switch begins := func(magic string) bool { return strings.HasPrefix(string(head), magic) }; {
-	case begins(descriptorMagic):
+	case isDescriptor(string(head)):
 	case begins(magicHosted) && len(head) == sectorLen:
 		h := decodeHosted(head)
 		if h.descriptor == 0 {
@@ -105,10 +105,13 @@ func findDescriptor(src layer.Source) (text string, at int64, self layer.Source,
 	if err := layer.ReadFull(src, b, at); err != nil {
 		return "", 0, nil, fmt.Errorf("descriptor: %w", err)
 	}
-	if !strings.HasPrefix(string(b), descriptorMagic) {
-		return "", 0, nil, layer.Corrupt("descriptor", at, "begins with %q, want %q", b[:min(len(b), len(descriptorMagic))], descriptorMagic)
+	switch {
+	case isDescriptor(string(b)):
+		return string(b), at, self, nil
+	case strings.Trim(string(b), "\x00") == "": // there is room for one, and it was never written
+		return "", 0, nil, fmt.Errorf("sparse extent: %w", ErrExtent)
 	}
-	return string(b), at, self, nil
+	return "", 0, nil, layer.Corrupt("descriptor", at, "begins with %q, want version= and createType=", b[:min(len(b), 20)])
 }
 
 // openParent opens the disk that a snapshot stands on. Its content id must be the one that it had when the snapshot was
@@ -121,7 +124,7 @@ func (d *Disk) openParent(desc descriptor, at int64, files format.Files) (err er
 		return nil
 	}
 	d.parent, err = files.Parent(format.Lineage{
-		Names: []string{desc.parentHint}, Style: format.Either, ID: fmt.Sprintf("CID %08x", desc.parentCID),
+		Names: desc.parents(), Style: format.Either, ID: fmt.Sprintf("CID %08x", desc.parentCID),
 		Check: func(file layer.Source) error {
 			below, _, _, err := readDescriptor(file)
 			if err == nil && below.cid != desc.parentCID {
@@ -133,6 +136,14 @@ func (d *Disk) openParent(desc descriptor, at int64, files format.Files) (err er
 		Alone: true, // a child begins with the content id of its parent
 	})
 	return err
+}
+
+// parents are the names of the parent.
+func (d *descriptor) parents() []string {
+	if d.parentOther == "" {
+		return []string{d.parentHint}
+	}
+	return []string{d.parentHint, d.parentOther}
 }
 
 // newCaches makes caches for extents: as many slots as their tables may fill.

@@ -12,7 +12,7 @@ import (
 // Format is the row of the table of formats. It has no endings: flat extents are named .vmdk too, and have no mark.
 var Format = format.Format{
 	Name:  "vmdk",
-	Match: format.Begins(magicHosted, magicCOWD, "# Disk DescriptorFile", "# Disk Descriptor File", magicSESparse),
+	Match: match,
 	Open:  open,
 	Part:  part,
 
@@ -29,6 +29,10 @@ func idOf(cid uint32) (id format.ID) {
 func readID(src layer.Source) (format.ID, error) {
 	desc, _, _, err := readDescriptor(src)
 	return idOf(desc.cid), err
+}
+
+func match(head, tail string) bool {
+	return format.Begins(magicHosted, magicCOWD, magicSESparse)(head, tail) || isDescriptor(head)
 }
 
 func open(src layer.Source, env format.Env) (format.Disk, error) {

@@ -52,7 +52,7 @@ func TestRefused(t *testing.T) {
 		{"sent as text", func(b []byte) []byte { b[75] = '\n'; return b }, layer.ErrCorrupt, "transfer as text"},
 		{"descriptor outside", imagetest.PutLE64(28, 25), layer.ErrCorrupt, "descriptor of 0x4 sectors"},
 		{"descriptor of 2^64", imagetest.PutLE64(36, 1<<64-1), layer.ErrCorrupt, "descriptor of"},
-		{"descriptor wiped", func(b []byte) []byte { clear(b[sector : 2*sector]); return b }, layer.ErrCorrupt, "descriptor at 0x200"},
+		{"descriptor wiped", func(b []byte) []byte { clear(b[sector : 2*sector]); return b }, vmdk.ErrExtent, "sparse extent"},
 		{"capacity 2^63", imagetest.PutLE64(12, 1<<63), layer.ErrCorrupt, "2^53"},
 		{"capacity asks for a directory", imagetest.PutLE64(12, 1<<50), layer.ErrCorrupt, "grain directory of 0x400000000000 bytes"},
 		{"grains of 0", imagetest.PutLE64(20, 0), layer.ErrCorrupt, "grains of 0x0"},

@@ -10,14 +10,17 @@ import (
 	"snapmount/imagefmt/layer"
 )
 
-// openExtent opens a file that the descriptor names: by that name, else, when all files of a disk were renamed, by the
-// descriptor's own name with the ending of the extent's.
-func openExtent(name string, env format.Env) (layer.Source, error) {
-	src, err := env.Files.Open(name, format.Either)
+// openExtent opens a file that a line of the descriptor names: by that name, else, when all files of a disk were renamed,
+// by the descriptor's own name with the ending of the extent's.
+func openExtent(line extentLine, env format.Env) (layer.Source, error) {
+	src, err := env.Files.Open(line.name, format.Either)
+	if errors.Is(err, fs.ErrNotExist) && line.other != "" && env.Files.Has(line.other, format.Either) {
+		src, err = env.Files.Open(line.other, format.Either)
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return src, err
 	}
-	_, ending := cutEnding(path.Base(strings.ReplaceAll(name, `\`, "/")))
+	_, ending := cutEnding(path.Base(strings.ReplaceAll(line.name, `\`, "/")))
 	renamed := strings.TrimSuffix(env.Name, path.Ext(env.Name)) + ending
 	if ending == "" || !env.Files.Has(renamed, format.Windows) {
 		return nil, err

@@ -27,7 +27,8 @@ func (s *Set) Readable() error {
 }
 
 // opens is nil where a point of a volume can be shown.
-func (v *Volume) opens() (err error) {
+func (v *Volume) opens() error {
+	var err error
 	switch v.Filesystem {
 	case "ntfs":
 		_, err = v.Current().Files()
@@ -36,8 +37,11 @@ func (v *Volume) opens() (err error) {
 	default:
 		err = ErrNoNTFS
 	}
+	if err == nil {
+		return nil
+	}
 	for _, p := range v.Snapshots() {
-		if _, err2 := p.Blocks(); err == nil || err2 == nil {
+		if _, failed := p.Blocks(); failed == nil {
 			return nil
 		}
 	}

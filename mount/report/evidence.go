@@ -76,7 +76,7 @@ func evidenceOf(img *points.Image) *Evidence {
 		r.ReadErrors = append(r.ReadErrors, Range{first * i.SectorSize, min(e.Count, i.Sectors-first) * i.SectorSize})
 	}
 	for _, b := range d.Bad() {
-		r.Bad = append(r.Bad, badOf(b))
+		r.Bad = append(r.Bad, badOf(b.Off, b.Len, b.Err))
 	}
 	return r
 }

@@ -57,6 +57,7 @@ type Volume struct {
 	Name        string  `json:"name"`
 	Image       string  `json:"image"`
 	Partition   int     `json:"partition"` // 0 without a partition table
+	Searched    bool    `json:"searched"`  // in no table, but found where volumes mostly are
 	Offset      int64   `json:"offset"`    // bytes from the start of the disk
 	Size        int64   `json:"size"`
 	Filesystem  string  `json:"filesystem"`
@@ -108,7 +109,7 @@ func InfoOf(s *points.Set) Info {
 	}
 	faults(s, &r)
 	for _, v := range s.Volumes {
-		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Offset: v.Partition.Off, Size: v.Partition.Len,
+		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
 			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}, Faults: lines(v.Faults())}
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, pointOf(s, p))
@@ -118,6 +119,7 @@ func InfoOf(s *points.Set) Info {
 	for i, img := range s.Images { // last, when all that is damaged was met
 		r.Images[i].Evidence = evidenceOf(img)
 	}
+	s.TellHoles()
 	r.Warnings = s.Warnings()
 	return r
 }

@@ -19,7 +19,7 @@ func TestNames(t *testing.T) {
 	const golden = "testdata/names.txt"
 	var got []string
 	for _, v := range []any{report.Info{}, report.Entry{}, report.Stat{}, report.Piece{}, report.Version{}, report.Change{}, report.Count{}, report.Hit{},
-		report.Verify{}, report.Progress{}, receipt.Receipt{}} {
+		report.Verify{}, report.Scan{}, report.Progress{}, receipt.Receipt{}} {
 		typ := reflect.TypeOf(v)
 		got = append(got, names(typ.String(), typ)...)
 	}

@@ -1,6 +1,12 @@
 package report
 
-import "snapmount/imagefmt/format"
+import (
+	"context"
+	"errors"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/mount/points"
+)
 
 // Verify is the document of "verify --json".
 type Verify struct {
@@ -29,9 +35,10 @@ type Hash struct {
 	Lost     bool    `json:"lost,omitempty"` // there may be a stored one, in what is damaged or missing of the image
 }
 
-// VerifyOf reports on an image and the disk of size bytes in it.
-func VerifyOf(image, format string, size int64, r format.Result) Verify {
-	v := Verify{Schema: Schema, Image: image, Format: format, Size: size, Bad: []Bad{}, Unread: []Range{}, Faults: []string{},
+// VerifyOf reads all of an image. The error is the cause of the end of ctx.
+func VerifyOf(ctx context.Context, img *points.Image, progress layer.Progress) (Verify, error) {
+	r, err := img.Disk.Verify(ctx, progress)
+	v := Verify{Schema: Schema, Image: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size(), Bad: []Bad{}, Unread: []Range{}, Faults: []string{},
 		Tail: r.Tail, Compared: r.Compared(), Sound: r.Sound(), Intact: r.Intact(),
 		Hashes: []Hash{
 			hashOf("MD5", r.Stored.MD5, r.Computed.MD5, r.Hidden),
@@ -39,7 +46,7 @@ func VerifyOf(image, format string, size int64, r format.Result) Verify {
 			hashOf("SHA256", r.Stored.SHA256, r.Computed.SHA256, false),
 		}}
 	for _, b := range r.Bad {
-		v.Bad = append(v.Bad, badOf(b))
+		v.Bad = append(v.Bad, badOf(b.Off, b.Len, b.Err))
 	}
 	for _, u := range r.Unread {
 		v.Unread = append(v.Unread, Range{u.Off, u.Len})
@@ -47,7 +54,7 @@ func VerifyOf(image, format string, size int64, r format.Result) Verify {
 	for _, err := range r.Faults {
 		v.Faults = append(v.Faults, OneLine(err))
 	}
-	return v
+	return v, err
 }
 
 // UnreadBytes is how many bytes were not read when the image was made.
@@ -58,10 +65,10 @@ func (v *Verify) UnreadBytes() (n int64) {
 	return n
 }
 
-func badOf(r format.Range) Bad {
-	b := Bad{Offset: r.Off, Length: r.Len, Error: OneLine(r.Err)}
-	if why := r.Why(); why > 0 {
-		b.Reason, b.Error = why, why.String()
+func badOf(off, n int64, err error) Bad {
+	b := Bad{Offset: off, Length: n, Error: OneLine(err)}
+	if unknown, ok := errors.AsType[*layer.UnknownError](err); ok {
+		b.Reason, b.Error = unknown.Why, unknown.Why.String()
 	}
 	return b
 }

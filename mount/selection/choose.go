@@ -23,7 +23,7 @@ var errNoMatch = errors.New("nothing matches")
 func (s *Selection) chooseAll(ctx context.Context, l location) error {
 	targets, lost, err := l.set.ResolveAll(l.img, l.rest)
 	several := len(targets)+len(lost) > 1
-	if err == nil && s.ranges(targets) || errors.Is(err, points.ErrNoNTFS) && l.rest == "" {
+	if err == nil && s.ranges(targets) || errors.Is(err, points.ErrNoNTFS) && !strings.Contains(l.rest, ":/") {
 		closed, others := searched(l.set, l.img)
 		lost = append(closed, lost...)
 		if others != "" {
@@ -212,7 +212,7 @@ func ownName(n *ntfs.Node, stream, given string) string {
 	if stream != "" {
 		return given
 	}
-	fold, long, short := n.Tree().Upper, "", false
+	fold, long, short := n.Tree().Upper, "", points.IsRecord(given)
 	names, _ := n.Names() // what is damaged is told when it is restored
 	for _, x := range names {
 		same := fold(x.Name) == fold(given)

@@ -97,6 +97,9 @@ func hostile(t *testing.T) string {
 	enlarge(t, b, "hugesize", 1<<62, false)
 	redirect(t, b, "loop", "again", "top")
 	redirect(t, b, "two", "shadow", "one")
+	for _, name := range []string{"again", "shadow"} { // else these are found by their own names
+		clear(b[record(t, b, name):][:1024])
+	}
 	if err := os.WriteFile(image, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +129,7 @@ func TestHostileStructures(t *testing.T) {
 		}
 		told := map[string]bool{}
 		for _, res := range r.list {
-			if res.Err != nil {
+			if res.Err != nil || len(res.Gaps) > 0 {
 				told[res.Path] = true
 			}
 		}

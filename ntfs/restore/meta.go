@@ -61,7 +61,9 @@ func ReadMeta(n *ntfs.Node) (Meta, error) {
 	case ntfs.KindDir:
 		m.Type = "dir"
 	case ntfs.KindSymlink:
-		m.Type = "link"
+		if isLink(n) {
+			m.Type = "link"
+		}
 	}
 	damage := n.Damage
 	take := func(to *[]byte, has bool, get func() ([]byte, error)) {

@@ -227,12 +227,16 @@ func errNested(n *ntfs.Node) error {
 	return fmt.Errorf("directory %v is in another one too: %w", n.Ref, layer.ErrCorrupt)
 }
 
+// isLink reports whether a node becomes a link. Those of Interix are files to NTFS, which keep their metadata as such, and
+// become links again where an NTFS driver of Unix reads them.
+func isLink(n *ntfs.Node) bool { return n.Kind == ntfs.KindSymlink && n.ReparseTag != 0 }
+
 func typeOf(n *ntfs.Node, stream string) string {
 	switch {
 	case stream != "":
 	case n.Kind == ntfs.KindDir:
 		return "dir"
-	case n.Kind == ntfs.KindSymlink:
+	case isLink(n):
 		return "link"
 	}
 	return "file"

@@ -124,7 +124,7 @@ func (w *writer) removed(part string) error {
 
 // content opens what the file holds; nil for a link.
 func (w *writer) content() (layer.Mapper, error) {
-	if w.node.Kind == ntfs.KindSymlink && w.stream == "" {
+	if isLink(w.node) && w.stream == "" {
 		w.res.Type = "link"
 		return nil, nil
 	}
