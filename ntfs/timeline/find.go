@@ -205,6 +205,8 @@ func (f *finder) file(group []Version) []Hit {
 	return f.hits
 }
 
+<<<<<<< HEAD
+=======
 // contradicted is why a file may not have come, gone or been renamed as its records say: directories do not.
 func (f *finder) contradicted(group []Version) error {
 	changed := false
@@ -252,6 +254,7 @@ func (f *finder) mayBeThere(group []Version) error {
 	return nil
 }
 
+>>>>>>> main
 // wanted applies what of the query is about the file record.
 func (f *finder) wanted(v *Version) bool {
 	n, q := v.Node, &f.q
