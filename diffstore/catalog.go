@@ -90,11 +90,11 @@ type strangeEntry struct {
 	kind uint32
 }
 
-// lost returns the snapshots whose entry is damaged, by the store entry that they still have, and an error for each.
-// Windows fills the slots of what it deletes with zeros.
-func (c *catalog) lost() (entries []snapshotEntry, err error) {
+// lost returns the snapshots whose entry is damaged, by the store entry that they still have, perhaps in the catalog of
+// another volume, and an error for each. Windows fills the slots of what it deletes with zeros.
+func (c *catalog) lost(elsewhere func(wintype.GUID) bool) (entries []snapshotEntry, err error) {
 	for _, e := range c.strange {
-		if slices.ContainsFunc(c.stores, func(s storeEntry) bool { return s.store == e.store && !e.store.IsZero() }) && !c.has(e.store) {
+		if !e.store.IsZero() && !c.has(e.store) && (slices.ContainsFunc(c.stores, func(s storeEntry) bool { return s.store == e.store }) || elsewhere(e.store)) {
 			entries = append(entries, e.snapshotEntry)
 			err = errors.Join(err, layer.Corrupt("catalog entry", e.off, "type %d, but store %v has an entry: the snapshot of stack position %d is lost", e.kind, e.store, e.position))
 		}
@@ -136,13 +136,21 @@ func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
 		case entrySnapshot:
 			c.snapshots = append(c.snapshots, decodeSnapshotEntry(b))
 		case entryStore:
-			c.stores = append(c.stores, decodeStoreEntry(b))
+			e := decodeStoreEntry(b)
+			c.stores = append(c.stores, e)
+			if e.header == 0 || e.header%BlockSize != 0 { // no store is there
+				c.strangeAt(b, int64(off)+int64(i))
+			}
 		default:
 			warn(layer.Corrupt("catalog entry", int64(off)+int64(i), "type %d, want 0 to 3; skipped", kind))
 			c.strangeAt(b, int64(off)+int64(i))
 		}
 	}
 }
+
+// Stores returns the stores that the catalog of the volume has entries of: of its own snapshots, and of those of other
+// volumes that it holds the diff area of.
+func (v *Volume) Stores() []wintype.GUID { return v.stores }
 
 // strangeAt notes an entry whose type does not say that it is in use.
 func (c *catalog) strangeAt(b []byte, off int64) {

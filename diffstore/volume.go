@@ -45,6 +45,7 @@ type Volume struct {
 	damage    error
 	span      int64 // blocks of the largest of all sizes: descriptors past it mean nothing
 	least     int64 // bytes of the smallest snapshot
+	stores    []wintype.GUID
 	warn      func(error)
 	unchanged UnchangedFunc
 	progress  layer.Progress
@@ -80,7 +81,11 @@ func Open(base layer.Source, opts Options) (*Volume, error) {
 	if err != nil && !errors.Is(err, ErrNoSnapshots) {
 		v.damage = err // told below
 	}
-	v.join(v.ownCatalog(), files, opts)
+	own := v.ownCatalog()
+	for _, e := range own.stores {
+		v.stores = append(v.stores, e.store)
+	}
+	v.join(own, files, opts)
 	if opts.Context.Err() != nil {
 		return nil, context.Cause(opts.Context)
 	}
@@ -149,7 +154,7 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 	if len(stack) > 0 {
 		v.assemble(stack, func(s *Snapshot, p point) { files.settle(s, p, !intact, local, foreign) })
 		v.gaps()
-		v.markLost(own)
+		v.markLost(own, foreign)
 		if v.damage != nil && own.full && !whole { // Windows fills the slots from the front
 			v.snapshots[len(v.snapshots)-1].gap = v.damage
 		}
@@ -223,8 +228,15 @@ func (v *Volume) gaps() {
 }
 
 // markLost marks the newest snapshot when the entry of a newer one is damaged, and the volume that one is missing.
-func (v *Volume) markLost(own catalog) {
-	lost, err := own.lost()
+func (v *Volume) markLost(own catalog, foreign func() (storage, error)) {
+	lost, err := own.lost(func(store wintype.GUID) bool {
+		if v.header.Local() {
+			return false
+		}
+		s, err := foreign()
+		_, ok := s.stores[store]
+		return ok && err == nil
+	})
 	v.damage = errors.Join(v.damage, err)
 	last := v.snapshots[len(v.snapshots)-1]
 	for _, e := range lost {

@@ -40,6 +40,9 @@ func (t *Tree) Decode(number uint64, raw []byte) (*Node, error) {
 	if r.base != (Ref{}) || r.flags&layout.RecordInUse == 0 && !r.describes() {
 		return nil, nil
 	}
+	if err := t.contradicted(&r); err != nil {
+		return nil, err
+	}
 	n := t.newNode(&r)
 	n.own = &r
 	return n, nil

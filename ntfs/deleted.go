@@ -73,6 +73,9 @@ func (t *Tree) deletedIn(b []byte, number uint64) (*Node, error) {
 	if r.flags&layout.RecordInUse != 0 || r.base != (Ref{}) || !r.describes() {
 		return nil, nil
 	}
+	if err := t.contradicted(&r); err != nil {
+		return nil, err
+	}
 	return t.newNode(&r), nil
 }
 

@@ -135,15 +135,18 @@ type Node struct {
 
 	Damage error // what of the record could not be read, nil when it is sound; the rest of the node is there
 
-	tree       *Tree
-	dir        bool
-	special    Kind        // what reparse point or content make of it; KindFile for nothing
-	packed     int64       // bytes of the stream that WOF keeps the content in
-	parent     uint64      // record of the first name's directory
-	list       []attribute // all attributes, where there is an attribute list
-	extensions []uint64    // numbers of the extension records
-	doubtful   bool        // the attribute list does not say what they do
-	own        *fileRecord // where the node keeps its record
+	tree        *Tree
+	dir         bool
+	special     Kind        // what reparse point or content make of it; KindFile for nothing
+	packed      int64       // bytes of the stream that WOF keeps the content in
+	parent      uint64      // record of the first name's directory
+	list        []attribute // all attributes, where there is an attribute list
+	extensions  []uint64    // numbers of the extension records
+	doubtful    bool        // the attribute list does not say what they do
+	hasStandard bool        // it has $STANDARD_INFORMATION
+	namedDir    bool        // its names say that it is a directory
+	indexed     bool        // it has the index of a directory
+	own         *fileRecord // where the node keeps its record
 }
 
 // Node returns the node of a base record in use. It wraps ErrStale when r.Seq is neither 0 nor the record's, or the
@@ -190,7 +193,7 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 			n.absorb(&n.list[i])
 		}
 	}
-	if n.Attr &^= AttrDirectory; r.flags&layout.RecordDirectory != 0 {
+	if n.Attr &^= AttrDirectory; n.isDir(r) {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
 	}
@@ -199,6 +202,9 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	}
 	if n.ReparseTag == TagWOF { // its unnamed stream is a hole
 		n.Allocated = n.packed
+	}
+	if !n.hasStandard && n.Links == 0 && !n.Deleted && n.Damage == nil && n.Ref.Record >= firstUser {
+		n.Damage = fmt.Errorf("a base record by its header, without $STANDARD_INFORMATION and $FILE_NAME: %w", layer.ErrCorrupt)
 	}
 	if n.Damage != nil {
 		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
@@ -213,14 +219,18 @@ func (n *Node) absorb(a *attribute) {
 	}
 	switch {
 	case a.typ == typeStandardInformation:
+		n.hasStandard = true
 		n.standard(a.value)
 	case a.typ == typeFileName && len(a.value) >= fileNameLen:
 		if n.Links == 0 {
 			n.parent = decodeRef(binary.LittleEndian.Uint64(a.value)).Record
 		}
+		n.namedDir = binary.LittleEndian.Uint32(a.value[56:])&attrIndexed != 0
 		if a.value[65] != NamespaceDOS {
 			n.Links++
 		}
+	case a.is(typeIndexRoot, "$I30"):
+		n.indexed = true
 	case a.is(typeData, wofStream) && a.low == 0:
 		info := n.tree.streamInfo(a)
 		n.packed = info.Allocated

@@ -35,7 +35,7 @@ func decodeRecord(b []byte, number uint64, off int64) (fileRecord, error) {
 		return r, layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", h.First, h.Used, len(b))
 	}
 	r.attrs = b[h.First:h.Used]
-	return r, nil
+	return r, r.checkBase()
 }
 
 // A chunk is a part of the $MFT, 4 KiB or one record, with all fixups applied. errs is nil when every record is sound.

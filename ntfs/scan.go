@@ -38,8 +38,9 @@ type window struct {
 	nodes []Node
 	errs  map[uint64]error // by record number
 
-	names, extensions []relation // see survey
-	gaps              []relation // from a record to the one after the last that cannot be read
+	extensions []relation // see survey
+	names      []rollName // see roll
+	gaps       []relation // from a record to the one after the last that cannot be read
 }
 
 // findNodes decodes the base records in use.
@@ -49,6 +50,9 @@ func (w *window) findNodes() {
 		r, err := w.record(w.t, number, at)
 		if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
 			continue
+		}
+		if err == nil {
+			err = w.t.contradicted(&r)
 		}
 		if err != nil && isZero(w.raw(at)) {
 			if err = w.t.zeroRecord(number); err == nil {

@@ -22,16 +22,14 @@ func (s RecordState) String() string {
 }
 
 // RecordState tells whether the record of that number is in use, and why that is lost or unknown. A record that can be
-// read says so itself. Of others $MFT:$BITMAP is asked and, where it calls a record of zeros free, what else may say that
-// it was in use: records that name it as their parent or base, and the index entries of those names that the record has
-// at another point in time. Names may be nil.
+// read says so itself, unless $MFT:$BITMAP and directories contradict it. Of others $MFT:$BITMAP is asked and, where it
+// calls a record of zeros free, what else may say that it was in use: records that name it as their parent or base, and
+// the index entries of those names that the record has at another point in time. Names may be nil.
 func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 	r, err := t.record(number)
 	switch {
-	case err == nil && r.flags&layout.RecordInUse != 0:
-		return RecordInUse, nil
 	case err == nil:
-		return RecordFree, nil
+		return t.readState(&r, names)
 	case number >= t.records:
 		if number < uint64(t.mft.size)/uint64(t.geo.record) {
 			return RecordUnknown, fmt.Errorf("file record %d: %w", number, errUnmapped)
@@ -56,15 +54,31 @@ func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 
 // namedBy says who else has a record in use, "" for nobody.
 func (t *Tree) namedBy(number uint64, names []Name) string {
-	if s := t.survey(); len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
+	if len(t.roll().in(number)) > 0 || len(t.survey().extensionsOf(number)) > 0 {
 		return "other file records name it"
 	}
 	for _, name := range names {
-		if t.indexHas(name, number) {
+		if t.indexHas(name, Ref{Record: number}) {
 			return fmt.Sprintf("directory %v has an entry of it", name.Parent)
 		}
 	}
 	return ""
+}
+
+// readState is RecordState of a record that can be read.
+func (t *Tree) readState(r *fileRecord, names []Name) (RecordState, error) {
+	if err := t.contradicted(r); err != nil {
+		return RecordUnknown, err
+	}
+	if r.flags&layout.RecordInUse != 0 {
+		return RecordInUse, nil
+	}
+	for _, name := range names {
+		if t.indexHas(name, r.ref) {
+			return RecordUnknown, fmt.Errorf("%v: not in use by its own record, though directory %v has an entry of it: %w", r.ref, name.Parent, layer.ErrCorrupt)
+		}
+	}
+	return RecordFree, nil
 }
 
 func lostRecord(number uint64, why string) error {
@@ -122,26 +136,4 @@ func (t *Tree) readBitmap() ([]byte, error) {
 		err = layer.Corrupt("bitmap", 0, "$MFT:$BITMAP has $MFT itself as free")
 	}
 	return b, err
-}
-
-// indexHas reports whether the index of the directory of a name leads to that record by it.
-func (t *Tree) indexHas(name Name, number uint64) bool {
-	dir, err := t.Node(name.Parent)
-	if err != nil || !dir.dir {
-		return false
-	}
-	d, err := dir.directory()
-	if err != nil {
-		return false
-	}
-	var room nameRoom
-	s := search{d: d, err: d.damage}
-	var ok bool
-	if s.key, ok = t.fold(name.Name, &room); !ok {
-		return false
-	}
-	if s.node(d.root, 0); s.err != nil && s.rank < rankSame {
-		s.sweep()
-	}
-	return s.rank > 0 && s.ref.Record == number
 }

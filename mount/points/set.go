@@ -13,6 +13,7 @@ import (
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/partition"
+	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 )
 
@@ -139,6 +140,24 @@ func (s *Set) findVolumes() {
 		v.findPoints(s)
 	}
 	s.opts.Progress.Tell("looking for points in time: volume", int64(len(s.Volumes)), int64(len(s.Volumes)))
+	s.warnOfStores()
+}
+
+// warnOfStores tells of stores that no snapshot has: it is of a volume that was not given, or its catalog entry is lost.
+func (s *Set) warnOfStores() {
+	known := map[wintype.GUID]bool{}
+	for _, p := range s.points {
+		if p.Snapshot != nil {
+			known[p.Snapshot.StoreID] = true
+		}
+	}
+	for _, v := range s.Volumes {
+		for _, id := range v.stores {
+			if !known[id] {
+				s.warn(fmt.Errorf("%s: catalog: store %v is of no snapshot here: that is of a volume which was not given, or its entry is lost", v.Name, id))
+			}
+		}
+	}
 }
 
 // addImage adds an open image and its partition table.

@@ -29,6 +29,7 @@ type Volume struct {
 
 	prefix string            // of Name: which of several images
 	header *diffstore.Header // nil when VSS was never on
+	stores []wintype.GUID    // that its catalog has entries of
 }
 
 // Point is a volume at one time.
@@ -124,7 +125,7 @@ func (v *Volume) findPoints(s *Set) {
 		}
 		return
 	}
-	v.Damage = vss.Damage()
+	v.Damage, v.stores = vss.Damage(), vss.Stores()
 	v.namePoints(s, vss.Snapshots())
 	if v.Filesystem == "" {
 		v.rescue(s)

@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
@@ -29,8 +31,13 @@ func (c *stateChange) same() bool { return len(c.events) == 0 && c.err == nil }
 // told of that one alone.
 func (w *follower) compare(a, b *state) stateChange {
 	c := stateChange{by: ByExtents}
+	moved := a.path != b.path && (w.f.main || a.shown != b.shown)
+	if moved || !slices.Equal(a.links, b.links) {
+		c.err = placed(a, b)
+	}
 	switch {
-	case a.path != b.path && (w.f.main || a.shown != b.shown):
+	case c.err != nil:
+	case moved:
 		c.renamed(a, b)
 	case !slices.Equal(a.links, b.links):
 		c.add(EventLinks)
@@ -51,6 +58,19 @@ func (w *follower) compare(a, b *state) stateChange {
 		c.add(EventUnknown)
 	}
 	return c
+}
+
+// placed is why other names of a file prove nothing: a directory above it is not known, or has other names.
+func placed(a, b *state) error {
+	for _, s := range []*state{a, b} {
+		if strings.HasPrefix(s.path, unknownDir) {
+			return fmt.Errorf("%v: directory %v above it cannot be had: %w", s.node.Ref, s.shown.parent, layer.ErrCorrupt)
+		}
+		if err := s.node.Confirm(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // renamed tells how another path came about.

@@ -180,13 +180,8 @@ func (h *history) stateAt(i int, t *ntfs.Tree, f *file, last *state) (*state, er
 	switch {
 	case err == nil && n.Ref != f.ref:
 		return nil, nil
-	case errors.Is(err, ntfs.ErrStale) && (f.ref.Record < t.Records() || !inMFT(t, f.ref.Record)):
-		return nil, nil
 	case err != nil: // or the part of the $MFT that the record is in cannot be found
-		if state, err2 := t.RecordState(f.ref.Record, last.names()); state != ntfs.RecordFree {
-			return nil, fmt.Errorf("%v: %w", f.ref, cmp.Or(err2, err))
-		}
-		return nil, nil
+		return nil, gone(t, f.ref, last.names(), err)
 	}
 	s := &state{node: n, same: last != nil && last.node.SameIn(t)}
 	if err := s.setStreams(h.stream); err != nil {
@@ -201,9 +196,21 @@ func (h *history) stateAt(i int, t *ntfs.Tree, f *file, last *state) (*state, er
 	return s, nil
 }
 
-// inMFT reports whether the $MFT is large enough to have the record.
-func inMFT(t *ntfs.Tree, record uint64) bool {
-	return record < uint64(t.MFT().Size())/uint64(t.RecordSize())
+// gone is why it is not known that a file with these names is not there, which err says: its record may be lost, or
+// directories may contradict the record of the file that has it now.
+func gone(t *ntfs.Tree, ref ntfs.Ref, names []ntfs.Name, err error) error {
+	state, err2 := t.RecordState(ref.Record, names)
+	switch {
+	case state == ntfs.RecordFree:
+		return nil
+	case state == ntfs.RecordInUse && errors.Is(err, ntfs.ErrStale):
+		successor, err := t.NodeByNumber(ref.Record)
+		if err == nil {
+			err = successor.Confirm()
+		}
+		return err
+	}
+	return fmt.Errorf("%v: %w", ref, cmp.Or(err2, err))
 }
 
 // names are those that the file has in the state, which may be nil.

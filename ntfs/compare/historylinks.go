@@ -25,6 +25,9 @@ type dirPath struct {
 	path string
 }
 
+// unknownDir stands for directories that are not known.
+const unknownDir = "?"
+
 // rootDirectory is that of the root directory.
 const rootDirectory = 5
 
@@ -83,7 +86,7 @@ func linksOf(names []ntfs.Name) []hardLink {
 	return slices.Compact(long)
 }
 
-// path returns the path of a link, "?" standing for directories that are not known.
+// path returns the path of a link.
 func (h *history) path(i int, l hardLink) string {
 	if l.parent.Record == rootDirectory {
 		return "/" + l.name
@@ -97,18 +100,18 @@ func (h *history) path(i int, l hardLink) string {
 func (h *history) directoryPath(i int, ref ntfs.Ref) string {
 	t, err := h.moments[i].Tree()
 	if err != nil {
-		return "?"
+		return unknownDir
 	}
 	n, err := t.Node(ref)
 	if err != nil {
-		return "?"
+		return unknownDir
 	}
 	paths, _ := t.Paths(n) // what cannot be had is an orphan
 	switch {
 	case len(paths) == 0:
-		return "?"
+		return unknownDir
 	case paths[0].Orphan:
-		return "?/" + paths[0].Name
+		return unknownDir + "/" + paths[0].Name
 	}
 	return "/" + paths[0].Name
 }

@@ -139,6 +139,23 @@ func (s *side) lost(other *ntfs.Node) error {
 	return nil
 }
 
+// confirm asks the other witnesses of a node, which may be nil, for its use and its names. Damage that leaves a name is told
+// by itself.
+func (s *side) confirm(n *ntfs.Node) error {
+	if n == nil {
+		return nil
+	}
+	if names, _ := n.Names(); n.Damage != nil && len(names) > 0 {
+		return nil
+	} else if n.Damage != nil {
+		return n.Damage
+	}
+	if state, err := s.t.RecordState(n.Ref.Record, nil); state != ntfs.RecordInUse {
+		return err
+	}
+	return n.Confirm()
+}
+
 // reaches reports whether the record at off of the $MFT is not hidden by damage of the $MFT itself.
 func (s *side) reaches(off int64) bool {
 	return off < int64(s.t.Records())*int64(s.t.RecordSize()) || off >= s.t.MFT().Size()

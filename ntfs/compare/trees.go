@@ -188,9 +188,27 @@ func (d *differ) open(number uint64, inPlace bool) *pair {
 	case p.old == nil && p.now != nil && err == nil:
 		err = d.a.lost(p.now)
 	}
+	if err == nil && err2 == nil && !inPlace {
+		err, err2 = d.contradicted(p)
+	}
 	p.err = sideErr(err, err2)
 	p.oldLinks, p.nowLinks = d.a.links(p.old), d.b.links(p.now)
 	return p
+}
+
+// contradicted is why a file may not have come, gone or been renamed, although its records say so: the directories do not.
+func (d *differ) contradicted(p *pair) (first, second error) {
+	if p.old != nil && p.now != nil && p.old.Ref == p.now.Ref && sameNames(p.old, p.now) {
+		return nil, nil
+	}
+	return d.a.confirm(p.old), d.b.confirm(p.now)
+}
+
+// sameNames reports whether two nodes have the same names in the same directories.
+func sameNames(a, b *ntfs.Node) bool {
+	x, _ := a.Names()
+	y, _ := b.Names()
+	return slices.EqualFunc(x, y, func(m, n ntfs.Name) bool { return m.Parent == n.Parent && m.Name == n.Name })
 }
 
 // tell compares what the items name, place by place.

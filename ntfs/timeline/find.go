@@ -193,10 +193,14 @@ func (f *finder) file(group []Version) []Hit {
 			f.version(v)
 		}
 	}
-	if f.q.Deleted && len(f.hits) > 0 {
-		if f.lost = f.mayBeThere(group); f.lost != nil {
-			return nil
-		}
+	if len(f.hits) == 0 {
+		return nil
+	}
+	if f.lost = f.contradicted(group); f.lost == nil && f.q.Deleted {
+		f.lost = f.mayBeThere(group)
+	}
+	if f.lost != nil && f.q.Deleted {
+		return nil
 	}
 	return f.hits
 }

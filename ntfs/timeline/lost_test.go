@@ -101,6 +101,10 @@ func TestLost(t *testing.T) {
 			"zeros, and free":      {off: make([]byte, 1024), bit: free},
 			"garbage":              {off: []byte(strings.Repeat("garbage.", 128))},
 			"$BITMAP lost too":     {off: make([]byte, 1024), bit - int64(number/8): make([]byte, 64)},
+			"not in use by itself": {off + 22: {0}},
+			"not in use, and free": {off + 22: {0}, bit: free},
+			"another file's":       {off + 16: {byte(n.Ref.Seq + 3)}},
+			"another's extension":  {off + 32: {40, 0, 0, 0, 0, 0, 1}},
 		} {
 			lost, err := ntfs.Open(&spoiled{v.Block, at}, ntfs.Options{})
 			if err != nil {

@@ -214,10 +214,14 @@ func (w *window) follow(st *state, n *ntfs.Node) {
 
 func digest(n *ntfs.Node) *[sha256.Size]byte { d := n.Digest(); return &d }
 
-// directory reports whether a raw record says that it is one's, or is too damaged to say anything.
+// directory reports whether a raw record says that it is one's, by its flag or by the index that only directories have, or
+// is too damaged to say anything.
 func directory(raw []byte) bool {
-	return len(raw) < 24 || string(raw[:4]) != "FILE" || binary.LittleEndian.Uint16(raw[22:])&2 != 0
+	return len(raw) < 24 || string(raw[:4]) != "FILE" || binary.LittleEndian.Uint16(raw[22:])&2 != 0 || bytes.Contains(raw, indexName)
 }
+
+// indexName is the name of the index, as the disk has it.
+var indexName = []byte("$\x00I\x003\x000\x00")
 
 // unwrapped takes what a Gap says by itself off an error.
 func unwrapped(err error) error {
