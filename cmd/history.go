@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,11 +127,7 @@ func hashOf(ctx context.Context, v compare.Version) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.New()
-	if err := restore.Copy(ctx, sum, m); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%x", sum.Sum(nil)), nil
+	return restore.SHA256(ctx, m)
 }
 
 // showDiff writes what differs from the version before; where a path came to lead to another file, from that one's.

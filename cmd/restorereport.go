@@ -45,33 +45,17 @@ func (p *restoreReport) done(res restore.Result) {
 	if len(res.Lost) > 0 && res.Err == nil {
 		p.aside++
 	}
-	switch {
-	case apart && res.Err != nil:
-		p.sum.LeftOut++
-		return
-	case res.Err != nil:
-		p.sum.Failed++
-		p.tell.Fail(res.Path, p.selection.Because(&res))
-		return
-	case res.Skipped:
-		if res.Type != "dir" { // one may be met from several sources
-			p.sum.Skipped++
+	p.sum.Add(&res, apart)
+	if res.Err != nil {
+		if !apart {
+			p.tell.Fail(res.Path, p.selection.Because(&res))
 		}
-	case res.Type == "dir":
-		p.sum.Dirs++
-	case res.Type == "link":
-		p.sum.Links++
-	default:
-		p.sum.Files++
-		p.sum.Bytes += res.Size
+		return
 	}
 	if res.Mapped != "" {
 		p.tell.Line("%s: is called %q on the volume", res.Path, res.Mapped)
 	}
-	if n := len(res.Gaps); apart {
-		p.sum.LeftOut++
-	} else if n > 0 {
-		p.sum.Failed++
+	if n := len(res.Gaps); n > 0 && !apart {
 		g := res.Gaps[0]
 		p.tell.Fail(res.Path, fmt.Errorf("incomplete: %d ranges read as zeros, the first %d bytes at %d: %s", n, g.Len, g.Off, g.Why))
 	}

@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 )
 
 // What an index does not tell, because of damage, the file records do: each names the directories that it is in. So a
-// directory is complete as long as all records can be read. One survey of them serves the whole tree.
+// directory is complete as long as all records can be read. One roll of them serves the whole tree.
 
 // A claim is a name that a record gives itself in a directory.
 type claim struct {
@@ -19,12 +20,13 @@ type claim struct {
 	fileName
 }
 
-// claims yields the names that file records give themselves in the directory, 8.3 names too, until f reports false.
-func (d *directory) claims(f func(claim) bool) {
-	for _, number := range d.t.survey().named(d.ref.Record) {
+// claims yields the names that the file records of those numbers give themselves in the directory, 8.3 names too, until f
+// reports false.
+func (d *directory) claims(numbers []uint64, f func(claim) bool) {
+	for _, number := range numbers {
 		n, err := d.t.Node(Ref{Record: number})
 		if err != nil {
-			continue // a gap of the survey, or what a list says wrongly
+			continue // a gap of the roll, or what a list says wrongly
 		}
 		list, _ := n.attributes()
 		for i := range list {
@@ -54,7 +56,8 @@ func (l *listing) complete() {
 			return true
 		})
 	}
-	l.d.claims(func(c claim) bool {
+	all := l.d.t.roll()
+	l.d.claims(all.in(l.d.ref.Record), func(c claim) bool {
 		if c.namespace == NamespaceDOS || given[string(c.name)] {
 			return !l.done
 		}
@@ -66,8 +69,8 @@ func (l *listing) complete() {
 		l.giveNode(c)
 		return !l.done
 	})
-	if gap := l.d.t.survey().gap; gap != nil {
-		l.note(gap)
+	if all.gap != nil {
+		l.note(all.gap)
 		return
 	}
 	l.d.t.warn(fmt.Errorf("directory %v: completed from file records: %w", l.d.ref, errors.Join(l.errs...)))
@@ -85,14 +88,15 @@ func (l *listing) giveNode(c claim) {
 // complete searches the names that file records give themselves. A name that they do not have is not there then, unless
 // there are records that cannot be read.
 func (s *search) complete() {
-	s.d.claims(func(c claim) bool {
+	all := s.d.t.roll()
+	s.d.claims(all.as(s.d.ref.Record, s.key.table.key(bytesUTF16(s.key.exact))), func(c claim) bool {
 		if s.key.compare(c.name) == 0 {
 			s.takeName(&c.fileName, c.node.Ref)
 		}
 		return s.rank < rankSame
 	})
-	if gap := s.d.t.survey().gap; gap != nil {
-		s.err = errors.Join(s.err, gap)
+	if all.gap != nil {
+		s.err = errors.Join(s.err, all.gap)
 		return
 	}
 	s.d.t.warn(fmt.Errorf("directory %v: completed from file records: %w", s.d.ref, s.err))
@@ -107,7 +111,14 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	if err2 != nil || !errors.Is(err, layer.ErrCorrupt) {
 		return nil, err
 	}
-	if found := d.claimant(name, ref.Record); found != nil {
+	var found *Node
+	d.claims(d.t.roll().as(d.ref.Record, d.t.upcase().key(name)), func(c claim) bool {
+		if c.node.Ref.Record != ref.Record && bytes.Equal(c.name, name) {
+			found = c.node
+		}
+		return found == nil
+	})
+	if found != nil {
 		n.tree.warn(fmt.Errorf("directory %v: entry %q leads to record %v, and record %v has that name: %w", n.Ref, wintype.DecodeUTF16(name), ref, found.Ref, err))
 		return found, nil
 	}
@@ -125,30 +136,10 @@ func (n *Node) meant(name []byte, ref Ref, err error) (*Node, error) {
 	return target, nil
 }
 
-// claimant returns the node of a record other than one that gives itself a name in the directory; nil for none. A directory
-// may have many entries that lead astray, so the names are gathered once.
-func (d *directory) claimant(name []byte, other uint64) *Node {
-	d.gathered.Do(func() {
-		d.claimed = map[string][]uint64{}
-		d.claims(func(c claim) bool {
-			d.claimed[string(c.name)] = append(d.claimed[string(c.name)], c.node.Ref.Record)
-			return true
-		})
-	})
-	for _, number := range d.claimed[string(name)] {
-		if number == other {
-			continue
-		}
-		if n, err := d.t.Node(Ref{Record: number}); err == nil {
-			return n
-		}
-	}
-	return nil
-}
-
 // encodeUTF16 is a WTF-8 name as the disk has it.
-func encodeUTF16(name string) []byte {
-	units := wintype.EncodeUTF16(name)
+func encodeUTF16(name string) []byte { return bytesUTF16(wintype.EncodeUTF16(name)) }
+
+func bytesUTF16(units []uint16) []byte {
 	b := make([]byte, 0, 2*len(units))
 	for _, c := range units {
 		b = binary.LittleEndian.AppendUint16(b, c)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"sync"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs/layout"
@@ -32,8 +31,6 @@ type directory struct {
 	limit     int64 // number of blocks
 	damage    error // of the attributes; entries may be missing
 
-	gathered sync.Once
-	claimed  map[string][]uint64 // records by the names that they give themselves in the directory
 }
 
 // cost is about what a directory takes in a Cache.

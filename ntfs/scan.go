@@ -38,8 +38,9 @@ type window struct {
 	nodes []Node
 	errs  map[uint64]error // by record number
 
-	names, extensions []relation // see survey
-	gaps              []relation // from a record to the one after the last that cannot be read
+	extensions []relation // see survey
+	names      []rollName // see roll
+	gaps       []relation // from a record to the one after the last that cannot be read
 }
 
 // findNodes decodes the base records in use.

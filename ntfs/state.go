@@ -54,7 +54,7 @@ func (t *Tree) RecordState(number uint64, names []Name) (RecordState, error) {
 
 // namedBy says who else has a record in use, "" for nobody.
 func (t *Tree) namedBy(number uint64, names []Name) string {
-	if s := t.survey(); len(s.named(number)) > 0 || len(s.extensionsOf(number)) > 0 {
+	if len(t.roll().in(number)) > 0 || len(t.survey().extensionsOf(number)) > 0 {
 		return "other file records name it"
 	}
 	for _, name := range names {

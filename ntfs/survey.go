@@ -5,15 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
 	"snapmount/ntfs/layout"
 )
 
-// A survey is what all file records say of each other. It takes 24 bytes for each name.
+// A survey is what all file records say of the records that belong to them.
 type survey struct {
-	names      []relation // of a directory's record to those that name it as their parent
 	extensions []relation // of a base record to its extension records
 	gap        error      // why there may be more: records that cannot be read
 }
@@ -21,29 +21,15 @@ type survey struct {
 // A relation is what one record says of another.
 type relation struct{ of, record uint64 }
 
-func compareRelations(a, b relation) int {
-	return cmp.Or(cmp.Compare(a.of, b.of), cmp.Compare(a.record, b.record))
-}
-
-// related returns what list, in order, has of a record.
-func related(list []relation, record uint64) []relation {
-	from := sort.Search(len(list), func(i int) bool { return list[i].of >= record })
-	to := sort.Search(len(list), func(i int) bool { return list[i].of > record })
-	return list[from:to]
-}
-
-// named returns the numbers of the base records that name a directory as a parent; its sequence number is not looked at.
-func (s *survey) named(dir uint64) []uint64 { return recordsOf(related(s.names, dir)) }
-
-// extensionsOf returns the numbers of the records that name a base record; its sequence number is not looked at.
-func (s *survey) extensionsOf(base uint64) []uint64 { return recordsOf(related(s.extensions, base)) }
-
-func recordsOf(list []relation) []uint64 {
-	out := make([]uint64, len(list))
-	for i, r := range list {
-		out[i] = r.record
+// extensionsOf returns the numbers of the records that name a base record, in order; its sequence number is not looked at.
+func (s *survey) extensionsOf(base uint64) []uint64 {
+	from := sort.Search(len(s.extensions), func(i int) bool { return s.extensions[i].of >= base })
+	to := sort.Search(len(s.extensions), func(i int) bool { return s.extensions[i].of > base })
+	var out []uint64
+	for _, r := range s.extensions[from:to] {
+		out = append(out, r.record)
 	}
-	return slices.Compact(out)
+	return out
 }
 
 // survey reads all file records, once: only damage needs what it finds.
@@ -52,21 +38,100 @@ func (t *Tree) survey() *survey {
 		s := &t.found
 		var gaps gapList
 		for w := range t.windows((*window).survey) {
-			s.names, s.extensions = append(s.names, w.names...), append(s.extensions, w.extensions...)
-			for _, g := range w.gaps {
-				gaps.add(g.of, g.record, w.errs[g.of])
-			}
+			s.extensions = append(s.extensions, w.extensions...)
+			w.addGaps(&gaps)
 		}
-		slices.SortFunc(s.names, compareRelations)
-		slices.SortFunc(s.extensions, compareRelations)
+		slices.SortFunc(s.extensions, func(a, b relation) int { return cmp.Or(cmp.Compare(a.of, b.of), cmp.Compare(a.record, b.record)) })
 		s.gap = gaps.err()
 	})
 	return &t.found
 }
 
+// A roll is all names that file records give themselves. It takes 24 bytes for each.
+type roll struct {
+	names []rollName
+	gap   error // why there may be more: records that cannot be read
+}
+
+// A rollName is one name of a file.
+type rollName struct {
+	dir    uint64 // record of the directory that it is in
+	record uint64 // base record of the file
+	key    uint32 // of the name, by upcase.key
+}
+
+func compareRoll(a, b rollName) int {
+	return cmp.Or(cmp.Compare(a.dir, b.dir), cmp.Compare(a.key, b.key), cmp.Compare(a.record, b.record))
+}
+
+// in returns the numbers of the base records that name a directory as a parent, in order; its sequence number is not
+// looked at.
+func (l *roll) in(dir uint64) []uint64 {
+	return l.between(rollName{dir: dir}, rollName{dir: dir + 1})
+}
+
+// as is in for the records that may have a name of that key there.
+func (l *roll) as(dir uint64, key uint32) []uint64 {
+	return l.between(rollName{dir: dir, key: key}, rollName{dir: dir, key: key, record: math.MaxUint64})
+}
+
+func (l *roll) between(from, to rollName) []uint64 {
+	i, _ := slices.BinarySearchFunc(l.names, from, compareRoll)
+	j, _ := slices.BinarySearchFunc(l.names, to, compareRoll)
+	var out []uint64
+	for _, n := range l.names[i:j] {
+		out = append(out, n.record)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// roll reads all file records once more than survey does: that is asked for where $UpCase itself is read.
+func (t *Tree) roll() *roll {
+	t.rolled.Do(func() {
+		t.upcase()
+		l := &t.all
+		var gaps gapList
+		for w := range t.windows((*window).roll) {
+			l.names = append(l.names, w.names...)
+			w.addGaps(&gaps)
+		}
+		slices.SortFunc(l.names, compareRoll)
+		l.gap = gaps.err()
+	})
+	return &t.all
+}
+
 // survey notes what the records of the window say of others.
 func (w *window) survey() {
-	w.names, w.extensions, w.gaps = w.names[:0], w.extensions[:0], w.gaps[:0]
+	w.extensions = w.extensions[:0]
+	w.inUse(func(r *fileRecord) {
+		if r.base != (Ref{}) {
+			w.extensions = append(w.extensions, relation{r.base.Record, r.ref.Record})
+		}
+	})
+}
+
+// roll notes the names in the records of the window.
+func (w *window) roll() {
+	w.names = w.names[:0]
+	table := w.t.upcase()
+	w.inUse(func(r *fileRecord) {
+		owner := r.ref.Record
+		if r.base != (Ref{}) {
+			owner = r.base.Record
+		}
+		for c := r.cursor(); c.next() && c.typ <= typeFileName; {
+			if f, ok := decodeFileName(c.value); ok && c.typ == typeFileName {
+				w.names = append(w.names, rollName{f.parent.Record, owner, table.key(f.name)})
+			}
+		}
+	})
+}
+
+// inUse gives f the records in use, and notes those that cannot be read.
+func (w *window) inUse(f func(*fileRecord)) {
+	w.gaps = w.gaps[:0]
 	for at := range uint64(len(w.data)) / uint64(w.t.geo.record) {
 		number := w.first + at
 		r, err := w.record(w.t, number, at)
@@ -77,10 +142,8 @@ func (w *window) survey() {
 		}
 		if err != nil {
 			w.gap(number, err)
-			continue
-		}
-		if r.flags&layout.RecordInUse != 0 {
-			w.relate(&r)
+		} else if r.flags&layout.RecordInUse != 0 {
+			f(&r)
 		}
 	}
 }
@@ -97,17 +160,9 @@ func (w *window) gap(number uint64, err error) {
 	w.errs[number], w.gaps = err, append(w.gaps, relation{number, number + 1})
 }
 
-// relate notes the parents that a record names, and its base.
-func (w *window) relate(r *fileRecord) {
-	owner := r.ref.Record
-	if r.base != (Ref{}) {
-		owner = r.base.Record
-		w.extensions = append(w.extensions, relation{owner, r.ref.Record})
-	}
-	for c := r.cursor(); c.next() && c.typ <= typeFileName; {
-		if c.typ == typeFileName && len(c.value) >= fileNameLen {
-			w.names = append(w.names, relation{decodeRef(binary.LittleEndian.Uint64(c.value)).Record, owner})
-		}
+func (w *window) addGaps(to *gapList) {
+	for _, g := range w.gaps {
+		to.add(g.of, g.record, w.errs[g.of])
 	}
 }
 

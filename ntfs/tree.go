@@ -70,6 +70,8 @@ type Tree struct {
 
 	surveyed   sync.Once
 	found      survey
+	rolled     sync.Once
+	all        roll
 	bitmapRead sync.Once
 	inUse      []byte // $MFT:$BITMAP
 	bitmapErr  error

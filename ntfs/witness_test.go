@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"snapmount/imagefmt/layer"
@@ -129,5 +130,32 @@ func TestSizes(t *testing.T) {
 		if _, err := s.ReadAt(b[:10], sure); !errors.Is(err, layer.ErrCorrupt) {
 			t.Errorf("%d bytes: past that: %v", size, err)
 		}
+	}
+}
+
+// TestRoll looks a name up among those that file records give themselves: the cost must not grow with the directory.
+func TestRoll(t *testing.T) {
+	tree := openTiny(t, tinyVolume(), new(int))
+	root, err := tree.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := root.Children()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := tree.roll().in(root.Ref.Record)
+	for _, c := range list {
+		if !slices.Contains(all, c.Ref.Record) {
+			t.Errorf("%q: record %v is not among those in the root", c.Name, c.Ref)
+		}
+		for _, name := range []string{c.Name, strings.ToUpper(c.Name)} {
+			if got := tree.roll().as(root.Ref.Record, tree.upcase().key(encodeUTF16(name))); !slices.Equal(got, []uint64{c.Ref.Record}) {
+				t.Errorf("%q: records %d, want %d alone", name, got, c.Ref.Record)
+			}
+		}
+	}
+	if got := tree.roll().as(root.Ref.Record, tree.upcase().key(encodeUTF16("no such name"))); got != nil {
+		t.Errorf("a name that nothing has: records %d", got)
 	}
 }

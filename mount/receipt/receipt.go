@@ -95,3 +95,27 @@ type End struct {
 	LeftOut  int64  `json:"left_out,omitempty"` // of their content Windows leaves some out of snapshots on purpose, and nothing else is missing
 	Error    string `json:"error,omitempty"`    // why it ended early
 }
+
+// Add counts an item. apart is as for Writer.Add.
+func (e *End) Add(res *restore.Result, apart bool) {
+	switch {
+	case apart:
+		e.LeftOut++
+	case res.Err != nil, len(res.Gaps) > 0:
+		e.Failed++
+	}
+	switch {
+	case res.Err != nil:
+	case res.Skipped:
+		if res.Type != "dir" { // one may be met from several sources
+			e.Skipped++
+		}
+	case res.Type == "dir":
+		e.Dirs++
+	case res.Type == "link":
+		e.Links++
+	default:
+		e.Files++
+		e.Bytes += res.Size
+	}
+}

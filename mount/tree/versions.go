@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"snapmount/mount/points"
 	"snapmount/ntfs"
@@ -64,17 +63,21 @@ func (m *versions) list(dir string) ([]found, error) {
 			continue
 		}
 		newer = h.node
+		var here []string // names that differ in case only are files of their own in one directory
 		for e, err2 := range h.node.Entries() {
 			if err2 != nil {
 				err = errors.Join(err, fmt.Errorf("%s: %w", h.point.Name, err2))
 				break
 			}
-			key := strings.ToLower(e.Name)
+			key := h.node.Tree().Upper(e.Name)
 			if seen[key] || e.Metafile() || e.Ref.Record == h.node.Ref.Record {
 				continue
 			}
-			seen[key] = true
+			here = append(here, key)
 			out = append(out, found{name: points.ShownName(h.node, e.Name), dir: true})
+		}
+		for _, key := range here {
+			seen[key] = true
 		}
 	}
 	files, err2 := m.files(dir, nodes)

@@ -2,6 +2,8 @@ package restore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -79,4 +81,13 @@ func copyExtent(ctx context.Context, f *os.File, src layer.Source, e layer.Exten
 		err = ErrNoSeek
 	}
 	return err
+}
+
+// SHA256 is the hash of all of src, in hexadecimal. It ends with ctx.
+func SHA256(ctx context.Context, src layer.Source) (string, error) {
+	sum := sha256.New()
+	if err := Copy(ctx, sum, src); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -29,7 +29,7 @@ func Unpack(t testing.TB, path, dir string) {
 			t.Fatal(err)
 		}
 		defer in.Close()
-		var r io.Reader = bzip2.NewReader(in)
+		r := bzip2.NewReader(in)
 		if ending == ".gz" {
 			if r, err = gzip.NewReader(in); err != nil {
 				t.Fatal(err)
