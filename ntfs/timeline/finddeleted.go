@@ -52,25 +52,3 @@ func (f *finder) mayBeThere(group []Version) error {
 	}
 	return nil
 }
-
-// contradicted is why a file may not have come, gone or been renamed as its records say: directories do not.
-func (f *finder) contradicted(group []Version) error {
-	changed := false
-	for i := range group {
-		v, before := &group[i], &group[max(i-1, 0)]
-		changed = changed || v.Node.Ref != before.Node.Ref || v.First > before.Last+1 || !slices.EqualFunc(v.Names, before.Names, sameName)
-	}
-	if !changed && group[0].First == 0 && group[len(group)-1].Last == len(f.points)-1 {
-		return nil
-	}
-	for i := range group {
-		if n := group[i].Node; !n.Deleted && n.Damage == nil {
-			if err := n.Confirm(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func sameName(a, b ntfs.Name) bool { return a.Parent == b.Parent && a.Name == b.Name }
