@@ -98,8 +98,8 @@ func (d *diffFacts) orphaned(c change) bool {
 }
 
 // damaged reports whether the record is not one that the truth has otherwise.
-func (p *pointFacts) damaged(ref ntfs.Ref) bool {
-	for _, f := range p.files {
+func (g *pointFacts) damaged(ref ntfs.Ref) bool {
+	for _, f := range g.files {
 		if f.ref == ref {
 			return f.kind == ntfs.KindDir
 		}

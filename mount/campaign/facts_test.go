@@ -189,10 +189,10 @@ func observePoint(ctx context.Context, p *points.Point, places bool) *pointFacts
 	return f
 }
 
-func (f *pointFacts) walk(dir *ntfs.Node, at string, places bool, depth int) {
+func (g *pointFacts) walk(dir *ntfs.Node, at string, places bool, depth int) {
 	for e, err := range dir.Entries() {
 		if err != nil {
-			f.dirs[at] = err
+			g.dirs[at] = err
 			continue
 		}
 		if e.Metafile() {
@@ -201,33 +201,33 @@ func (f *pointFacts) walk(dir *ntfs.Node, at string, places bool, depth int) {
 		name := path.Join(at, e.Name)
 		n, err := e.Node()
 		if err != nil {
-			f.files[name] = &fileFacts{ref: e.Ref, kind: e.Kind, err: err}
+			g.files[name] = &fileFacts{ref: e.Ref, kind: e.Kind, err: err}
 			continue
 		}
-		if f.files[name] != nil {
-			f.dirs[at+"\x00twice"] = fmt.Errorf("%s is there twice", name)
+		if g.files[name] != nil {
+			g.dirs[at+"\x00twice"] = fmt.Errorf("%s is there twice", name)
 		}
 		if hidden(name) {
 			continue
 		}
 		x := observeFile(n, places)
 		x.marked = e.FromRecord
-		f.files[name] = x
+		g.files[name] = x
 		if n.Kind == ntfs.KindDir && depth < 64 {
-			f.walk(n, name, places, depth+1)
+			g.walk(n, name, places, depth+1)
 		}
 	}
 }
 
 // below gives what is in a lost directory as lost.
-func (f *pointFacts) below(dir *ntfs.Node, places bool) {
+func (g *pointFacts) below(dir *ntfs.Node, places bool) {
 	inner := &pointFacts{files: map[string]*fileFacts{}, dirs: map[string]error{}}
 	inner.walk(dir, "", places, 0)
 	for _, x := range inner.files {
-		f.lost[x.ref.Record] = x
+		g.lost[x.ref.Record] = x
 	}
 	for _, err := range inner.dirs {
-		f.lostErr = err
+		g.lostErr = err
 	}
 }
 
