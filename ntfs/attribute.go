@@ -21,6 +21,9 @@ const (
 	typeBitmap              = 0xb0
 	typeReparsePoint        = 0xc0
 	typeLoggedUtility       = 0x100 // $LOGGED_UTILITY_STREAM
+
+	// maxType is the largest type that $AttrDef may define. Types are multiples of the first one.
+	maxType = 0xffff
 )
 
 // maxVCN is more than the 2^32 clusters that a volume or file can have, and little enough to count bytes in an int64.

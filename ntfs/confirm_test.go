@@ -74,6 +74,17 @@ func TestExtensionWitness(t *testing.T) {
 	}
 }
 
+// TestAttributeTypes makes an attribute one of a type that there is not: what it was is missing, and told.
+func TestAttributeTypes(t *testing.T) {
+	for in, b := range map[int]byte{0: 0x83, 2: 0x03, 3: 0x40} {
+		v := tinyVolume()
+		v[find(t, v, recordAt(recFile), 1024, typeData, 0, 0, 0)+in] = b
+		if n, err := openTiny(t, v, new(int)).Node(Ref{Record: recFile}); err != nil || !errors.Is(n.Damage, layer.ErrCorrupt) {
+			t.Errorf("byte %d is 0x%x: %v, %v", in, b, n, err)
+		}
+	}
+}
+
 // TestDirectoryWitness changes the flag that says directory: the name and the index say it, too.
 func TestDirectoryWitness(t *testing.T) {
 	for number, want := range map[int]Kind{recDir: KindDir, recBig: KindFile} {

@@ -218,6 +218,8 @@ func (n *Node) absorb(a *attribute) {
 		return
 	}
 	switch {
+	case a.typ%typeStandardInformation != 0 || a.typ > maxType:
+		n.Damage = errors.Join(n.Damage, fmt.Errorf("attribute of type 0x%x, which there is not: %w", a.typ, layer.ErrCorrupt))
 	case a.typ == typeStandardInformation:
 		n.hasStandard = true
 		n.standard(a.value)
