@@ -152,8 +152,8 @@ func (v *verdict) point(t, g *pointFacts, r *reach, told bool) {
 }
 
 // renamed reports whether the file of a record is listed.
-func (g *pointFacts) renamed(record uint64) bool {
-	for _, x := range g.files {
+func (f *pointFacts) renamed(record uint64) bool {
+	for _, x := range f.files {
 		if x.ref.Record == record {
 			return true
 		}
@@ -162,14 +162,14 @@ func (g *pointFacts) renamed(record uint64) bool {
 }
 
 // covers reports whether the listing says that a path may be missing.
-func (g *pointFacts) covers(name string) bool {
+func (f *pointFacts) covers(name string) bool {
 	for dir := name; dir != "."; {
 		dir = path.Dir(dir)
 		key := dir
 		if dir == "." {
 			key = ""
 		}
-		if g.dirs[key] != nil || g.files[dir] != nil && g.files[dir].err != nil {
+		if f.dirs[key] != nil || f.files[dir] != nil && f.files[dir].err != nil {
 			return true
 		}
 	}
@@ -307,10 +307,10 @@ func (d *diffFacts) orphaned(c change) bool {
 }
 
 // damaged reports whether the record is not one that the truth has otherwise.
-func (p *pointFacts) damaged(ref ntfs.Ref) bool {
-	for _, f := range p.files {
-		if f.ref == ref {
-			return f.kind == ntfs.KindDir
+func (f *pointFacts) damaged(ref ntfs.Ref) bool {
+	for _, x := range f.files {
+		if x.ref == ref {
+			return x.kind == ntfs.KindDir
 		}
 	}
 	return false

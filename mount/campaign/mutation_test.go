@@ -144,7 +144,6 @@ func (m *mutation) somewhere() int64 {
 
 func (m *mutation) notef(format string, args ...any) { m.what += ": " + fmt.Sprintf(format, args...) }
 
-func isFile(h *home, r *record) bool { return r.number >= 24 && r.used() && r.base() && !r.dir() }
 func isDir(h *home, r *record) bool  { return (r.number >= 24 || r.number == 5) && r.used() && r.dir() }
 func isUser(h *home, r *record) bool { return r.number >= 24 && r.used() }
 func isExtension(h *home, r *record) bool {
