@@ -152,7 +152,7 @@ func printVolume(out *text.Out, tv *points.Volume, v report.Volume) {
 			fmt.Fprint(out, ", log not replayed")
 		}
 		if n.Hibernated {
-			fmt.Fprint(out, ", HIBERNATED (hiberfil.sys has what is not on the volume)")
+			fmt.Fprint(out, ", hibernated (hiberfil.sys has what is not on the volume)")
 		}
 	}
 	if t := tv.Partition.Type; t != "" && v.Partition > 0 {

@@ -66,9 +66,12 @@ func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, erro
 	if err2 != nil {
 		return nil, "", err2
 	}
-	for _, st := range streams {
-		if strings.EqualFold(st.Name, stream) {
-			return n, st.Name, nil
+	fold := n.Tree().Upper
+	for _, same := range []func(string) bool{func(s string) bool { return s == stream }, func(s string) bool { return fold(s) == fold(stream) }} {
+		for _, st := range streams {
+			if same(st.Name) {
+				return n, st.Name, nil
+			}
 		}
 	}
 	return nil, "", err

@@ -36,39 +36,52 @@ func (s *Selection) chooseAll(ctx context.Context, l location) error {
 	if err != nil && len(lost) == 0 {
 		return err
 	}
-	found, miss := 0, error(nil)
+	found := len(lost)
+	var miss error
 	for _, t := range targets {
-		inner, t, err := s.enter(l.set, t)
-		if err != nil {
+		some, err := s.chooseOn(ctx, t, several, l)
+		if err != nil && (some || !several) {
 			return err
 		}
-		if t.Point == nil {
-			return noVolume(inner, l.text)
-		}
-		under := ""
-		if several {
-			under = t.Volume.Name
-		}
-		err = s.chooseIn(ctx, t, under, l.text)
-		switch {
-		case err == nil:
-			found++
-		case ctx.Err() != nil, !several:
-			return err
-		case errors.Is(err, points.ErrNoPoint):
-			s.note("%s", report.OneLine(err)) // the others may have one
-			miss = err
-		case points.Absent(err):
-			miss = cmp.Or(miss, err)
-		default:
-			s.loseAll(l, err)
+		if some {
 			found++
 		}
+		miss = cmp.Or(miss, err)
 	}
-	if found+len(lost) == 0 {
+	if found == 0 {
 		return fmt.Errorf("%s: on none of the volumes: %w", l.text, miss)
 	}
 	return nil
+}
+
+// chooseOn is chooseAll for one of the volumes: some says that the location names something there, or may. With it, and
+// where there are no other volumes, an error ends the search.
+func (s *Selection) chooseOn(ctx context.Context, t points.Target, several bool, l location) (some bool, err error) {
+	inner, t, err := s.enter(l.set, t)
+	if err != nil {
+		return true, err
+	}
+	if t.Point == nil {
+		return true, noVolume(inner, l.text)
+	}
+	under := ""
+	if several {
+		under = t.Volume.Name
+	}
+	err = s.chooseIn(ctx, t, under, l.text)
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return true, err
+	case !several:
+		return false, err
+	case errors.Is(err, points.ErrNoPoint):
+		s.note("%s", report.OneLine(err)) // the others may have one
+		return false, err
+	case points.Absent(err):
+		return false, err
+	}
+	s.loseAll(l, err)
+	return true, nil
 }
 
 // ranges reports whether a location that leaves the volume open is about all that there are: it has no path, or what it

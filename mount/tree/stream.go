@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"snapmount/mount/points"
 	"snapmount/ntfs"
@@ -21,8 +20,8 @@ func (n Node) stream(dir *ntfs.Node, file, name string) (Node, error) {
 	streams, damage := c.Streams()
 	streams = slices.DeleteFunc(streams, func(s ntfs.StreamInfo) bool { return s.Name == "" })
 	i := slices.IndexFunc(streams, func(s ntfs.StreamInfo) bool { return s.Name == name })
-	if i < 0 {
-		i = slices.IndexFunc(streams, func(s ntfs.StreamInfo) bool { return strings.EqualFold(s.Name, name) })
+	if fold := c.Tree().Upper; i < 0 {
+		i = slices.IndexFunc(streams, func(s ntfs.StreamInfo) bool { return fold(s.Name) == fold(name) })
 	}
 	if i < 0 {
 		return Node{}, cmp.Or(damage, error(fs.ErrNotExist))
