@@ -53,7 +53,7 @@ before=$(images)
 PATH="$PATH:/usr/sbin:/sbin" go test -v -timeout 40m "$@" ./... >"$log" 2>&1
 code=$?
 if [ "$code" != 0 ]; then
-	grep -vE '^(=== |[[:space:]]*--- (PASS|SKIP))' "$log" | tail -n 400
+	grep -avE '^(=== |[[:space:]]*--- (PASS|SKIP))' "$log" | tail -n 400
 fi
 after=$(images)
 if [ -z "$before" ] || [ "$before" != "$after" ]; then
@@ -61,6 +61,6 @@ if [ -z "$before" ] || [ "$before" != "$after" ]; then
 	printf '%s\n' "$before" "$after" | sort | uniq -u
 	code=1
 fi
-grep 'SKIPPED' "$log" | sed 's/^ *//' | sort | uniq -c | sed 's/^ */skipped /'
-grep -E '^(ok|FAIL|\?)[[:space:]]' "$log"
+grep -a 'SKIPPED' "$log" | sed 's/^ *//' | sort | uniq -c | sed 's/^ */skipped /'
+grep -aE '^(ok|FAIL|\?)[[:space:]]' "$log"
 exit "$code"
