@@ -51,17 +51,18 @@ func (m *deleted) look() (*pathTree, error) {
 	var damage error
 	failed := 0
 	t := &pathTree{}
-	for _, g := range points.FindGone(m.l.ctx, m.points, nil, func(err error) {
+	fail := func(err error) {
 		if failed++; failed <= maxTold {
 			damage = errors.Join(damage, err)
 		}
-	}) {
+	}
+	for _, g := range points.FindGone(m.l.ctx, m.points, nil, fail) {
 		if g.Kind == ntfs.KindDir {
 			t.dir(points.ShownPath(g.Path))
 			continue
 		}
 		if err := m.l.put(t, m.item, "", "", g.Path, g.Point, g.Ref); err != nil {
-			damage = errors.Join(damage, fmt.Errorf("%s: %w", g.Path, err))
+			fail(fmt.Errorf("%s: %w", g.Path, err))
 		}
 	}
 	return t, errors.Join(damage, context.Cause(m.l.ctx))

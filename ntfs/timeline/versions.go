@@ -82,23 +82,56 @@ func Versions(ctx context.Context, points []*ntfs.Tree, o Options) iter.Seq2[Ver
 		for range runtime.GOMAXPROCS(0) + 1 {
 			start()
 		}
-		more := true
+		out, more := &joiner{yield: yield}, true
 		for more && len(coming) > 0 {
 			w := <-coming[0]
 			coming = coming[1:]
 			if ctx.Err() != nil { // then w is not whole
-				yield(Version{}, context.Cause(ctx))
+				out.give(Version{}, context.Cause(ctx))
 				break
 			}
 			s.opts.Progress.Tell("reading file records", int64(w.first+w.records), int64(s.records))
-			if more = w.yield(yield); more {
+			if more = w.yield(out.give); more {
 				start()
 			}
 		}
 		for _, c := range coming { // nothing is to be read after the end
 			<-c
 		}
+		if more {
+			out.flush()
+		}
 	}
+}
+
+// A joiner gives a gap that goes on in the next window as one, however many windows it is of: what is lost elsewhere
+// must not drown in it.
+type joiner struct {
+	yield func(Version, error) bool
+	held  *Gap
+}
+
+func (j *joiner) give(v Version, err error) bool {
+	gap, isGap := err.(*Gap)
+	if h := j.held; isGap && h != nil && h.First == gap.First && h.Last == gap.Last && h.To == gap.From && sameReason(h, gap) {
+		h.To = gap.To
+		return true
+	}
+	if !j.flush() {
+		return false
+	}
+	if isGap {
+		j.held = gap
+		return true
+	}
+	return j.yield(v, err)
+}
+
+// flush gives the gap that is held.
+func (j *joiner) flush() bool {
+	h := j.held
+	j.held = nil
+	return h == nil || j.yield(Version{First: h.First, Last: h.Last}, h)
 }
 
 // A sweep goes over the record numbers of all points once.
