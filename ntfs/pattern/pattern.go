@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -123,7 +124,11 @@ func compile(name string) (*regexp.Regexp, error) {
 	}
 	re.WriteString(`$`)
 	compiled, err := regexp.Compile(re.String())
-	if err != nil {
+	var bad *syntax.Error
+	switch {
+	case errors.As(err, &bad) && bad.Code == syntax.ErrInvalidCharRange:
+		return nil, fmt.Errorf("%s in brackets goes backwards: %w", bad.Expr, path.ErrBadPattern)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", path.ErrBadPattern, err)
 	}
 	return compiled, nil
