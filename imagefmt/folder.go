@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"snapmount/imagefmt/device"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/raw"
 )
@@ -39,7 +40,7 @@ type File interface {
 	Same(File) bool
 }
 
-// hostFile is an ordinary file or a block device. The leaf is the raw.File in it.
+// hostFile is an ordinary file or a disk. The leaf is the raw.File in it.
 type hostFile struct {
 	*raw.File
 	info fs.FileInfo
@@ -47,20 +48,21 @@ type hostFile struct {
 
 // newHostFile finds the size of an open file.
 func newHostFile(f *os.File) (*hostFile, error) {
-	info, err := f.Stat()
+	info, err := device.Info(f)
 	if err != nil {
 		return nil, cause(err)
 	}
 	if err := readable(info); err != nil {
 		return nil, err
 	}
-	size := info.Size()
-	if !info.Mode().IsRegular() {
-		if size, err = deviceSize(f); err != nil {
-			return nil, fmt.Errorf("size of the device: %w", cause(err))
-		}
+	if info.Mode().IsRegular() {
+		return &hostFile{raw.NewFile(f, info.Size()), info}, nil
 	}
-	return &hostFile{raw.NewFile(f, size), info}, nil
+	g, err := device.Measure(f)
+	if err != nil {
+		return nil, fmt.Errorf("size of the device: %w", cause(err))
+	}
+	return &hostFile{raw.NewDevice(f, device.NewReader(f, g), g.Size), info}, nil
 }
 
 // Modified is the time that the file system keeps; that of a device tells nothing of its content.
@@ -77,14 +79,14 @@ func (f *hostFile) Close() error { return f.File.File().Close() }
 // Same compares devices and inode numbers.
 func (f *hostFile) Same(other File) bool {
 	o, ok := other.(*hostFile)
-	return ok && os.SameFile(f.info, o.info)
+	return ok && device.Same(f.info, o.info)
 }
 
-// readable refuses what is neither an ordinary file nor a block device.
+// readable refuses what is neither an ordinary file nor a disk, by its mode.
 func readable(info fs.FileInfo) error {
 	mode := info.Mode()
 	switch {
-	case mode.IsRegular() || mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0:
+	case mode.IsRegular() || device.IsDisk(mode):
 		return nil
 	case mode.IsDir():
 		return fmt.Errorf("is a directory, want an image file or a block device: %w", layer.ErrFormat)

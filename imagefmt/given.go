@@ -24,14 +24,12 @@ type given struct {
 
 // place is where a file is that the user named.
 func (g *given) place(name string, depth int) place {
-	dir, own := filepath.Dir(name), filepath.Base(name)
-	key := filepath.Join(dir, own)
+	folder, own := hostPlace(name, g.host)
+	key := folder.Path(own)
 	if g.folders == nil {
 		g.folders = make(map[string]*listed)
 	}
 	if g.folders[key] == nil {
-		folder := g.host
-		folder.dir, folder.own = dir, own
 		g.folders[key] = newListed(folder)
 	}
 	return place{folder: g.folders[key], name: own, depth: depth}

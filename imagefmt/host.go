@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"snapmount/imagefmt/device"
 )
 
 // hostFolder is a folder of this machine.
@@ -17,6 +19,39 @@ type hostFolder struct {
 	own      string // the file that the user named: it may be a link or a device
 	force    bool   // opens what is in use too
 	anywhere bool   // what an image names may lie outside, and be a device
+}
+
+// hostPlace is where the file of a path is, and its name there.
+func hostPlace(path string, host hostFolder) (Folder, string) {
+	if device.Named(path) {
+		return deviceFolder{path}, device.Base(path)
+	}
+	host.dir, host.own = filepath.Dir(path), filepath.Base(path)
+	return host, host.own
+}
+
+// deviceFolder is where a device is that has a name and no path: nothing else is there.
+type deviceFolder struct{ path string }
+
+func (d deviceFolder) Path(string) string                 { return d.path }
+func (d deviceFolder) List(string) ([]string, error)      { return nil, nil }
+func (d deviceFolder) Above(string) Folder                { return nil }
+func (d deviceFolder) Outside(_, _ string) (string, bool) { return "", false }
+
+func (d deviceFolder) Open(name string) (File, error) {
+	if name != device.Base(d.path) {
+		return nil, fs.ErrNotExist
+	}
+	f, err := device.Open(d.path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	file, err := newHostFile(f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 func (d hostFolder) Path(name string) string {
@@ -121,7 +156,7 @@ type access interface {
 type everywhere struct{}
 
 func (everywhere) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
-func (everywhere) Open(name string) (*os.File, error)    { return os.Open(name) }
+func (everywhere) Open(name string) (*os.File, error)    { return device.Open(name) }
 func (everywhere) Close() error                          { return nil }
 
 // free reports whether it is the user and no image who wants to have a file opened.

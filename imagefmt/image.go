@@ -2,10 +2,12 @@ package imagefmt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 
+	"snapmount/imagefmt/device"
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
@@ -56,8 +58,12 @@ type Image struct {
 // magic is raw. Files that the image names are only looked for in its own folder and below, and links are
 // followed there only, unless Options.Anywhere says otherwise.
 func Open(path string, opts Options) (*Image, error) {
-	dir, own := filepath.Dir(path), filepath.Base(path)
-	return OpenIn(hostFolder{dir: dir, own: own, force: opts.Force, anywhere: opts.Anywhere}, own, opts)
+	if device.Live(path) && !opts.Force && opts.Warn != nil {
+		opts.Warn(errors.New("is in use, and changes while it is read: what is read can contradict itself. The device of a shadow copy stays as it is " +
+			`("vssadmin list shadows" names it)`))
+	}
+	folder, own := hostPlace(path, hostFolder{force: opts.Force, anywhere: opts.Anywhere})
+	return OpenIn(folder, own, opts)
 }
 
 // OpenIn is Open for the file of that name in folder.

@@ -22,10 +22,16 @@ func mounted(f *os.File) string {
 	if err != nil {
 		return ""
 	}
-	for line := range strings.Lines(string(table)) {
-		// ID parent major:minor root place options [tags] - type source options of the file system
+	return writtenAt(string(table), device)
+}
+
+// writtenAt looks a device ("major:minor") up in the text of a mountinfo, as proc(5) has it.
+func writtenAt(table, device string) string {
+	for line := range strings.Lines(table) {
+		// ID parent major:minor root place options [tags] - type source options of the file system. One blank parts two
+		// fields; any other white space is of a name, and a source may be empty.
 		mount, fileSystem, _ := strings.Cut(line, " - ")
-		m, s := strings.Fields(mount), strings.Fields(fileSystem)
+		m, s := strings.Split(mount, " "), strings.Split(fileSystem, " ")
 		if len(m) < 6 || len(s) < 3 || !strings.HasPrefix(s[2], "rw") {
 			continue
 		}

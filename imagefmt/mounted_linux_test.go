@@ -1,46 +1,20 @@
-package imagefmt_test
+package imagefmt
 
-import (
-	"os"
-	"path/filepath"
-	"strings"
-	"testing"
+import "testing"
 
-	"snapmount/imagefmt"
-	"snapmount/imagefmt/layer/testenv"
-)
-
-// TestMountedDevice has a loop device in use, by a partition and as a whole.
-func TestMountedDevice(t *testing.T) {
-	losetup, mkfs, mount := testenv.Peer(t, "losetup"), testenv.Peer(t, "mkfs.ext4"), testenv.Peer(t, "mount")
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: loop devices need root")
-	}
-	dir := t.TempDir()
-	disk, point := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "mnt")
-	if err := os.Mkdir(point, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	testenv.Run(t, testenv.Peer(t, "truncate"), "-s", "16M", disk)
-	testenv.Run(t, mkfs, "-q", disk)
-	device := strings.TrimSpace(string(testenv.Run(t, losetup, "--find", "--show", disk)))
-	t.Cleanup(func() { testenv.Run(t, losetup, "--detach", device) })
-	open := func(what string, force bool, refused bool) {
-		t.Helper()
-		img, err := imagefmt.Open(device, imagefmt.Options{Force: force})
-		if err == nil {
-			img.Close()
-		}
-		if refused != (err != nil && strings.Contains(err.Error(), point)) {
-			t.Errorf("%s: %v", what, err)
+// TestWrittenAt looks up where a device is mounted for writing.
+func TestWrittenAt(t *testing.T) {
+	const table = "22 1 7001:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,discard\n" +
+		"23 22 7001:2 / /mnt/read ro - ext4 /dev/sda2 ro\n" +
+		"24 22 7001:3 / /mnt/both ro,relatime - ext4 /dev/sda3 rw\n" + // this place is read-only, the file system is not
+		"25 22 7001:4 / /mnt/none rw - ext4  rw\n" +
+		"26 22 7001:5 / /mnt/a\u00a0b\rc rw - ext4 /dev/\x0bd rw\n" +
+		"27 22\n\n"
+	for device, want := range map[string]string{
+		"7001:1": "/", "7001:2": "", "7001:3": "/mnt/both", "7001:4": "/mnt/none", "7001:5": "/mnt/a\u00a0b\rc", "7001:6": "", "": "",
+	} {
+		if got := writtenAt(table, device); got != want {
+			t.Errorf("%s: %q, want %q", device, got, want)
 		}
 	}
-	open("free", false, false)
-	for _, mode := range []string{"ro", "rw"} {
-		testenv.Run(t, mount, "-o", mode, device, point)
-		open(mode, false, mode == "rw")
-		open(mode, true, false)
-		testenv.Run(t, testenv.Peer(t, "umount"), point)
-	}
-	open("free again", false, false)
 }

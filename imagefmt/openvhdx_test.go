@@ -173,7 +173,7 @@ func TestVHDXChainDepth(t *testing.T) {
 	if _, err := imagefmt.Open(filepath.Join(folder(t, files), "0.vhdx"), imagefmt.Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v", err)
 	}
-	if s := time.Since(begin); s > 2*time.Second {
+	if s := time.Since(begin); s > 30*time.Second {
 		t.Errorf("took %v", s)
 	}
 	before, _ := os.ReadDir("/proc/self/fd")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"snapmount/imagefmt/device"
 	"snapmount/imagefmt/format"
 	"snapmount/imagefmt/layer"
 )
@@ -135,6 +136,9 @@ func refuseNamed(at place) error {
 func refuseFolder(folder Folder, name string, err error) error {
 	if !errors.Is(err, layer.ErrFormat) {
 		return err
+	}
+	if volume := device.VolumeOf(folder.Path(name)); volume != "" {
+		return fmt.Errorf("%w (the volume itself is %s)", err, volume)
 	}
 	names, listErr := folder.List(name)
 	if listErr != nil {

@@ -220,7 +220,7 @@ func FuzzInflate(f *testing.F) {
 		if n, _, err := z.Raw(dst, raw(t, b, int(chunk%12)-2)); err != nil || !bytes.Equal(dst[:n], b) {
 			t.Errorf("%x at level %d: %d bytes: %v", b, int(chunk%12)-2, n, err)
 		}
-		if s := time.Since(begin); s > 10*time.Second {
+		if s := time.Since(begin); s > 30*time.Second {
 			t.Errorf("took %v", s)
 		}
 	})

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"cmp"
+	"context"
 	"iter"
 )
 
@@ -31,14 +32,19 @@ func pairs(a, b Source, off, n int64, emit func(Pair) bool) {
 
 // Differ yields the ranges of [off, off+n), as offset and length in bytes, of which it is not proven that a and b hold
 // the same there: all but those whose bytes lie in the same place of the same leaf, or are holes in both. It reads
-// tables, no data. What lies past the end of either is not covered. What is unknown or damaged in either is yielded.
+// tables, no data. What lies past the end of either is not covered. What is unknown or damaged in either is yielded; so
+// is all that is left when ctx ends, of which nothing is proven then.
 //
 // same, which may be nil, says whether two leaves that are not identical have the same content at equal offsets.
-func Differ(a, b Source, off, n int64, same func(x, y Source) bool) iter.Seq2[int64, int64] {
+func Differ(ctx context.Context, a, b Source, off, n int64, same func(x, y Source) bool) iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
 		from, end := off, off // of what differs and is not yielded
 		more := true
 		pairs(a, b, off, n, func(p Pair) bool {
+			if ctx.Err() != nil {
+				end = off + min(Clip(a.Size(), off, n), Clip(b.Size(), off, n))
+				return false
+			}
 			if p.Err == nil && p.A.samePlace(p.B, same) {
 				if from < end {
 					more = yield(from, end-from)

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -51,7 +52,7 @@ func TestDiffer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got [][2]int64
-			for off, n := range Differ(test.a, test.b, test.off, test.n, test.same) {
+			for off, n := range Differ(t.Context(), test.a, test.b, test.off, test.n, test.same) {
 				got = append(got, [2]int64{off, n})
 			}
 			if !slices.Equal(got, test.want) {
@@ -59,4 +60,21 @@ func TestDiffer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDifferEnds has a context that ended: nothing is proven to be the same then.
+func TestDifferEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	a := sparse{size: 1 << 40}
+	for off, n := range Differ(ctx, a, a, 0, a.size, nil) {
+		t.Errorf("0x%x bytes at 0x%x of one source differ", n, off)
+	}
+	cancel()
+	for off, n := range Differ(ctx, a, a, 7, a.size, nil) {
+		if off != 7 || n != a.size-7 {
+			t.Errorf("0x%x bytes at 0x%x", n, off)
+		}
+		return
+	}
+	t.Error("all is the same after the end")
 }

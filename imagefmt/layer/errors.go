@@ -65,3 +65,16 @@ func Cut(structure string, off, n, size int64) error {
 
 // Is makes every UnknownError match ErrUnknown.
 func (e *UnknownError) Is(target error) bool { return target == ErrUnknown }
+
+// SameReason reports whether two errors, of which neither is nil, are of one kind: unknown for the same reason, damaged, or
+// the very same.
+func SameReason(a, b error) bool {
+	var x, y *UnknownError
+	if unknown := errors.As(a, &x); unknown || errors.As(b, &y) {
+		return unknown && errors.As(b, &y) && x.Why == y.Why
+	}
+	if damaged := errors.Is(a, ErrCorrupt); damaged || errors.Is(b, ErrCorrupt) {
+		return damaged == errors.Is(b, ErrCorrupt)
+	}
+	return a.Error() == b.Error()
+}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math/bits"
+
+	"snapmount/imagefmt/bitlocker"
 )
 
 // geometry is what a boot sector says of its volume, in bytes from the volume's start; 0 where it does not tell.
@@ -24,13 +26,14 @@ const anchorLen = 64
 // maxVolume bounds what is believed of sizes and places: the largest NTFS volume has 2^32 clusters of 2 MiB.
 const maxVolume = 1 << 53
 
-// geometryOf decodes the boot sector b of a kind as volumeKind names it. It knows no place to look at for ReFS.
+// geometryOf decodes the boot sector b of a kind as volumeKind names it. It knows no place to look at for ReFS and LUKS.
 func geometryOf(kind string, b []byte) (g geometry) {
 	switch kind {
 	case "ntfs":
 		g = ntfsGeometry(b)
 	case "bitlocker":
-		g = bitLockerGeometry(b)
+		copies, _ := bitlocker.Boot(b)
+		g = bitLockerGeometry(copies)
 	case "exfat":
 		g = exFATGeometry(b)
 	case "fat12", "fat16", "fat32":
@@ -81,22 +84,10 @@ func isTableRecord(b []byte) bool {
 	return string(b[:4]) == "FILE" && le.Uint16(b[22:])&1 != 0 && (le.Uint16(b[4:]) < 0x30 || le.Uint32(b[44:]) == 0)
 }
 
-// bitLockerGeometry reads where the metadata blocks are: three offsets behind a GUID at 160, or 424 in one of FAT32; with
-// Vista the cluster of the first at 56.
-func bitLockerGeometry(b []byte) (g geometry) {
-	le := binary.LittleEndian
-	block := func(b []byte) bool { return string(b[:8]) == bitLocker }
-	at := 176
-	if string(b[3:11]) != bitLocker {
-		at = 440
-	}
-	for i := range 3 {
-		if off := le.Uint64(b[at+8*i:]); off <= maxVolume {
-			g.add(int64(off), block)
-		}
-	}
-	if string(b[:3]) == "\xeb\x52\x90" {
-		g.add(product(le.Uint64(b[56:]), uint64(le.Uint16(b[11:]))*uint64(b[13])), block)
+// bitLockerGeometry is of a volume whose metadata blocks are at these places.
+func bitLockerGeometry(copies []int64) (g geometry) {
+	for _, off := range copies {
+		g.add(off, bitlocker.IsMetadata)
 	}
 	return g
 }

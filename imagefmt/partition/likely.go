@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 )
 
@@ -48,7 +49,8 @@ func (c *counted) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // ScanLikely looks for volumes where partitions mostly begin and end: both ends of the disk, the first tracks, each of
-// the first MiB and those before the end, and where the volumes that were found so far begin and end. It makes no more
+// the first MiB and those before the end, and where the volumes that were found so far begin and end; where nothing is, the
+// metadata of BitLocker in the first 48 MiB. It makes no more
 // than MaxLikelyReads reads. Its error is the cause of ctx.
 func ScanLikely(ctx context.Context, disk layer.Source) (*Scan, error) {
 	c := &counted{Source: disk, left: MaxLikelyReads}
@@ -64,6 +66,12 @@ func ScanLikely(ctx context.Context, disk layer.Source) (*Scan, error) {
 		s.place((size/aligned - i) * aligned)
 	}
 	s.follow()
+	if len(s.hits) == 0 { // an encrypted volume is known by its metadata alone, when its boot sector is lost
+		for i := int64(2); i <= bitlocker.LostReach/aligned; i++ {
+			s.window(i*aligned, aligned)
+		}
+		s.follow()
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -78,8 +86,15 @@ func (s *likely) follow() {
 		if h.copy > 0 {
 			s.place(h.off - h.copy)
 		}
-		if h.kind == "" {
+		switch h.kind {
+		case "":
 			s.place(h.off - vssHeaderOffset)
+			continue
+		case aBlock:
+			starts, _ := s.starts(h.off)
+			for _, start := range starts {
+				s.place(start)
+			}
 			continue
 		}
 		for _, end := range []int64{h.off + h.size, h.off + 512} {

@@ -77,7 +77,7 @@ func List(disk layer.Source) (*Table, error) {
 	return nil, fmt.Errorf("partition table: %w", err)
 }
 
-const lookedFor = "looked for GPT, MBR and the boot sectors of NTFS, ReFS, BitLocker, exFAT and FAT"
+const lookedFor = "looked for GPT, MBR and the boot sectors of NTFS, ReFS, BitLocker, LUKS, exFAT and FAT"
 
 // tables decides between GPT and MBR; nil without an error when there is neither. kind is of the boot sector in sector 0.
 func (d *reader) tables(boot []byte, kind string) (*Table, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 )
 
@@ -23,7 +24,7 @@ type Found struct {
 // Mark is a sector that a volume is known by.
 type Mark struct {
 	Off  int64  // bytes
-	What string // BootSector, BootCopy or VSSHeader
+	What string // BootSector, BootCopy, VSSHeader or Metadata
 }
 
 // What a Mark is.
@@ -31,6 +32,7 @@ const (
 	BootSector = "boot sector"
 	BootCopy   = "copy of the boot sector" // of NTFS the last sector of the volume
 	VSSHeader  = "VSS header"              // at 0x1e00 of a volume
+	Metadata   = "BitLocker metadata"      // one of three copies, with a right checksum, which names the places of all
 )
 
 // Scan is what a search of a disk found.
@@ -49,13 +51,17 @@ const (
 	vssVolumeHeader = 1                                                                  // type of record, at 0x14
 )
 
+// aBlock is no kind of a boot sector.
+const aBlock = "metadata"
+
 // maxHits bounds how many boot sectors and headers of one disk are weighed.
 const maxHits = 1 << 14
 
 // hit is a sector that a volume could be known by.
 type hit struct {
-	off  int64
-	kind string // "" for a VSS header
+	off      int64
+	kind     string // "" for a VSS header, aBlock for what could be metadata of BitLocker
+	doubtful bool   // it could be of several volumes
 	geometry
 }
 
@@ -76,6 +82,8 @@ func (s *scanner) look(off int64, b []byte) {
 		switch {
 		case h.kind != "":
 			h.geometry = geometryOf(h.kind, sector)
+		case bitlocker.IsMetadata(sector):
+			h.kind = aBlock
 		case string(sector[:16]) != vssIdentifier || sector[0x14] != vssVolumeHeader || off < vssHeaderOffset:
 			continue
 		}

@@ -6,11 +6,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/partition"
 )
 
@@ -60,6 +65,28 @@ func (d *disk) bitLocker(off, size int64) {
 	d.put(off, b)
 }
 
+// metadata writes the metadata blocks of an encrypted volume, with their checksums, but for those that are lost.
+func (d *disk) metadata(off, size int64, lost ...int) {
+	b := make([]byte, 64+48)
+	copy(b, "-FVE-FS-\x07\x00\x02\x00\x04\x00\x04")
+	binary.LittleEndian.PutUint64(b[16:], uint64(size))
+	for i := range 3 {
+		binary.LittleEndian.PutUint64(b[32+8*i:], uint64(metadataPlaces[i]))
+	}
+	for i, n := range []uint32{48, 1, 48, 48} {
+		binary.LittleEndian.PutUint32(b[64+4*i:], n)
+	}
+	b = append(b, "\x90\xff\x02\x00"...)
+	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[:64+48]))
+	for i, place := range metadataPlaces {
+		if !slices.Contains(lost, i) {
+			d.put(off+place, b)
+		}
+	}
+}
+
+var metadataPlaces = [3]int64{2*mib + 0x95000, 3*mib + 0x1d000, 5*mib + 0x3a000}
+
 // TestScan finds volumes at any sector, whatever is left of their ends.
 func TestScan(t *testing.T) {
 	const odd = 3*mib + 512*77
@@ -91,6 +118,18 @@ func TestScan(t *testing.T) {
 		}},
 		{"BitLocker", fmt.Sprintf("bitlocker %d+%d sound", mib, 8*mib), func(d *disk) { d.bitLocker(mib, 8*mib) }},
 		{"BitLocker not to its end", fmt.Sprintf("bitlocker %d+%d sound unsized", mib, 31*mib), func(d *disk) { d.bitLocker(mib, 0) }},
+		{"BitLocker by its metadata", fmt.Sprintf("bitlocker %d+%d sound", odd, 8*mib), func(d *disk) { d.metadata(odd, 8*mib) }},
+		{"BitLocker by two copies", fmt.Sprintf("bitlocker %d+%d sound", odd, 8*mib), func(d *disk) { d.metadata(odd, 8*mib, 1) }},
+		{"BitLocker by the first copy", fmt.Sprintf("bitlocker 0+%d sound", 8*mib), func(d *disk) { d.metadata(0, 8*mib, 1, 2) }},
+		{"BitLocker by the last copy", fmt.Sprintf("bitlocker %d+%d", mib, 8*mib), func(d *disk) { d.metadata(mib, 8*mib, 0, 1) }},
+		{"BitLocker behind another, by metadata alone", fmt.Sprintf("bitlocker %d+%d sound; bitlocker %d+%d sound", mib, 8*mib, 9*mib, 8*mib), func(d *disk) {
+			d.metadata(mib, 8*mib)
+			d.metadata(9*mib, 8*mib)
+		}},
+		{"no metadata of BitLocker: the checksum is wrong", "", func(d *disk) {
+			d.metadata(mib, 8*mib, 1, 2)
+			d.put(mib+metadataPlaces[0]+100, []byte{1})
+		}},
 		{"FAT32 by its copy, exFAT", fmt.Sprintf("fat32 %d+%d sound; exfat %d+%d sound", mib, 4*mib, 8*mib, 4*mib), func(d *disk) {
 			b, table := fatBoot("FAT32   ", 4*mib/512)
 			d.put(mib+6*512, b)
@@ -114,6 +153,30 @@ func TestScan(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestScanEncrypted finds a volume of BitLocker that has lost its first MiB, at an odd sector of a disk.
+func TestScanEncrypted(t *testing.T) {
+	dir := t.TempDir()
+	testenv.Unpack(t, testenv.Shared(t, "data", "bitlocker", "syn-xts256.img.xz"), dir)
+	volume, err := os.ReadFile(filepath.Join(dir, "syn-xts256.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const start = mib + 77*512
+	disk := append(make([]byte, start), volume...)
+	clear(disk[start:][:mib])
+	m, err := layer.Section(bytes.NewReader(disk), 0, int64(len(disk)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := partition.ScanAll(t.Context(), m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := foundLines(s.Found), fmt.Sprintf("bitlocker %d+%d sound", start, len(volume)); got != want || len(s.Found[0].Marks) != 3 {
+		t.Errorf("got  %s, marks %v\nwant %s", got, s.Found[0].Marks, want)
 	}
 }
 
@@ -277,6 +340,7 @@ func FuzzScan(f *testing.F) {
 	for _, edit := range []func(d *disk){
 		func(d *disk) { d.ntfs(0, 48<<10, 512); d.vss(0) },
 		func(d *disk) { d.bitLocker(512, 4096); d.ntfs(8192, 32<<10, 4096, "boot") },
+		func(d *disk) { d.metadata(-2*mib-0x94000, 16<<10, 1, 2) },
 		func(d *disk) { b, _ := fatBoot("FAT32   ", 64); d.put(512, b); d.put(1024, exFATBoot(32)) },
 	} {
 		d := newDisk(48 << 10)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"snapmount/imagefmt/bitlocker"
 )
 
 // A guess is a volume that hits could be of.
@@ -53,13 +55,17 @@ func (s *scanner) guesses() []*guess {
 		if g == nil {
 			g = &guess{off: off, of: h}
 			g.weight = s.weight(off, h.geometry)
-			g.sound = g.weight > 0 || h.kind == "refs"
+			g.sound = g.weight > 1 || g.weight == 1 && !h.doubtful || h.kind == "refs"
 			at[key], list = g, append(list, g)
 		}
 		g.marks = append(g.marks, Mark{h.off, what})
 	}
 	for _, h := range s.hits {
-		if h.kind == "" {
+		switch h.kind {
+		case "":
+			continue
+		case aBlock:
+			s.addBlock(h.off, add)
 			continue
 		}
 		add(h, h.off, BootSector)
@@ -68,9 +74,32 @@ func (s *scanner) guesses() []*guess {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *guess) int {
-		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(len(b.marks), len(a.marks)), cmp.Compare(a.off, b.off))
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(len(b.marks), len(a.marks)),
+			cmp.Compare(bit(b.off%aligned == 0), bit(a.off%aligned == 0)), cmp.Compare(a.off, b.off))
 	})
 	return list
+}
+
+// addBlock adds the volumes that a metadata block could be of: it does not tell which of the copies it is.
+func (s *scanner) addBlock(off int64, add func(h hit, off int64, what string)) {
+	starts, copies := s.starts(off)
+	for _, start := range starts {
+		add(hit{off: off, kind: "bitlocker", doubtful: len(starts) > 1, geometry: bitLockerGeometry(copies)}, start, Metadata)
+	}
+}
+
+// starts gives where the volume could begin that has metadata at an offset, and where it has all copies.
+func (s *scanner) starts(off int64) (starts, copies []int64) {
+	block, err := bitlocker.Find(s.disk, off)
+	if err != nil {
+		return nil, nil
+	}
+	for _, place := range block.Copies {
+		if place > 0 && place <= off && !slices.Contains(starts, off-place) {
+			starts = append(starts, off-place)
+		}
+	}
+	return starts, block.Copies[:]
 }
 
 // metadataSize is how long a volume of BitLocker is: all of it is encrypted (state 4), up to an offset that the header of

@@ -5,10 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 )
 
-// volumeKind names the file system whose boot sector b begins with, "" when it is none. A boot sector and an MBR share
+// volumeKind names the file system, or the encryption, whose boot sector b begins with, "" when it is none. A boot sector and an MBR share
 // their signature at 510, so this comes before the MBR.
 func volumeKind(b []byte) string {
 	if len(b) < 512 {
@@ -18,8 +19,10 @@ func volumeKind(b []byte) string {
 	switch {
 	case string(b[3:11]) == "NTFS    " && (signed || ntfsFields(b)):
 		return "ntfs"
-	case string(b[3:11]) == bitLocker && signed, string(b[424:440]) == bitLockerToGo && signed:
+	case signed && isBitLocker(b):
 		return "bitlocker"
+	case string(b[:6]) == luks && b[6] == 0 && (b[7] == 1 || b[7] == 2):
+		return "luks"
 	case string(b[3:11]) == "EXFAT   " && signed:
 		return "exfat"
 	case string(b[3:11]) == "ReFS\x00\x00\x00\x00" && string(b[16:20]) == "FSRS":
@@ -39,12 +42,14 @@ func ntfsFields(b []byte) bool {
 		le.Uint32(b[14:])&0xffffff == 0 && le.Uint16(b[22:]) == 0 && le.Uint32(b[32:]) == 0 && le.Uint64(b[0x28:]) != 0 && le.Uint64(b[0x30:]) != 0
 }
 
-// bitLocker begins metadata blocks too.
-const bitLocker = "-FVE-FS-"
+// luks begins the header of Linux' disk encryption, before its version, 1 or 2, in big endian.
+const luks = "LUKS\xba\xbe"
 
-// bitLockerToGo is 4967d63b-2e29-4ad8-8399-f6a339e3d001 in a boot sector that is one of FAT32 otherwise: a removable drive
-// that is encrypted, as older systems are to see it.
-const bitLockerToGo = "\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01"
+// isBitLocker knows boot sectors of encrypted volumes, removable ones too, whose boot sector is of FAT32 otherwise.
+func isBitLocker(b []byte) bool {
+	_, ok := bitlocker.Boot(b)
+	return ok
+}
 
 // fat returns which FAT has a boot sector with a sound parameter block and one of its names, "" for none. As Microsoft
 // says, the names tell nothing more and the number of clusters decides.
@@ -119,8 +124,8 @@ func (d *reader) kindAt(off, n int64) string {
 	return ""
 }
 
-// FileSystem names what a volume holds by its boot sector: "ntfs", "refs", "bitlocker", "exfat", "fat12", "fat16" or
-// "fat32"; "" when it is something else or cannot be read. NTFS is also known by the copy of its boot sector at the end.
+// FileSystem names what a volume holds by its boot sector: "ntfs", "refs", "bitlocker", "luks", "exfat", "fat12", "fat16"
+// or "fat32"; "" when it is something else or cannot be read. NTFS is also known by the copy of its boot sector at the end.
 func FileSystem(volume layer.Source) string {
 	d := reader{disk: volume}
 	return d.kindAt(0, volume.Size())

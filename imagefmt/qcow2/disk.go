@@ -49,7 +49,7 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 		return nil, err
 	}
 	if h.incompatible&featCorrupt != 0 {
-		env.Warn(errors.New("header: the corrupt bit is set: QEMU found damaged tables in this image"))
+		env.Fault(errors.New("header: the corrupt bit is set: QEMU found damaged tables in this image"))
 	}
 	snapshots, err := readSnapshots(src, h)
 	if err != nil && env.Snapshot == "" {

@@ -62,7 +62,7 @@ func Open(src layer.Source, env format.Env) (*Disk, error) {
 }
 
 func (d *Disk) openDynamic(f footer, env format.Env) error {
-	h, err := readHeader(d.src, f, env.Warn)
+	h, err := readHeader(d.src, f, env.Fault)
 	if err != nil {
 		return err
 	}

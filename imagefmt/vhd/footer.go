@@ -166,7 +166,7 @@ func readFooter(src layer.Source, env format.Env) (f footer, dataEnd int64, err 
 		env.Fault(errors.New("footer: damaged or missing at the end of the file, its copy at the start is used"))
 	}
 	if f.checksum != f.sum {
-		env.Warn(fmt.Errorf("footer: checksum 0x%08x, want 0x%08x", f.checksum, f.sum))
+		env.Fault(fmt.Errorf("footer: checksum 0x%08x, want 0x%08x", f.checksum, f.sum))
 	}
 	return f, dataEnd, nil
 }

@@ -30,7 +30,7 @@ func replay(src layer.Source, h header, env format.Env) (layer.Source, error) {
 	}
 	list = j.active(list)
 	if len(list) == 0 {
-		env.Warn(fmt.Errorf("log at 0x%x: is not empty, but has no valid entries: what was changed last can be wrong", ring.off))
+		env.Fault(fmt.Errorf("log at 0x%x: is not empty, but has no valid entries: what was changed last can be wrong", ring.off))
 		return src, nil
 	}
 	env.Warn(fmt.Errorf("log at 0x%x: the file was not closed, %d log entries are replayed in memory", ring.off, len(list)))

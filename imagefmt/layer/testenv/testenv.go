@@ -56,6 +56,14 @@ func Peer(t testing.TB, name string) string {
 	return path
 }
 
+// NotUnderRace skips a test that takes minutes with the race detector, loudly. Runs without it take it.
+func NotUnderRace(t testing.TB) {
+	t.Helper()
+	if Race {
+		t.Skip("SKIPPED: takes minutes under the race detector")
+	}
+}
+
 // Run runs a program and returns its standard output; a failure ends the test with what it printed.
 func Run(t testing.TB, name string, args ...string) []byte {
 	t.Helper()

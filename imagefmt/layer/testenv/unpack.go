@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,7 +39,18 @@ func Unpack(t testing.TB, path, dir string) {
 		writeSparse(t, out, r)
 	case ".xz", ".zst":
 		program := map[string]string{".xz": "xz", ".zst": "zstd"}[ending]
-		writeSparse(t, out, strings.NewReader(string(Run(t, Peer(t, program), "-dc", path))))
+		cmd := exec.Command(Peer(t, program), "-dc", path)
+		r, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeSparse(t, out, r)
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	case ".zip":
 		z, err := zip.OpenReader(path)
 		if err != nil {
