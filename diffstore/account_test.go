@@ -11,6 +11,7 @@ import (
 	"snapmount/diffstore"
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/layer/testenv"
 )
 
 const (
@@ -171,7 +172,7 @@ func TestRandomDamage(t *testing.T) {
 	healthy := newLong(t, 700)
 	total, refused := 0, 0
 	n := uint64(150)
-	if testing.Short() {
+	if testing.Short() || testenv.Race {
 		n = 40
 	}
 	for seed := range n {

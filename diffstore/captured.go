@@ -109,6 +109,7 @@ func (f *catalogFile) of(h Header, c catalog) bool {
 type point struct {
 	snapshotEntry
 	strange bool         // not in the catalog that the volume has now
+	orphan  bool         // no catalog has its snapshot entry
 	files   []*storeFile // set when no catalog has it at all
 }
 
@@ -125,6 +126,9 @@ func (c *captured) points(v *Volume, own catalog) (stack, deleted []point, whole
 	}
 	for _, f := range c.catalogs {
 		if !f.of(v.header, own) {
+			if f.file.Listed {
+				continue // the volume may hold other things of others
+			}
 			v.warn(fmt.Errorf("file %q: catalog at 0x%x is of another volume; its snapshots are not used", f.file.Name, f.file.first.current))
 			continue
 		}
@@ -146,7 +150,7 @@ func (c *captured) points(v *Volume, own catalog) (stack, deleted []point, whole
 }
 
 // recovered returns the stores that are in no catalog, those of other volumes left out.
-func (c *captured) recovered(v *Volume, own catalog) (found []point) {
+func (c *captured) recovered(v *Volume, own catalog, o *orphans) (found []point) {
 	for len(c.stores) > 0 {
 		f := c.stores[0]
 		files := c.take(f.store, &storeEntry{header: f.first.current})
@@ -160,40 +164,29 @@ func (c *captured) recovered(v *Volume, own catalog) (found []point) {
 			v.warn(fmt.Errorf("file %q: another file of a store that a catalog has; not used", f.Name))
 			continue
 		}
-		if err := f.fits(v); err != nil {
+		if err := v.owns(area{f.Data, f}, f.entry()); err != nil {
 			v.warn(fmt.Errorf("file %q: %w; not used", f.Name, err))
 			continue
 		}
-		found = append(found, point{snapshotEntry{store: f.store}, true, files})
+		p := point{snapshotEntry: snapshotEntry{store: f.store}, strange: true, orphan: true, files: files}
+		if o.votes(o.probe(p)) < 0 {
+			v.warn(fmt.Errorf("file %q: what it keeps is of another volume; not used", f.Name))
+			continue
+		}
+		found = append(found, p)
 	}
 	return found
+}
+
+// known reports whether f may be of the store of one of the snapshots, or of one that a captured catalog has.
+func (c *captured) known(f *storeFile, snapshots []point) bool {
+	return slices.ContainsFunc(snapshots, func(p point) bool { return p.store == f.store }) ||
+		slices.ContainsFunc(c.catalogs, func(o catalogFile) bool { return slices.ContainsFunc(o.stores, f.is) })
 }
 
 // is reports whether f may be of the store of e.
 func (f *storeFile) is(e storeEntry) bool {
 	return e.store == f.store && !f.store.IsZero() || f.first.kind == typeStore && f.first.current == e.header
-}
-
-// fits reports an error when the bitmap of a store shows that it is not of volume v: by its length or, when v keeps its
-// own diff area, because the records of the store are not among the blocks that the store leaves alone.
-func (f *storeFile) fits(v *Volume) error {
-	in, e := area{f.Data, f}, f.entry()
-	n, want := int64(0), (blocks(v.base.Size())+bitsPerBlock-1)/bitsPerBlock
-	ch := chain{area: in, name: "bitmap", kind: typeBitmap, warn: func(error) {}}
-	err := ch.each(v.ctx, e.current, int(blocks(f.Data.Size())), func(uint64, record, []byte) bool { n++; return true })
-	if err != nil || n == 0 {
-		return nil // told as damage
-	}
-	if n != want {
-		return fmt.Errorf("store has a bitmap of %d blocks, want %d: it is of another volume, or of another size of it", n, want)
-	}
-	set, _, err := readBits(v.ctx, in, e.current, blocks(v.base.Size()), v.warn)
-	for _, off := range []uint64{e.header, e.list, e.current} {
-		if err == nil && v.header.Local() && off != 0 && !set.Contains(uint32(off>>blockBits)) {
-			return fmt.Errorf("store protects itself at 0x%x: it is of another volume", off)
-		}
-	}
-	return nil
 }
 
 // settle finds where the store of s is (rules 2 and 3). trust says that the volume may be read for a store that its own

@@ -81,6 +81,7 @@ type catalog struct {
 	stores    []storeEntry
 	full      bool // the last block read has no unused entry: more would follow it
 	strange   []strangeEntry
+	holes     int // slots that were never used, before others that are: entries were there
 }
 
 // strangeEntry is a slot that is not empty, and has no type that says what is in it: perhaps a snapshot.
@@ -91,15 +92,37 @@ type strangeEntry struct {
 }
 
 // lost returns the snapshots whose entry is damaged, by the store entry that they still have, perhaps in the catalog of
-// another volume, and an error for each. Windows fills the slots of what it deletes with zeros.
-func (c *catalog) lost(elsewhere func(wintype.GUID) bool) (entries []snapshotEntry, err error) {
+// another volume. Windows fills the slots of what it deletes with zeros.
+func (c *catalog) lost(elsewhere func(wintype.GUID) bool) (entries []strangeEntry) {
 	for _, e := range c.strange {
 		if !e.store.IsZero() && !c.has(e.store) && (slices.ContainsFunc(c.stores, func(s storeEntry) bool { return s.store == e.store }) || elsewhere(e.store)) {
-			entries = append(entries, e.snapshotEntry)
-			err = errors.Join(err, layer.Corrupt("catalog entry", e.off, "type %d, but store %v has an entry: the snapshot of stack position %d is lost", e.kind, e.store, e.position))
+			entries = append(entries, e)
 		}
 	}
-	return entries, err
+	return entries
+}
+
+// traces counts what tells that entries are lost: slots never used before others that are, or of no type, of which nothing
+// else is known, and what cannot be read. local says that each snapshot has its store entry there.
+func (c *catalog) traces(local bool, damage error) int {
+	n := c.holes
+	stored := func(id wintype.GUID) bool {
+		return slices.ContainsFunc(c.stores, func(e storeEntry) bool { return e.store == id })
+	}
+	for _, e := range c.strange {
+		if e.kind > entryStore && !stored(e.store) {
+			n++
+		}
+	}
+	for _, e := range c.snapshots {
+		if local && !stored(e.store) {
+			n--
+		}
+	}
+	if damage != nil {
+		n = max(n, 0) + 1
+	}
+	return n
 }
 
 // readCatalog returns what it can read; an error says that there may have been more.
@@ -127,11 +150,18 @@ func readCatalog(ctx context.Context, a area, first uint64, warn func(error)) (c
 // add takes the entries of one block; off is where its payload starts.
 func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
 	c.full = true
+	unused := 0
 	for i := 0; i+entrySize <= len(payload); i += entrySize {
 		b := payload[i : i+entrySize]
-		switch kind := binary.LittleEndian.Uint32(b); kind {
+		kind := binary.LittleEndian.Uint32(b)
+		if kind != entryUnused {
+			c.holes, unused = c.holes+unused, 0
+		}
+		switch kind {
 		case entryUnused, entryFree:
-			c.full = c.full && kind != entryUnused
+			if kind == entryUnused {
+				c.full, unused = false, unused+1
+			}
 			c.strangeAt(b, int64(off)+int64(i))
 		case entrySnapshot:
 			c.snapshots = append(c.snapshots, decodeSnapshotEntry(b))
@@ -148,9 +178,25 @@ func (c *catalog) add(off uint64, payload []byte, warn func(error)) {
 	}
 }
 
+// Catalog returns the stores that the catalog of a volume with header h has snapshot entries of, and those that it has
+// store entries of, as far as it can be read.
+func Catalog(ctx context.Context, base layer.Source, h Header) (snapshots, stores []wintype.GUID) {
+	if h.Catalog == 0 {
+		return nil, nil
+	}
+	c, _ := readCatalog(ctx, area{src: base}, h.Catalog, func(error) {}) // told of by Open
+	for _, e := range c.snapshots {
+		snapshots = append(snapshots, e.store)
+	}
+	for _, e := range c.stores {
+		stores = append(stores, e.store)
+	}
+	return snapshots, stores
+}
+
 // Stores returns the stores that the catalog of the volume has entries of: of its own snapshots, and of those of other
 // volumes that it holds the diff area of.
-func (v *Volume) Stores() []wintype.GUID { return v.stores }
+func (v *Volume) Stores() []wintype.GUID { return slices.Clone(v.stores) }
 
 // strangeAt notes an entry whose type does not say that it is in use.
 func (c *catalog) strangeAt(b []byte, off int64) {

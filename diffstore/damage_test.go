@@ -77,6 +77,9 @@ func (f *fixture) entry(t testing.TB, i int) uint64 {
 	return h.Catalog + 0x80 + 0x80*uint64(i)
 }
 
+// clear makes a catalog entry zeros.
+func (f *fixture) clear(t testing.TB, i int) { f.poke(f.entry(t, i), make([]byte, 0x80)) }
+
 // row returns where descriptor i of snapshot k is.
 func (f *fixture) row(k, i int) uint64 { return f.snaps[k].Entry.List + 0x80 + 0x20*uint64(i) }
 
@@ -166,9 +169,25 @@ func TestDamage(t *testing.T) {
 		{"entry points far outside", func(f *fixture) { f.poke64(f.entry(t, 3)+8, math.MaxUint64-0x3fff) }, lost, false, true},
 		{"entry not aligned", func(f *fixture) { f.poke64(f.entry(t, 3)+8, f.snaps[1].Entry.List+512) }, lost, false, true},
 		{"no store entry", func(f *fixture) { f.poke(f.entry(t, 3), []byte{1}) }, lost, false, true},
-		{"no snapshot entry", func(f *fixture) { f.poke(f.entry(t, 2), []byte{1}) }, [3]state{{through: true}, {none: true}, healthy}, true, false},
-		{"newest snapshot entry of no type", func(f *fixture) { f.poke(f.entry(t, 4), []byte{0x22}) }, [3]state{{through: true}, {through: true}, {none: true}}, true, false},
-		{"oldest snapshot entry of no type", func(f *fixture) { f.poke(f.entry(t, 0), []byte{0}) }, [3]state{{none: true}, healthy, healthy}, true, true},
+		{"snapshot entry free", func(f *fixture) { f.poke(f.entry(t, 2), []byte{1}) }, [3]state{healthy, {own: true, whole: true}, healthy}, false, true},
+		{"newest snapshot entry of no type", func(f *fixture) { f.poke(f.entry(t, 4), []byte{0x22}) }, [3]state{healthy, healthy, {own: true, whole: true}}, false, false},
+		{"oldest snapshot entry of no type", func(f *fixture) { f.poke(f.entry(t, 0), []byte{0}) }, [3]state{{own: true, whole: true}, healthy, healthy}, false, true},
+		{"newest snapshot entry zeroed", func(f *fixture) { f.clear(t, 4) }, [3]state{healthy, healthy, {own: true, whole: true}}, false, true},
+		{"snapshot entry zeroed", func(f *fixture) { f.clear(t, 2) }, [3]state{healthy, {own: true, whole: true}, healthy}, false, true},
+		{"oldest snapshot entry zeroed", func(f *fixture) { f.clear(t, 0) }, [3]state{{own: true, whole: true}, healthy, healthy}, false, true},
+		{"two newest snapshot entries zeroed", func(f *fixture) { f.clear(t, 2); f.clear(t, 4) }, [3]state{healthy, {own: true, whole: true}, {own: true, whole: true}}, false, true},
+		{"all snapshot entries zeroed", func(f *fixture) { f.clear(t, 0); f.clear(t, 2); f.clear(t, 4) }, [3]state{{own: true, whole: true}, {own: true, whole: true}, {own: true, whole: true}}, false, true},
+		{"newest snapshot entry zeroed, no bitmap tells where it belongs", func(f *fixture) { f.clear(t, 4); f.zero(f.snaps[2].Entry.Previous) }, [3]state{{through: true}, {through: true}, {own: true, through: true}}, true, false},
+		{"newest snapshot entry zeroed, the list before damaged", func(f *fixture) { f.clear(t, 4); f.zero(f.snaps[1].Entry.List) }, [3]state{{through: true}, {own: true, through: true}, {own: true, through: true}}, true, false},
+		{"oldest entries zeroed", func(f *fixture) { f.clear(t, 0); f.clear(t, 1) }, [3]state{{none: true}, healthy, healthy}, true, false},
+		{"both entries zeroed", func(f *fixture) { f.clear(t, 2); f.clear(t, 3) }, [3]state{{through: true}, {none: true}, healthy}, true, false},
+		{"entries before others zeroed, of which none is missing", func(f *fixture) {
+			b := make([]byte, 0x200)
+			f.ReadAt(b, int64(f.entry(t, 0)))
+			f.poke(f.entry(t, 0), make([]byte, 0x300))
+			f.poke(f.entry(t, 4), b)
+		}, [3]state{{through: true}, {through: true}, {none: true}}, true, false},
+		{"newest entry zeroed, its list too", func(f *fixture) { f.clear(t, 4); f.zero(f.snaps[2].Entry.List) }, [3]state{{through: true}, {through: true}, {own: true}}, false, true},
 		{"catalog block at another place of its file", func(f *fixture) { f.poke64(f.entry(t, 0)-0x80+0x18, 0x8000) }, [3]state{healthy, healthy, healthy}, true, false},
 		{"unknown catalog entry", func(f *fixture) { f.poke(f.entry(t, 6), []byte{9}) }, [3]state{healthy, healthy, healthy}, false, false},
 		{"impossible size", func(f *fixture) { f.poke64(f.entry(t, 2)+8, 1<<60) }, [3]state{healthy, healthy, healthy}, false, false},

@@ -53,8 +53,21 @@
 //  18. A recovered or deleted stack ends when its newest snapshot was made, as nothing proves that copies were made after
 //     that. Of the live volume it has only what is proven unchanged since (Options.Unchanged); the rest is unknown.
 //  19. A slot of the catalog that is not empty, has no type of an entry or that of a store that cannot be, and names a
-//     store that has an entry, there or in the catalog of the storage volume, was a snapshot: its loss is told, and when
-//     it was the newest one, what changed since the one before is unknown.
+//     store that has an entry, there or in the catalog of the storage volume, was a snapshot; and a slot that was never
+//     used, before others that are, had an entry. Its loss is told. Where the one lost may be the newest, what changed
+//     since the newest that is left is unknown.
+//  20. A store that a catalog has an entry of, or the volume's file system a file, and of which no volume has the snapshot,
+//     is of this volume when its bitmaps follow those of a neighbour, which is also its place in the stack, when something
+//     of its snapshot entry is left, or when the files that it keeps records of are of it. It is of another one when its
+//     bitmap or the files contradict, when it was made together with a snapshot of this one, or when it follows another
+//     snapshot than the newest, which is whole. Where nothing tells, an entry of a catalog that has lost none is taken as
+//     of a volume that was not given; else, and where its place is not known, rule 19 holds. A catalog whose entry is left
+//     tells that copies were made to the end; a file alone does not (rule 18).
+//  21. The previous bitmap of a store has every block that the store before leaves alone or has a descriptor of, overlays
+//     aside, and no other that the one before has to keep. A block that it has for neither reason has lost its
+//     descriptor there, and one that it lacks has a descriptor that is of another block: both are unknown. A block that it
+//     lacks the store before has not left alone, unless it was a move's target, so that only where blocks of files may be
+//     left alone (rule 11: scoped snapshots) the current bitmap is asked as well. The newest store has no such witness.
 //
 // Rules 12 and 17 hold for all stores of real volumes that were measured, of Server 2003 to Windows 10.
 //

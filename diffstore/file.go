@@ -20,6 +20,7 @@ type File struct {
 	Name    string       // "{store GUID}{3808876b-c176-4e48-b7ae-04046e6cc752}" when it was not renamed; a hint
 	Data    layer.Source // the whole file. Its NTFS initialized size is 0: what honours that copies zeros
 	Created time.Time    // of the file, zero when unknown; a hint for dating
+	Listed  bool         // by the file system of the volume as it is now, which lists none that were deleted
 }
 
 // area is where the records of a store or catalog are read: a volume, or a file with its own offsets.
@@ -66,7 +67,7 @@ type fileRecords struct {
 
 // newStoreFile tells by its first two blocks what f is.
 func newStoreFile(ctx context.Context, f File) (*storeFile, error) {
-	s := &storeFile{File: f, ctx: ctx, store: storeName(f.Name)}
+	s := &storeFile{File: f, ctx: ctx, store: StoreOf(f.Name)}
 	s.scan = sync.OnceValue(s.readRecords)
 	var head [2 * BlockSize]byte
 	b := head[:min(int64(len(head)), f.Data.Size())]
@@ -93,8 +94,8 @@ func (r record) placed(off uint64) bool {
 	return r.relative == off && r.current%BlockSize == 0 && r.current < uint64(maxVolume)
 }
 
-// storeName returns the store GUID of a file name.
-func storeName(name string) wintype.GUID {
+// StoreOf returns the store GUID of a file name, zero when it has none.
+func StoreOf(name string) wintype.GUID {
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	if len(name) < 38 {
 		return wintype.GUID{}

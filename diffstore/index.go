@@ -3,7 +3,10 @@ package diffstore
 import (
 	"fmt"
 	"math"
+	"sync"
 	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"snapmount/imagefmt/layer"
 )
@@ -41,8 +44,10 @@ type index struct {
 	doubts  []error        // by store: that blocks are unknown because their two addresses contradict, or nil
 	storage []layer.Source // by store: what data offsets count in
 
-	accounts []Accounts // by store
-	image    int        // which snapshot's block image the volume is, from 1 on; 0 for a live volume
+	accounts []Accounts        // by store
+	moves    []*roaring.Bitmap // by store, or nil: see noteMoves
+	after    []func() error    // by store: see checkSuccessor
+	image    int               // which snapshot's block image the volume is, from 1 on; 0 for a live volume
 }
 
 // build reads all block lists, a few at a time.
@@ -59,13 +64,15 @@ func (v *Volume) build() *index {
 	loads[len(loads)-1].targets()
 
 	x := &index{damage: make([]error, len(loads)), doubts: make([]error, len(loads)), storage: make([]layer.Source, len(loads)),
-		accounts: make([]Accounts, len(loads))}
+		accounts: make([]Accounts, len(loads)), moves: make([]*roaring.Bitmap, len(loads)), after: make([]func() error, len(loads))}
 	n := 0
 	for i, l := range loads {
 		x.damage[i], x.storage[i], x.accounts[i] = l.damage, l.area.src, l.accounts
 		if n := l.odd[oddPlaces]; n > 0 {
 			x.doubts[i] = fmt.Errorf("block list: %d descriptors %s: %w", n, oddText[oddPlaces], layer.ErrCorrupt)
 		}
+		x.noteMoves(l)
+		x.after[i] = sync.OnceValue(func() error { return v.snapshots[i].checkSuccessor(x) })
 		if f := l.area.file; f != nil {
 			l.s.warn(fmt.Errorf("store read from file %q", f.Name))
 		}

@@ -42,6 +42,9 @@ func (s *Snapshot) counts() bool {
 	return s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0 || s.Recovered
 }
 
+// scoped reports whether s may leave blocks of files unprotected.
+func (s *Snapshot) scoped() bool { return s.Flags&IgnoredAsZeros != 0 || s.Recovered }
+
 // word says of 64 blocks what a store leaves unprotected.
 type word struct {
 	own   uint64 // for certain
@@ -65,11 +68,18 @@ func until(first, n int64) uint64 {
 // space, and what is asked for is not.
 func (s *Snapshot) words(i int64, from, to int, mask uint64, f func(w int, v word)) {
 	b := s.bitmaps()
+	asks := false
+	for w := from; w < to && !asks; w++ {
+		asks = mask&^s.protects(i, w) != 0
+	}
+	if !asks {
+		return
+	}
 	current, err := b.current.page(i)
 	if err != nil {
 		b.current.tell(i, err)
 	}
-	scoped := s.Flags&IgnoredAsZeros != 0 || s.Recovered
+	scoped := s.scoped()
 	var previous *page
 	var lost error
 	asked := false
@@ -122,14 +132,22 @@ type marks struct {
 }
 
 type markPage struct {
-	mu           sync.Mutex
-	words        map[int]marked
-	unsure, zero spans // once all are known, by block in the page
-	whole        atomic.Bool
+	mu                 sync.Mutex
+	words              map[int]marked
+	unsure, zero, lost spans // once all are known, by block in the page
+	whole              atomic.Bool
 }
 
-// marked are 64 blocks, of which those known are left unprotected, and read as zeros, or are not.
-type marked struct{ known, unsure, zero uint64 }
+// mark says what the stores leave open of a block: that it may be unprotected, that the driver gives zeros for it, and that
+// one of them has lost its descriptor (rule 21).
+type mark struct{ unsure, zero, lost bool }
+
+// marked are the marks of 64 blocks, as far as known.
+type marked struct{ known, unsure, zero, lost uint64 }
+
+func (v marked) at(bit int64) mark {
+	return mark{v.unsure>>bit&1 != 0, v.zero>>bit&1 != 0, v.lost>>bit&1 != 0}
+}
 
 // fewWords is how many words of a page are found one by one before all are.
 const fewWords = 16
@@ -145,9 +163,15 @@ func (s *Snapshot) newMarks() *marks {
 }
 
 // combine returns, for words [from, to) of page i and in each the bits of mask, the blocks left unprotected by one of the
-// stores, perhaps, and of them those for which the driver gives zeros.
-func (m *marks) combine(i int64, from, to int, mask uint64) (unsure, zero []uint64) {
-	unsure, zero = make([]uint64, to-from), make([]uint64, to-from)
+// stores, perhaps, of them those for which the driver gives zeros, and the blocks that one has lost.
+func (m *marks) combine(i int64, from, to int, mask uint64) (unsure, zero, lost []uint64) {
+	unsure, zero, lost = make([]uint64, to-from), make([]uint64, to-from), make([]uint64, to-from)
+	x := m.s.vol.index()
+	for _, s := range m.s.vol.snapshots[m.s.at:] {
+		for w := from; w < to; w++ {
+			lost[w-from] |= s.missing(x, i, w, mask)
+		}
+	}
 	newest := m.s.at == len(m.s.vol.snapshots)-1
 	for _, s := range m.stores {
 		s.words(i, from, to, mask, func(w int, v word) {
@@ -164,12 +188,11 @@ func (m *marks) combine(i int64, from, to int, mask uint64) (unsure, zero []uint
 			}
 		}
 	}
-	return unsure, zero
+	return unsure, zero, lost
 }
 
-// span reports whether block b was left unprotected and whether the driver gives zeros for it, and the block up to which
-// that is so, not past end.
-func (m *marks) span(b block, end int64) (unsure, zero bool, until int64) {
+// span returns the marks of block b, and the block up to which they are the same, not past end.
+func (m *marks) span(b block, end int64) (of mark, until int64) {
 	i := int64(b) / bitsPerBlock
 	first := i * bitsPerBlock
 	p := m.pages[i].Load()
@@ -182,27 +205,28 @@ func (m *marks) span(b block, end int64) (unsure, zero bool, until int64) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if m.find(p, i, in, stop); !p.whole.Load() {
-			unsure, zero, until = p.run(in, stop)
-			return unsure, zero, first + until
+			of, until = p.run(in, stop)
+			return of, first + until
 		}
 	}
-	unsure, n := p.unsure.span(block(in))
-	zero, k := p.zero.span(block(in))
-	return unsure, zero, first + min(n, k, stop)
+	var n, k, l int64
+	of.unsure, n = p.unsure.span(block(in))
+	of.zero, k = p.zero.span(block(in))
+	of.lost, l = p.lost.span(block(in))
+	return of, first + min(n, k, l, stop)
 }
 
 // run is span by words, which are known.
-func (p *markPage) run(in, stop int64) (unsure, zero bool, until int64) {
-	v, at := p.words[int(in/64)], in%64
-	unsure, zero = v.unsure>>at&1 != 0, v.zero>>at&1 != 0
+func (p *markPage) run(in, stop int64) (of mark, until int64) {
+	of = p.words[int(in/64)].at(in % 64)
 	for until = in; until < stop; {
 		v, at := p.words[int(until/64)], until%64
-		n := min(same(v.unsure>>at, unsure), same(v.zero>>at, zero), 64-at)
+		n := min(same(v.unsure>>at, of.unsure), same(v.zero>>at, of.zero), same(v.lost>>at, of.lost), 64-at)
 		if until += n; n < 64-at {
 			break
 		}
 	}
-	return unsure, zero, min(until, stop)
+	return of, min(until, stop)
 }
 
 // same returns how many of the lowest bits of v are set, or are not.
@@ -220,19 +244,25 @@ func (m *marks) find(p *markPage, i, in, stop int64) {
 	}
 	from, to := int(in/64), int((stop+63)/64)
 	if len(p.words)+to-from > fewWords {
-		unsure, zero := m.combine(i, 0, pageWords, math.MaxUint64)
-		p.unsure, p.zero, p.words = denseSpans(unsure), denseSpans(zero), nil
+		unsure, zero, lost := m.combine(i, 0, pageWords, math.MaxUint64)
+		p.unsure, p.zero, p.lost, p.words = denseSpans(unsure), denseSpans(zero), denseSpans(lost), nil
 		p.whole.Store(true)
 		return
 	}
 	if len(p.words) == 0 && len(m.stores) > 1 { // at once what is read anyway; an error is met again
-		parallel(len(m.stores), func(n int) { m.stores[n].bitmaps().current.page(i) })
+		parallel(len(m.stores), func(n int) {
+			if s := m.stores[n]; s.scoped() || s.successor() == nil {
+				s.bitmaps().current.page(i)
+			} else {
+				s.successor().bitmaps().previous.page(i)
+			}
+		})
 	}
 	for w := from; w < to; w++ {
 		v := p.words[w]
 		if ask := until(int64(w)*64, stop) &^ until(int64(w)*64, in) &^ v.known; ask != 0 {
-			unsure, zero := m.combine(i, w, w+1, ask)
-			p.words[w] = marked{v.known | ask, v.unsure | unsure[0], v.zero | zero[0]}
+			unsure, zero, lost := m.combine(i, w, w+1, ask)
+			p.words[w] = marked{v.known | ask, v.unsure | unsure[0], v.zero | zero[0], v.lost | lost[0]}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package diffstore_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -32,7 +33,7 @@ type tall struct {
 
 // ReadAt wants reads inside of a bitmap block, or outside of all.
 func (v *tall) ReadAt(p []byte, off int64) (int, error) {
-	for _, first := range v.areas {
+	for i, first := range v.areas {
 		n := (uint64(off) - first) / blockSize
 		if uint64(off) < first || n >= 2*v.pages {
 			continue
@@ -42,7 +43,15 @@ func (v *tall) ReadAt(p []byte, off int64) (int, error) {
 		if n%v.pages == v.pages-1 {
 			next = 0
 		}
-		b := vsstest.Block(vsstest.TypeBitmap, at, next, nil) // all is protected
+		var payload []byte         // all is protected
+		if n == v.pages && i > 0 { // but what the store before has
+			for row := range 2 {
+				bit := (i-1)*2 + row + 5
+				payload = append(payload, make([]byte, max(0, bit/8+1-len(payload)))...)
+				payload[bit/8] |= 1 << (bit % 8)
+			}
+		}
+		b := vsstest.Block(vsstest.TypeBitmap, at, next, payload)
 		return copy(p, b[uint64(off)-at.Offset:]), nil
 	}
 	return v.Memory.ReadAt(p, off)
@@ -106,21 +115,27 @@ func TestReads(t *testing.T) {
 		stores int
 		opened int64 // most reads and bytes of opening
 		first  int64 // and until the oldest point is there
-		look   int64 // and of a look at a place
-		bytes  int64 // in all, after looks at three places
+		look   int64 // and of a look at a place: one bitmap for each store
+		before int64 // most bytes of both
+		all    int64 // most reads and bytes, after looks at three places
+		bytes  int64
+		partly int // Check says that it did not compare all
 	}{
-		{"128 GiB, 6 points", 128 << 30, 6, 8, 20, 6, 600 << 10},
-		{"4 TiB, 64 points", 4 << 40, 64, 66, 200, 64, 6 << 20},
+		{"128 GiB, 6 points", 128 << 30, 6, 8, 20, 6, 400e3, 60, 600e3, 0},
+		{"4 TiB, 64 points", 4 << 40, 64, 66, 200, 64, 8e6, 330, 6e6, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			all := int64(0)
 			img := &counted{Source: newTall(t, c.size, c.stores)}
 			step := func(what string, most int64) {
 				t.Helper()
-				if n := img.reads.Swap(0); n > most {
+				n := img.reads.Swap(0)
+				if all += n; n > most {
 					t.Errorf("%s: %d reads, want %d at most", what, n, most)
 				}
 			}
-			vol, err := diffstore.Open(img, diffstore.Options{Warn: func(err error) { t.Error(err) }})
+			var warned []string
+			vol, err := diffstore.Open(img, diffstore.Options{Warn: func(err error) { warned = append(warned, err.Error()) }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,6 +145,9 @@ func TestReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			step("the first point", c.first)
+			if n := img.bytes.Load(); n > c.before {
+				t.Errorf("%d bytes before the first look, want %d at most", n, c.before)
+			}
 			for _, at := range []int64{8 << 20, c.size / 3, c.size - 4096} {
 				for range 3 {
 					e, err := v.At(at, 4096)
@@ -139,12 +157,15 @@ func TestReads(t *testing.T) {
 				}
 				step(fmt.Sprintf("a look at 0x%x", at), c.look+1) // and the block that tells where a bitmap begins
 			}
-			if n := img.bytes.Load(); n > c.bytes {
-				t.Errorf("%d bytes, want %d at most", n, c.bytes)
+			if n := img.bytes.Load(); n > c.bytes || all > c.all {
+				t.Errorf("%d reads, %d bytes, want %d and %d at most", all, n, c.all, c.bytes)
 			}
-			t.Logf("%d bytes in all", img.bytes.Load())
+			t.Logf("%d reads, %d bytes in all", all, img.bytes.Load())
 			if own, through := vol.Snapshots()[0].Check(); own != nil || through != nil {
 				t.Error(own, through)
+			}
+			if len(warned) != c.partly || c.partly > 0 && !strings.Contains(warned[0], "for the first 63 GiB of 4096") {
+				t.Errorf("warned of %q", warned)
 			}
 		})
 	}

@@ -5,9 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -19,7 +17,9 @@ import (
 type link struct {
 	previous [sha256.Size]byte
 	known    bool // previous is
+	first    bool // there is no previous
 	next     [2][sha256.Size]byte
+	whole    bool // next is known
 }
 
 // digest tells whether sets of blocks below n are equal, however they are kept.
@@ -40,9 +40,17 @@ func digest(s *roaring.Bitmap, n int64) (d [sha256.Size]byte) {
 	return d
 }
 
-// linkOf reads the bitmaps and the block list of a store.
+// linkOf reads the bitmaps and the block list of a store. With an error, what could be told is there.
 func linkOf(s *Snapshot) (k link, err error) {
 	n := blocks(s.Size)
+	k.first = s.entry.previous == 0 && s.entry.current != 0
+	var previous *roaring.Bitmap
+	if s.entry.previous != 0 {
+		if previous, _, err = s.readBits(s.entry.previous, n); err != nil {
+			return k, err
+		}
+		k.known, k.previous = true, digest(previous, n)
+	}
 	current, _, err := s.readBits(s.entry.current, n)
 	l := s.load()
 	if err = errors.Join(err, l.damage); err != nil {
@@ -58,19 +66,13 @@ func linkOf(s *Snapshot) (k link, err error) {
 		targets.Add(uint32(t))
 	}
 	kept := current.Clone()
-	if s.entry.previous != 0 {
-		previous, _, err := s.readBits(s.entry.previous, n)
-		if err != nil {
-			return k, err
-		}
+	if previous != nil {
 		kept.And(previous)
-		k.known = true
-		k.previous = digest(previous, n)
 	}
 	kept.Or(copied)
 	kept.AndNot(targets)
 	current.Or(copied)
-	k.next = [2][sha256.Size]byte{digest(current, n), digest(kept, n)}
+	k.whole, k.next = true, [2][sha256.Size]byte{digest(current, n), digest(kept, n)}
 	return k, nil
 }
 
@@ -104,19 +106,16 @@ func chainOf(links []link) (order []int) {
 	return order
 }
 
-// sortRecovered orders stores that no catalog has, the oldest first, and says how; known is false when there is no way.
-func (v *Volume) sortRecovered(found []point) (how string, known bool) {
+// sort orders stores that no catalog has the snapshots of, the oldest first, and says how; known is false when there is
+// no way.
+func (o *orphans) sort(found []point) (how string, known bool) {
 	if len(found) == 1 {
 		return "it is the only one", true
 	}
-	size := v.base.Size()
-	alone := &Volume{base: v.base, ctx: v.ctx, span: blocks(size), warn: func(error) {}}
 	links := make([]link, len(found))
 	whole := true
 	for i, p := range found {
-		s := &Snapshot{vol: alone, Size: size, Recovered: true}
-		(&captured{}).settle(s, p, false, nil, nil)
-		k, err := linkOf(s)
+		k, err := linkOf(o.probe(p))
 		links[i], whole = k, whole && err == nil
 	}
 	if order := chainOf(links); whole && order != nil {
@@ -133,10 +132,10 @@ func (v *Volume) sortRecovered(found []point) (how string, known bool) {
 	}{
 		{"their order is that of their GUIDs", func(p point) uint64 { return uuidTime(p.store) }},
 		{"their order is that of the creation times of their files", func(p point) uint64 {
-			if p.fileTime().IsZero() {
+			if len(p.files) == 0 || p.files[0].Created.IsZero() {
 				return 0
 			}
-			return uint64(p.fileTime().UnixNano())
+			return uint64(p.files[0].Created.UnixNano())
 		}},
 	} {
 		slices.SortStableFunc(found, func(a, b point) int { return cmp.Compare(by.key(a), by.key(b)) })
@@ -151,48 +150,34 @@ func (v *Volume) sortRecovered(found []point) (how string, known bool) {
 	return "their order is not known, so that each is read alone", false
 }
 
-// addRecovered makes snapshots of stores that no catalog has. They are the stack when there is no other; else they
-// stand beside it, so that no snapshot of a catalog is read through them.
-func (v *Volume) addRecovered(c *captured, own catalog) {
-	found := c.recovered(v, own)
+// addRecovered makes snapshots of stores of which no catalog has the snapshot: those left, and files. They are the stack
+// when there is no other; else they stand beside it, so that no snapshot of a catalog is read through them.
+func (v *Volume) addRecovered(c *captured, own catalog, o *orphans, settle func(c *captured, s *Snapshot, p point), left []point) {
+	stores := slices.Clone(c.stores)
+	found := append(left, c.recovered(v, own, o)...)
 	if len(found) == 0 {
 		return
 	}
+	c.stores = stores // those of the ones left tell their times
 	to := v
 	if len(v.snapshots) > 0 {
 		to = v.beside()
 	}
-	how, known := v.sortRecovered(found)
+	how, known := o.sort(found)
 	for i := range found {
 		found[i].position = uint64(i + 1)
 	}
 	to.assemble(found, func(s *Snapshot, p point) {
-		s.Recovered = true
-		s.Created = p.fileTime()
-		c.settle(s, p, false, nil, nil)
-		when := "its time is that of the file, " + s.Created.UTC().Format(time.DateTime)
-		if s.Created.IsZero() {
-			when = "its time is not known"
-		}
-		s.Damage = fmt.Errorf("store of file %q is in no catalog: %s; %s; the volume size is taken as that of now", p.files[0].Name, how, when)
+		settle(c, s, p)
+		s.orphaned(p, how)
 	})
 	for i, s := range to.snapshots {
 		if !known {
 			s.end(errors.New("the next newer snapshot is not known, nor what was copied since"))
-		} else if i == len(to.snapshots)-1 {
-			s.end(errors.New("no catalog tells that copies were made to the end: what changed on the volume since is not known"))
+		} else if i == len(to.snapshots)-1 && (s.strange || to != v) {
+			s.end(errNoCopies)
 		}
 	}
-}
-
-// fileTime returns when the store file was made, as far as known.
-func (p point) fileTime() time.Time {
-	for _, f := range p.files {
-		if !f.Created.IsZero() {
-			return f.Created
-		}
-	}
-	return time.Time{}
 }
 
 // endDeleted ends a stack of which the volume's own catalog has nothing, when the newest was deleted before the image

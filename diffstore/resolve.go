@@ -66,7 +66,7 @@ func (v *View) stored(x *Explained, b block, o *row) {
 		return
 	}
 	x.Base, x.BaseOff = v.index.storage[o.store], int64(o.at)+x.Off-b.off()
-	if o.doubt {
+	if o.doubt || o.kind == regular && v.snap.vol.snapshots[o.store].denied(v.index, o.block) {
 		x.unknown(layer.Incomplete)
 	}
 }
@@ -74,7 +74,7 @@ func (v *View) stored(x *Explained, b block, o *row) {
 // under explains x, which is inside block b, without overlays (rules 6, 7, 10 and 12). p is not after the row that counts.
 func (v *View) under(x *Explained, b block, p int) {
 	at, since, home := b, v.first, true
-	for {
+	for from := v.first; ; from = since + 1 {
 		o := v.index.base(at, p, v.end)
 		if o == nil {
 			break
@@ -83,7 +83,7 @@ func (v *View) under(x *Explained, b block, p int) {
 		if home && v.unprotected(b, store) || v.cut(at, since, store) {
 			x.unknown(layer.Unprotected)
 		}
-		if store > v.damaged {
+		if store > v.damaged || v.lost(at, from, store) {
 			x.unknown(layer.Incomplete)
 		}
 		if o.kind == regular || o.at == lostData {
@@ -99,6 +99,9 @@ func (v *View) under(x *Explained, b block, p int) {
 		return
 	}
 	x.Place = Moved
+	if v.lost(at, since+1, v.end) {
+		x.unknown(layer.Incomplete)
+	}
 	if v.onLive(x, at.off()+x.Off-b.off()); v.cut(at, since, len(v.snap.vol.snapshots)-1) {
 		x.unknown(layer.Unprotected)
 	}
@@ -109,11 +112,28 @@ func (v *View) unprotected(b block, end int) bool {
 	if end == v.first {
 		return false
 	}
-	if unsure, _, _ := v.marks.span(b, int64(b)+1); !unsure {
+	if of, _ := v.marks.span(b, int64(b)+1); !of.unsure {
 		return false
 	}
 	for _, s := range v.marks.stores {
 		if s.at < end && s.mine(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// lost reports whether one of the stores from one up to another has lost the descriptor of b.
+func (v *View) lost(b block, from, end int) bool {
+	if from >= end {
+		return false
+	}
+	if of, _ := v.marks.span(b, int64(b)+1); !of.lost {
+		return false
+	}
+	at := int64(b) % bitsPerBlock
+	for _, s := range v.snap.vol.snapshots[from:end] {
+		if s.missing(v.index, int64(b)/bitsPerBlock, int(at/64), 1<<(at%64)) != 0 {
 			return true
 		}
 	}
@@ -149,12 +169,15 @@ func (x *index) isTarget(b block, store int) bool {
 // zeroed for being free in the newest snapshot.
 func (v *View) live(x *Explained, isTarget bool) {
 	b := blockOf(x.Off)
-	unsure, zero, end := v.marks.span(b, blocks(x.Off+x.Len))
+	of, end := v.marks.span(b, blocks(x.Off+x.Len))
 	x.Len = min(x.Len, end<<blockBits-x.Off)
 	v.onLive(x, x.Off)
-	if unsure {
+	if of.lost {
+		x.unknown(layer.Incomplete)
+	}
+	if of.unsure {
 		x.unknown(layer.Unprotected)
-		if zero && (!isTarget || v.snap.Flags&IgnoredAsZeros != 0) {
+		if of.zero && (!isTarget || v.snap.Flags&IgnoredAsZeros != 0) {
 			x.Base, x.BaseOff = nil, 0
 		}
 	}

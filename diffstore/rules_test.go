@@ -247,7 +247,7 @@ func TestRules(t *testing.T) {
 		{"zeros in the middle only", []handStore{{free: bits(7)}, {flags: zeros, free: bits(5)}, {}}, nil, "1:5=?0, 1:7=?live, 2:5=?0, 3:5=live"},
 		{"zeros in the newest only", []handStore{{free: bits(5, 7)}, {flags: zeros, free: bits(5, 6)}}, nil, "1:5=?0, 1:6=?0, 1:7=?live, 2:6=?0"},
 		{"needed by an older one", []handStore{{}, {free: bits(5, 6), previous: bits(6)}}, nil, "1:5=live, 1:6=?live, 2:5=live, 2:6=?0"},
-		{"previous bitmap says needless, current not", []handStore{{}, {free: bits(), previous: bits(5)}}, nil, "1:5=live, 2:5=live"},
+		{"previous bitmap says kept or needless, current and list not", []handStore{{}, {free: bits(), previous: bits(5)}}, nil, "1:5=?live, 2:5=live"},
 		{"no previous bitmap: nothing said of older ones", []handStore{{}, {free: bits(5)}}, nil, "1:5=live, 2:5=?0"},
 		{"previous bitmap shorter: an older one was smaller", []handStore{{size: mib}, {free: bits(63, 64, 65), previous: bits(64)}}, nil, "1:63=live, 2:63=live, 2:64=?0, 2:65=?0, 2:66=live"},
 		{"previous bitmap longer: an older one was larger", []handStore{{}, {size: mib, free: bits(62, 63), previous: bits(63, 70)}}, nil, "2:62=live, 2:63=?0, 1:62=live, 1:70=?live"},

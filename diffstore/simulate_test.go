@@ -17,6 +17,7 @@ import (
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/layertest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/imagefmt/wintype"
 )
 
@@ -282,7 +283,7 @@ func TestRandomVolumes(t *testing.T) {
 		if n, err = strconv.ParseUint(text, 10, 32); err != nil {
 			t.Fatal(err)
 		}
-	} else if testing.Short() {
+	} else if testing.Short() || testenv.Race {
 		n = 100
 	}
 	var snapshots, compared atomic.Int64
@@ -311,6 +312,7 @@ func TestRandomVolumes(t *testing.T) {
 // TestStackOf512 checks every view of as many snapshots as Windows keeps at most, local and foreign; their catalogs
 // take nine blocks.
 func TestStackOf512(t *testing.T) {
+	testenv.NotUnderRace(t)
 	for _, foreign := range []bool{false, true} {
 		t.Run(fmt.Sprintf("foreign %v", foreign), func(t *testing.T) {
 			w, err := newWorld(512, 24, 9000, foreign)

@@ -44,6 +44,7 @@ type Snapshot struct {
 	areas   []area       // where the store may be read, the best first; none when lost
 	lost    error
 	strange bool  // not in the catalog that the volume has now
+	orphan  bool  // no catalog has its snapshot entry
 	gap     error // the next newer snapshot is missing
 	ended   bool  // gap is because copies may have ended: see end
 	proof   func() []Range
@@ -105,14 +106,16 @@ func (s *Snapshot) Check() (own, through error) {
 		return context.Cause(ctx), nil
 	}
 	if s.lost == nil {
-		own = errors.Join(own, x.damage[s.at], x.doubts[s.at])
+		own = errors.Join(own, x.damage[s.at], x.doubts[s.at], x.after[s.at]())
 	}
 	var taints []error
 	if err := x.newerThanImage(s); err != nil {
 		taints = append(taints, err)
 	}
 	for _, n := range s.vol.snapshots[s.at:] {
-		if d := errors.Join(x.damage[n.at], x.doubts[n.at]); n.at > s.at && d != nil {
+		if n.at == s.at {
+			// its own was told above
+		} else if d := errors.Join(x.damage[n.at], x.doubts[n.at], x.after[n.at]()); d != nil {
 			taints = append(taints, &TaintError{n.Index, d})
 		}
 		if n.gap != nil {

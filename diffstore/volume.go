@@ -27,6 +27,11 @@ type Options struct {
 	// Unchanged tells what has not changed on base since a snapshot that no catalog has, or that was deleted. Without it
 	// all that no store keeps is layer.Unknown there.
 	Unchanged UnchangedFunc
+	// Claimed reports whether another volume has the snapshot of a store; nil says that none has.
+	Claimed func(store wintype.GUID) bool
+	// Recognize tells by its content whether what a store keeps of the block at an offset is of base: by more than 0 that it
+	// is, by less that it is of another volume. nil tells nothing.
+	Recognize func(off int64, b []byte) int
 	// Warn is told repair choices and oddities, from any goroutine; nil drops them.
 	Warn func(error)
 	// Progress is told how many of the block lists are read; nil drops it.
@@ -51,6 +56,7 @@ type Volume struct {
 	progress  layer.Progress
 	ctx       context.Context
 	index     func() *index
+	partly    sync.Once // see checkSuccessor
 }
 
 // Open reads the headers and the catalog of base, and of the volume that holds its diff area, but no block lists
@@ -151,13 +157,25 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 	foreign := sync.OnceValues(func() (storage, error) { return v.openStorage(opts) })
 	stack, deleted, whole := files.points(v, own)
 	intact := v.damage == nil && len(own.snapshots) > 0
+	settle := func(c *captured, s *Snapshot, p point) { c.settle(s, p, !intact && !p.orphan, local, foreign) }
+	o := v.newOrphans(files, settle, opts)
+	o.lost = own.traces(v.header.Local(), v.damage)
+	known := append(slices.Clone(stack), deleted...)
+	stack, left, newer := o.complete(stack, v.orphanEntries(own, known, foreign, opts.Claimed), files, func(f *storeFile) bool {
+		return files.known(f, known) || slices.ContainsFunc(own.stores, f.is) || v.keptElsewhere(f, foreign)
+	})
 	if len(stack) > 0 {
-		v.assemble(stack, func(s *Snapshot, p point) { files.settle(s, p, !intact, local, foreign) })
+		v.assemble(stack, func(s *Snapshot, p point) {
+			if settle(files, s, p); p.orphan {
+				s.orphaned(p, "its place is that of its bitmaps")
+			}
+		})
 		v.gaps()
 		v.markLost(own, foreign)
 		if v.damage != nil && own.full && !whole { // Windows fills the slots from the front
 			v.snapshots[len(v.snapshots)-1].gap = v.damage
 		}
+		v.markOrphans(left, newer, own)
 		v.endDeleted(false)
 	}
 	if len(deleted) > 0 {
@@ -166,7 +184,11 @@ func (v *Volume) join(own catalog, files *captured, opts Options) {
 		o.gaps()
 		o.endDeleted(true)
 	}
-	v.addRecovered(files, own)
+	v.addRecovered(files, own, o, settle, slices.DeleteFunc(left, func(p point) bool { return p.files != nil }))
+	if len(v.snapshots) == 0 && own.holes > 0 && v.damage == nil {
+		v.damage = fmt.Errorf("catalog: %d slots before others in use are empty, of which the entries are lost: %w", own.holes, layer.ErrCorrupt)
+		v.warn(v.damage)
+	}
 }
 
 // assemble makes the snapshots of one stack; settle finds their stores.
@@ -178,7 +200,7 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 			continue
 		}
 		seen[p.store] = true
-		s := &Snapshot{vol: v, at: len(v.snapshots), Index: v.first + len(v.snapshots) + 1, strange: p.strange}
+		s := &Snapshot{vol: v, at: len(v.snapshots), Index: v.first + len(v.snapshots) + 1, strange: p.strange, orphan: p.orphan}
 		s.describe(p.snapshotEntry)
 		settle(s, p)
 		v.snapshots = append(v.snapshots, s)
@@ -210,7 +232,7 @@ func (v *Volume) ordered(entries []point) []point {
 		a, b := entries[i-1], entries[i]
 		if a.store != b.store && a.position == b.position {
 			v.warn(fmt.Errorf("catalog: stores %v and %v both have stack position %d", a.store, b.store, a.position))
-		} else if a.created > b.created && b.files == nil {
+		} else if a.created > b.created && b.created > 0 && b.files == nil {
 			v.warn(fmt.Errorf("catalog: store %v is above %v but older", b.store, a.store))
 		}
 	}
@@ -229,7 +251,7 @@ func (v *Volume) gaps() {
 
 // markLost marks the newest snapshot when the entry of a newer one is damaged, and the volume that one is missing.
 func (v *Volume) markLost(own catalog, foreign func() (storage, error)) {
-	lost, err := own.lost(func(store wintype.GUID) bool {
+	lost := own.lost(func(store wintype.GUID) bool {
 		if v.header.Local() {
 			return false
 		}
@@ -237,9 +259,12 @@ func (v *Volume) markLost(own catalog, foreign func() (storage, error)) {
 		_, ok := s.stores[store]
 		return ok && err == nil
 	})
-	v.damage = errors.Join(v.damage, err)
 	last := v.snapshots[len(v.snapshots)-1]
 	for _, e := range lost {
+		if slices.ContainsFunc(v.snapshots, func(s *Snapshot) bool { return s.StoreID == e.store }) {
+			continue // told with the snapshot
+		}
+		v.damage = errors.Join(v.damage, layer.Corrupt("catalog entry", e.off, "type %d, but store %v has an entry: the snapshot of stack position %d is lost", e.kind, e.store, e.position))
 		if e.position > last.Position && last.gap == nil {
 			last.gap = fmt.Errorf("catalog: the entry of stack position %d, after %d, is damaged", e.position, last.Position)
 			v.warn(last.gap)
@@ -249,9 +274,10 @@ func (v *Volume) markLost(own catalog, foreign func() (storage, error)) {
 
 // storage is the volume that holds the diff area of another one.
 type storage struct {
-	src    layer.Source
-	stores map[wintype.GUID]storeEntry
-	damage error
+	src     layer.Source
+	catalog catalog
+	stores  map[wintype.GUID]storeEntry
+	damage  error
 }
 
 // openStorage finds the foreign diff area and makes sure that it is the right volume.
@@ -275,7 +301,7 @@ func (v *Volume) openStorage(opts Options) (storage, error) {
 		return storage{}, fmt.Errorf("storage volume of 0x%x bytes, more than 64 TiB: %w", src.Size(), layer.ErrUnsupported)
 	}
 	c, damage := readCatalog(v.ctx, area{src: src}, h.Catalog, v.warn)
-	return storage{src, c.index(area{src: src}, v.warn), damage}, nil
+	return storage{src, c, c.index(area{src: src}, v.warn), damage}, nil
 }
 
 // notAvailable says what to do when the storage volume was not given.
