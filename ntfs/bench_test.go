@@ -1,6 +1,7 @@
 package ntfs_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -73,6 +74,23 @@ func BenchmarkTree(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	})
+	b.Run("confirm each 100th of 200000", func(b *testing.B) { // with nothing in the cache
+		b.ReportAllocs()
+		asked := 0
+		for b.Loop() {
+			tree := openTree(b, tree.Volume())
+			for i := uint64(64); i < tree.Records(); i += 100 {
+				n, err := tree.Node(ntfs.Ref{Record: i})
+				if errors.Is(err, ntfs.ErrStale) {
+					continue
+				}
+				if asked++; err != nil || n.Confirm() != nil {
+					b.Fatal(err, n.Confirm())
+				}
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(asked), "ns/name")
 	})
 	b.Run("whole MFT", func(b *testing.B) {
 		b.ReportAllocs()

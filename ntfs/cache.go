@@ -93,7 +93,7 @@ func (t *Tree) place(kind itemKind, m layer.Source, off, n, number, own int64) k
 // lasting reports whether a leaf is the same for all who come to it: those that a stream makes of itself are not.
 func lasting(s layer.Source) bool {
 	switch s.(type) {
-	case layer.Packed, *residentValue:
+	case unitSource, wofChunk, *residentValue:
 		return false
 	}
 	return true

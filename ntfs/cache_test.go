@@ -107,6 +107,27 @@ func TestSharedOrder(t *testing.T) {
 	}
 }
 
+// decrypting is a leaf over another one, as that of a decrypted volume.
+type decrypting struct{ layer.Source }
+
+func (d decrypting) Packed() (layer.Mapper, error) { return layer.Section(d.Source, 0, d.Size()) }
+
+func (d decrypting) Method() int64 { return 1 }
+
+// TestUnitOverPacked has a unit in a leaf that is not of a stream: it is the same for all, and kept.
+func TestUnitOverPacked(t *testing.T) {
+	tree, decoded := &Tree{cache: NewCache(0)}, 0
+	src := decrypting{&bytesSource{make([]byte, 4096)}}
+	for range 3 {
+		if _, err := unitAt(tree, keptWOF, src, 0, 100, 4096, func([]byte) (*unpacked, error) { decoded++; return &unpacked{make([]byte, 4096)}, nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	if decoded != 1 {
+		t.Errorf("decoded %d times", decoded)
+	}
+}
+
 // TestUnitsApart reads the same bytes as a unit of LZNT1 and as a chunk of WOF, and bytes of a leaf that is made anew
 // each time.
 func TestUnitsApart(t *testing.T) {

@@ -50,7 +50,7 @@ func (n *Node) Children() ([]Entry, error) {
 		out = make([]Entry, 0, min(blocks*d.blockSize/128, 1<<17))
 	}
 	completed := false
-	for e, err2 := range d.list() {
+	for e, err2 := range d.list(false) {
 		if err2 != nil {
 			err = err2
 			break
@@ -73,10 +73,11 @@ func (n *Node) Entries() iter.Seq2[*Entry, error] {
 	if err != nil {
 		return func(yield func(*Entry, error) bool) { yield(nil, err) }
 	}
-	return d.list()
+	return d.list(false)
 }
 
-func (d *directory) list() iter.Seq2[*Entry, error] {
+// list yields the entries; plain are those of long names that the index has, whatever the census says.
+func (d *directory) list(plain bool) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		l := &listing{d: d, yield: yield, seen: make([]uint64, d.limit/64+1)}
 		l.note(d.damage)
@@ -87,8 +88,10 @@ func (d *directory) list() iter.Seq2[*Entry, error] {
 		if l.problems > 0 {
 			l.sweep()
 			l.complete()
+		} else if !plain {
+			l.recount()
 		}
-		if l.paired != 0 && l.short {
+		if l.paired != 0 && l.short && !plain {
 			l.unpaired()
 		}
 		if more := l.problems - len(l.errs); more > 0 {

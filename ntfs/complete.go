@@ -62,11 +62,7 @@ func (l *listing) complete() {
 			return !l.done
 		}
 		given[string(c.name)] = true
-		if l.long == nil {
-			l.long = map[uint64]bool{}
-		}
-		l.long[c.node.Ref.Record] = true
-		l.giveNode(c)
+		l.giveClaim(c)
 		return !l.done
 	})
 	if all.gap != nil {
@@ -77,9 +73,13 @@ func (l *listing) complete() {
 	l.problems, l.errs = 0, nil
 }
 
-// giveNode yields an entry that a file record stands for.
-func (l *listing) giveNode(c claim) {
+// giveClaim yields an entry that a file record stands for.
+func (l *listing) giveClaim(c claim) {
 	n := c.node
+	if l.long == nil {
+		l.long = map[uint64]bool{}
+	}
+	l.long[n.Ref.Record] = true
 	l.entry = Entry{Name: wintype.DecodeUTF16(c.name), Ref: n.Ref, Attr: n.Attr, Kind: n.Kind, Size: n.Size, Times: n.Times,
 		FromRecord: true, meta: isMetafile(n.Ref.Record, c.parent.Record), tree: l.d.t, dir: l.d.ref}
 	l.done = !l.yield(&l.entry, nil)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs/layout"
 )
 
@@ -14,43 +15,37 @@ import (
 // of the two is wrong, and the names, the sequence number or the use of the node's record prove nothing. What is in no
 // directory that can be read is confirmed.
 func (n *Node) Confirm() error {
-	names, _ := n.Names() // damage is told with the node
-	for _, x := range names {
-		if x.Namespace == NamespaceDOS {
+	for x := range n.fileNames() {
+		if x.namespace == NamespaceDOS {
 			continue
 		}
-		ref, known := n.tree.indexed(x)
-		dir, err := n.tree.Node(x.Parent)
-		switch {
-		case err == nil && !dir.dir, errors.Is(err, ErrStale) && x.Parent.Record < n.tree.records:
-			return fmt.Errorf("%v: %v, which the name %q is in, is no directory that is there: %w", n.Ref, x.Parent, x.Name, layer.ErrCorrupt)
+		dir, err := n.tree.Node(x.parent)
+		if err == nil && !dir.dir || errors.Is(err, ErrStale) && x.parent.Record < n.tree.records {
+			return fmt.Errorf("%v: %v, which the name %q is in, is no directory that is there: %w", n.Ref, x.parent, wintype.DecodeUTF16(x.name), layer.ErrCorrupt)
+		}
+		if err != nil {
+			continue
+		}
+		switch ref, known := dir.entryOf(x.name); {
 		case !known || ref == n.Ref:
 		case ref == Ref{}:
-			return fmt.Errorf("%v: directory %v has no entry %q of it: %w", n.Ref, x.Parent, x.Name, layer.ErrCorrupt)
+			return fmt.Errorf("%v: directory %v has no entry %q of it: %w", n.Ref, x.parent, wintype.DecodeUTF16(x.name), layer.ErrCorrupt)
 		default:
-			return fmt.Errorf("%v: directory %v has the entry %q for %v: %w", n.Ref, x.Parent, x.Name, ref, layer.ErrCorrupt)
+			return fmt.Errorf("%v: directory %v has the entry %q for %v: %w", n.Ref, x.parent, wintype.DecodeUTF16(x.name), ref, layer.ErrCorrupt)
 		}
 	}
 	return nil
 }
 
-// indexed returns what the index of the directory of a name has by it, without a look at file records; zero for nothing.
-// Known is false where damage, or the loss of the directory, may hide an entry.
-func (t *Tree) indexed(name Name) (ref Ref, known bool) {
-	dir, err := t.Node(name.Parent)
-	if err != nil || !dir.dir {
-		return Ref{}, false
-	}
-	d, err := dir.directory()
+// entryOf returns what the index of a directory has by a UTF-16LE name, without a look at file records; zero for nothing.
+// Known is false where damage may hide an entry, or the node has no index.
+func (n *Node) entryOf(name []byte) (ref Ref, known bool) {
+	d, err := n.directory()
 	if err != nil {
 		return Ref{}, false
 	}
 	var room nameRoom
-	s := search{d: d, err: d.damage}
-	var ok bool
-	if s.key, ok = t.fold(name.Name, &room); !ok {
-		return Ref{}, false
-	}
+	s := search{d: d, err: d.damage, key: n.tree.foldUTF16(name, &room)}
 	if s.node(d.root, 0); s.err != nil && s.rank < rankSame {
 		s.sweep()
 	}
@@ -59,7 +54,15 @@ func (t *Tree) indexed(name Name) (ref Ref, known bool) {
 
 // indexHas reports whether the index of the directory of a name leads to that record by it; Seq 0 is any.
 func (t *Tree) indexHas(name Name, r Ref) bool {
-	ref, known := t.indexed(name)
+	dir, err := t.Node(name.Parent)
+	if err != nil {
+		return false
+	}
+	units := wintype.EncodeUTF16(name.Name)
+	if len(units) > maxName {
+		return false
+	}
+	ref, known := dir.entryOf(bytesUTF16(units))
 	return known && ref != (Ref{}) && ref.Record == r.Record && (r.Seq == 0 || ref.Seq == r.Seq)
 }
 
@@ -88,10 +91,10 @@ func (t *Tree) contradicted(r *fileRecord) error {
 // errExtends says that a record cannot be an extension: $STANDARD_INFORMATION is in base records, and never elsewhere.
 var errExtends = errors.New("an extension record by its header, with the $STANDARD_INFORMATION of a file")
 
-// checkBase is an error for a record in use whose header says that it is an extension of another, and whose content says
-// that it is none.
-func (r *fileRecord) checkBase() error {
-	if r.base == (Ref{}) || r.flags&layout.RecordInUse == 0 {
+// checkExtension is an error for a record in use whose header says that it is an extension of another, and whose content
+// says that it is none.
+func (r *fileRecord) checkExtension() error {
+	if r.flags&layout.RecordInUse == 0 {
 		return nil
 	}
 	if c := r.cursor(); c.next() && c.typ == typeStandardInformation {

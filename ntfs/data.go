@@ -20,18 +20,20 @@ type StreamInfo struct {
 
 // Streams lists the node's $DATA attributes, as they are on the volume. With an error, what could be read is there too.
 func (n *Node) Streams() ([]StreamInfo, error) {
-	list, damage := n.attributes()
 	var out []StreamInfo
-	for i := range list {
-		a := &list[i]
-		if a.typ != typeData || a.low != 0 {
-			continue
+	var broken error
+	damage := n.each(func(a *attribute) bool {
+		switch {
+		case a.typ != typeData || a.low != 0:
+		case a.err != nil:
+			broken = errors.Join(broken, a.err)
+		default:
+			out = append(out, n.tree.streamInfo(a))
 		}
-		if a.err != nil {
-			damage = errors.Join(damage, a.err)
-			continue
-		}
-		out = append(out, n.tree.streamInfo(a))
+		return true
+	})
+	if broken != nil {
+		damage = errors.Join(damage, broken)
 	}
 	return out, damage
 }

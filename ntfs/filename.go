@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -76,22 +77,27 @@ type Name struct {
 	Times     Times // as of when the name was given, mostly
 }
 
-// NodeIn returns the node that an entry of directory dir names: r, as Node does, and of that very name, WTF-8, in dir.
-// Where its record has no such name there, the file is that of the record that has, or the one that no other entry leads
-// to: the contradiction is a warning. It wraps layer.ErrCorrupt when there is neither.
+// NodeIn is Named for a directory of which only the reference is known.
 func (t *Tree) NodeIn(dir Ref, name string, r Ref) (*Node, error) {
 	d, err := t.Node(dir)
 	if err != nil {
 		d = &Node{Ref: dir, tree: t}
 	}
-	n, err := d.entryNode(encodeUTF16(name), r)
+	return d.Named(name, r)
+}
+
+// Named returns the node that an entry of the directory names: r, as Tree.Node does, and of that very name, WTF-8, in it.
+// Where its record has no such name there, the file is that of the record that has, or the one that no other entry leads
+// to: the contradiction is a warning. It wraps layer.ErrCorrupt when there is neither.
+func (n *Node) Named(name string, r Ref) (*Node, error) {
+	c, err := n.entryNode(encodeUTF16(name), r)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", name, err)
 	}
-	return n, nil
+	return c, nil
 }
 
-// entryNode is NodeIn for a directory's node and a name in UTF-16LE.
+// entryNode is Named for a name in UTF-16LE.
 func (n *Node) entryNode(name []byte, ref Ref) (*Node, error) {
 	child, err := n.tree.Node(ref)
 	if err == nil {
@@ -134,24 +140,37 @@ func isNameIn(value, name []byte, dir Ref) bool {
 	return ok && f.parent.Record == dir.Record && bytes.Equal(f.name, name)
 }
 
+// fileNames yields every $FILE_NAME of the node that can be read. What it yields aliases the record.
+func (n *Node) fileNames() iter.Seq[fileName] {
+	return func(yield func(fileName) bool) {
+		_ = n.each(func(a *attribute) bool { // damage is told with the node
+			f, ok := decodeFileName(a.value)
+			return !ok || a.typ != typeFileName || yield(f)
+		})
+	}
+}
+
 // Names lists every $FILE_NAME of the node, 8.3 names included. With an error, what could be read is there too.
 func (n *Node) Names() ([]Name, error) {
-	list, damage := n.attributes()
 	var out []Name
-	for i := range list {
-		if list[i].typ != typeFileName {
-			continue
+	var broken error
+	damage := n.each(func(a *attribute) bool {
+		if a.typ != typeFileName {
+			return true
 		}
-		if err := list[i].err; err != nil {
-			damage = errors.Join(damage, err)
-			continue
+		f, ok := decodeFileName(a.value)
+		switch {
+		case a.err != nil:
+			broken = errors.Join(broken, a.err)
+		case !ok:
+			broken = errors.Join(broken, fmt.Errorf("%v: $FILE_NAME: %w", n.Ref, errTooShort))
+		default:
+			out = append(out, Name{f.parent, wintype.DecodeUTF16(f.name), f.namespace, f.times})
 		}
-		f, ok := decodeFileName(list[i].value)
-		if !ok {
-			damage = errors.Join(damage, fmt.Errorf("%v: $FILE_NAME: %w", n.Ref, errTooShort))
-			continue
-		}
-		out = append(out, Name{f.parent, wintype.DecodeUTF16(f.name), f.namespace, f.times})
+		return true
+	})
+	if broken != nil {
+		damage = errors.Join(damage, broken)
 	}
 	return out, damage
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs/layout"
@@ -30,7 +31,8 @@ type directory struct {
 	vcnSize   int64
 	limit     int64 // number of blocks
 	damage    error // of the attributes; entries may be missing
-
+	summed    sync.Once
+	total     uint64 // see sum
 }
 
 // cost is about what a directory takes in a Cache.

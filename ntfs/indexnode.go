@@ -31,6 +31,7 @@ type shownNames struct {
 	ends   []uint32 // of each entry's name, and noName where it has none to show
 	paired uint64   // of the references of names that have an 8.3 name beside them, and of those; see Ref.mix
 	short  bool     // there are 8.3 names
+	sum    uint64   // of all names, see nameSum
 }
 
 const noName = 1 << 31
@@ -117,9 +118,11 @@ func (x *indexNode) names() *shownNames {
 			s.ends[i], s.short = noName, true
 		case e.ref.Record == recordRoot && string(e.name()) == ".\x00":
 			s.ends[i] = noName
+			continue
 		default:
 			text = appendName(text, e.name())
 		}
+		s.sum += nameSum(e.ref.Record)
 		if e.key[65] == NamespaceDOS || e.key[65] == NamespaceWin32 {
 			s.paired ^= e.ref.mix()
 		}

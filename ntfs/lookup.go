@@ -29,6 +29,7 @@ func (n *Node) Child(name string) (*Node, error) {
 		if s.err != nil && s.rank < rankSame {
 			s.complete()
 		}
+		s.recount()
 	}
 	switch {
 	case s.rank > 0:

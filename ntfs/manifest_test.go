@@ -141,7 +141,7 @@ func checkContent(n *ntfs.Node, s layer.Mapper, c ntfstest.Claim) error {
 			return fmt.Errorf("data at %v, want %v", got, want)
 		}
 	}
-	if ntfstest.Race && c.Size > 128<<20 {
+	if testenv.Race && c.Size > 128<<20 {
 		return nil // the detector takes a minute for them
 	}
 	got, err := sum(s)

@@ -15,9 +15,8 @@ type Metadata struct {
 // Metadata looks at the headers of the node's attributes only. With an error, what could be read is there too.
 func (n *Node) Metadata() (Metadata, error) {
 	m := Metadata{Security: n.SecurityID != 0}
-	list, err := n.attributes()
-	for i := range list {
-		switch a := &list[i]; a.typ {
+	err := n.each(func(a *attribute) bool {
+		switch a.typ {
 		case typeSecurityDescriptor:
 			m.Security = true
 		case typeObjectID:
@@ -29,7 +28,8 @@ func (n *Node) Metadata() (Metadata, error) {
 		case typeLoggedUtility:
 			m.EFS = m.EFS || a.is(typeLoggedUtility, "$EFS")
 		}
-	}
+		return true
+	})
 	return m, err
 }
 

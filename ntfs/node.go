@@ -181,18 +181,37 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 		listed = c.typ == typeAttributeList
 		n.absorb(&c.attribute)
 	}
-	n.Damage = errors.Join(n.Damage, c.err)
-	if listed {
-		*n = Node{Ref: n.Ref, Deleted: n.Deleted, tree: t}
-		all, err := t.attributes(r)
-		n.list, n.extensions, n.doubtful, n.Damage = all.list, all.extensions, all.doubt != nil, err
-		if all.doubt != nil && !n.Deleted {
-			t.warn(fmt.Errorf("%v: the records of the file are taken for right: %w", r.ref, all.doubt))
-		}
-		for i := range n.list {
-			n.absorb(&n.list[i])
-		}
+	if c.err != nil {
+		n.Damage = errors.Join(n.Damage, c.err)
 	}
+	if listed {
+		n.gather(r)
+	}
+	n.settle(r)
+	if !n.hasStandard && n.Links == 0 && !n.Deleted && n.Damage == nil && n.Ref.Record >= firstUser {
+		n.Damage = fmt.Errorf("a base record by its header, without $STANDARD_INFORMATION and $FILE_NAME: %w", layer.ErrCorrupt)
+	}
+	if n.Damage != nil {
+		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
+	}
+}
+
+// gather fills the node anew, from all records of a file with an attribute list.
+func (n *Node) gather(r *fileRecord) {
+	t := n.tree
+	*n = Node{Ref: n.Ref, Deleted: n.Deleted, tree: t}
+	all, err := t.attributes(r)
+	n.list, n.extensions, n.doubtful, n.Damage = all.list, all.extensions, all.doubt != nil, err
+	if all.doubt != nil && !n.Deleted {
+		t.warn(fmt.Errorf("%v: the records of the file are taken for right: %w", r.ref, all.doubt))
+	}
+	for i := range n.list {
+		n.absorb(&n.list[i])
+	}
+}
+
+// settle decides what the attributes make of the node together.
+func (n *Node) settle(r *fileRecord) {
 	if n.Attr &^= AttrDirectory; n.isDir(r) {
 		n.dir, n.Kind = true, KindDir
 		n.Attr |= AttrDirectory
@@ -203,12 +222,6 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 	if n.ReparseTag == TagWOF { // its unnamed stream is a hole
 		n.Allocated = n.packed
 	}
-	if !n.hasStandard && n.Links == 0 && !n.Deleted && n.Damage == nil && n.Ref.Record >= firstUser {
-		n.Damage = fmt.Errorf("a base record by its header, without $STANDARD_INFORMATION and $FILE_NAME: %w", layer.ErrCorrupt)
-	}
-	if n.Damage != nil {
-		n.Damage = fmt.Errorf("%v: %w", n.Ref, n.Damage)
-	}
 }
 
 // absorb takes what one attribute says of the node.
@@ -217,36 +230,57 @@ func (n *Node) absorb(a *attribute) {
 		n.Damage = errors.Join(n.Damage, a.err)
 		return
 	}
-	switch {
-	case a.typ%typeStandardInformation != 0 || a.typ > maxType:
-		n.Damage = errors.Join(n.Damage, fmt.Errorf("attribute of type 0x%x, which there is not: %w", a.typ, layer.ErrCorrupt))
-	case a.typ == typeStandardInformation:
+	switch a.typ {
+	case typeStandardInformation:
 		n.hasStandard = true
 		n.standard(a.value)
-	case a.typ == typeFileName && len(a.value) >= fileNameLen:
-		if n.Links == 0 {
-			n.parent = decodeRef(binary.LittleEndian.Uint64(a.value)).Record
+	case typeFileName:
+		n.fileName(a.value)
+	case typeData:
+		n.data(a)
+	case typeIndexRoot:
+		n.indexed = n.indexed || a.is(typeIndexRoot, "$I30")
+	case typeReparsePoint:
+		n.reparse(a)
+	default:
+		if a.typ%typeStandardInformation != 0 || a.typ > maxType {
+			n.Damage = errors.Join(n.Damage, fmt.Errorf("attribute of type 0x%x, which there is not: %w", a.typ, layer.ErrCorrupt))
 		}
-		n.namedDir = binary.LittleEndian.Uint32(a.value[56:])&attrIndexed != 0
-		if a.value[65] != NamespaceDOS {
-			n.Links++
-		}
-	case a.is(typeIndexRoot, "$I30"):
-		n.indexed = true
-	case a.is(typeData, wofStream) && a.low == 0:
-		info := n.tree.streamInfo(a)
-		n.packed = info.Allocated
-		if info.Resident {
-			n.packed = info.Size
-		}
-	case a.typ == typeData && len(a.name) == 0 && a.low == 0:
+	}
+}
+
+// fileName takes the value of a $FILE_NAME.
+func (n *Node) fileName(b []byte) {
+	if len(b) < fileNameLen {
+		return
+	}
+	if n.Links == 0 {
+		n.parent = decodeRef(binary.LittleEndian.Uint64(b)).Record
+	}
+	n.namedDir = binary.LittleEndian.Uint32(b[56:])&attrIndexed != 0
+	if b[65] != NamespaceDOS {
+		n.Links++
+	}
+}
+
+// data takes the first extent of the content, or of the stream that WOF keeps it in.
+func (n *Node) data(a *attribute) {
+	if a.low != 0 {
+		return
+	}
+	switch {
+	case len(a.name) == 0:
 		info := n.tree.streamInfo(a)
 		n.Size, n.Allocated, n.HasData, n.Resident = info.Size, info.Allocated, true, info.Resident
 		if n.Attr&AttrSystem != 0 {
 			n.special = n.interixKind(a)
 		}
-	case a.typ == typeReparsePoint:
-		n.reparse(a)
+	case a.is(typeData, wofStream):
+		info := n.tree.streamInfo(a)
+		n.packed = info.Allocated
+		if info.Resident {
+			n.packed = info.Size
+		}
 	}
 }
 
@@ -306,6 +340,30 @@ func (n *Node) attributes() ([]attribute, error) {
 		err = fmt.Errorf("%v: %w", n.Ref, err)
 	}
 	return list, err
+}
+
+// each gives f the attributes of the node, as attributes does, until it reports false. They are f's for the call.
+func (n *Node) each(f func(*attribute) bool) error {
+	if n.list != nil {
+		for i := 0; i < len(n.list) && f(&n.list[i]); i++ {
+		}
+		return n.Damage
+	}
+	r := n.own
+	if r == nil {
+		rec, err := n.tree.record(n.Ref.Record)
+		if err != nil {
+			return fmt.Errorf("%v: %w", n.Ref, err)
+		}
+		r = &rec
+	}
+	c := r.cursor()
+	for c.next() && f(&c.attribute) {
+	}
+	if c.err != nil {
+		return fmt.Errorf("%v: %w", n.Ref, c.err)
+	}
+	return nil
 }
 
 var _ layer.Mapper = (*stream)(nil)

@@ -18,12 +18,9 @@ func (t *Tree) Volume() layer.Source { return t.src }
 // attribute lists too, whether they ever were initialized or not. What is damaged is left out.
 func (n *Node) Places() iter.Seq[Range] {
 	return func(yield func(Range) bool) {
-		list, _ := n.attributes()
-		for i := range list {
-			if a := &list[i]; a.err == nil && !a.resident && !n.tree.clustersOf(a, yield) {
-				return
-			}
-		}
+		_ = n.each(func(a *attribute) bool { // damage is told with the node
+			return a.err != nil || a.resident || n.tree.clustersOf(a, yield)
+		})
 	}
 }
 
@@ -74,9 +71,10 @@ func (t *Tree) Owners(ctx context.Context, ranges []Range) iter.Seq2[Ref, error]
 
 // findOwners finds the base records of those in use that map any of the ranges.
 func (w *window) findOwners(ranges []Range) {
+	var r fileRecord
 	for at := range uint64(len(w.data) / w.t.geo.record) {
 		number := w.first + at
-		r, err := w.record(w.t, number, at)
+		err := w.record(w.t, number, at, &r)
 		if err != nil && isZero(w.raw(at)) {
 			err = w.t.zeroRecord(number)
 		}

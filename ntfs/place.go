@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"context"
 	"iter"
 
 	"snapmount/imagefmt/layer"
@@ -12,8 +13,8 @@ func (t *Tree) MFT() layer.Mapper { return t.mft }
 
 // Differ yields the ranges of two streams, as offset and length in bytes, whose equality the places where their bytes
 // lie do not prove, as layer.Differ does. Compressed content is the same when what it is unpacked from is.
-func Differ(a, b layer.Mapper) iter.Seq2[int64, int64] {
-	return layer.Differ(a, b, 0, min(a.Size(), b.Size()), samePacked)
+func Differ(ctx context.Context, a, b layer.Mapper) iter.Seq2[int64, int64] {
+	return layer.Differ(ctx, a, b, 0, min(a.Size(), b.Size()), samePacked)
 }
 
 // samePacked compares what two leaves unpack.
@@ -28,7 +29,7 @@ func samePacked(x, y layer.Source) bool {
 	if err != nil || err2 != nil || m.Size() != o.Size() {
 		return false
 	}
-	for range layer.Differ(m, o, 0, m.Size(), nil) {
+	for range layer.Differ(context.Background(), m, o, 0, m.Size(), nil) {
 		return false
 	}
 	return true

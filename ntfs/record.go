@@ -27,15 +27,24 @@ type fileRecord struct {
 }
 
 // decodeRecord decodes a record whose fixups are applied. off is where it lies in the $MFT.
-func decodeRecord(b []byte, number uint64, off int64) (fileRecord, error) {
+func decodeRecord(b []byte, number uint64, off int64) (r fileRecord, err error) {
+	err = r.decode(b, number, off)
+	return r, err
+}
+
+// decode is decodeRecord in place, because whole volumes are read record by record.
+func (r *fileRecord) decode(b []byte, number uint64, off int64) error {
 	var h layout.FileRecord
 	h.Decode(b)
-	r := fileRecord{ref: Ref{Record: number, Seq: h.Seq}, base: decodeRef(h.Base), flags: h.Flags, off: off, first: int(h.First)}
+	*r = fileRecord{ref: Ref{Record: number, Seq: h.Seq}, base: decodeRef(h.Base), flags: h.Flags, off: off, first: int(h.First)}
 	if uint64(h.Used) > uint64(len(b)) || uint32(h.First) > h.Used || h.First < 40 {
-		return r, layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", h.First, h.Used, len(b))
+		return layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", h.First, h.Used, len(b))
 	}
 	r.attrs = b[h.First:h.Used]
-	return r, r.checkBase()
+	if r.base == (Ref{}) {
+		return nil
+	}
+	return r.checkExtension()
 }
 
 // A chunk is a part of the $MFT, 4 KiB or one record, with all fixups applied. errs is nil when every record is sound.
@@ -66,16 +75,19 @@ func (t *Tree) record(number uint64) (fileRecord, error) {
 			slot.Store(c)
 		}
 	}
-	return c.record(t, number, number%perChunk)
+	var r fileRecord
+	err := c.record(t, number, number%perChunk, &r)
+	return r, err
 }
 
-// record checks record at of the chunk, the one of that number.
-func (c *chunk) record(t *Tree, number, at uint64) (fileRecord, error) {
+// record decodes and checks record at of the chunk, the one of that number.
+func (c *chunk) record(t *Tree, number, at uint64, r *fileRecord) error {
 	if c.errs != nil && c.errs[at] != nil {
-		return fileRecord{}, c.errs[at]
+		*r = fileRecord{}
+		return c.errs[at]
 	}
 	size := uint64(t.geo.record)
-	return decodeRecord(c.data[at*size:][:size], number, int64(number*size))
+	return r.decode(c.data[at*size:][:size], number, int64(number*size))
 }
 
 func (t *Tree) chunkKey(k, size int64) key {

@@ -1,6 +1,7 @@
 package ntfs
 
 import (
+	"context"
 	"slices"
 
 	"snapmount/imagefmt/layer"
@@ -66,8 +67,27 @@ func sameClusters(o, t *Tree, a *attribute) bool {
 
 // samePlaces reports whether the places where their bytes lie prove a range to be the same in both.
 func samePlaces(a, b layer.Source, off, n int64) bool {
-	for range layer.Differ(a, b, off, n, nil) {
+	for range layer.Differ(context.Background(), a, b, off, n, nil) {
 		return false
 	}
 	return off+n <= min(a.Size(), b.Size())
+}
+
+// SameClustersIn reports whether all that a node has in clusters, but for the index of a directory, lies in the same
+// places of the image in trees, where its records say the same: then nothing of it was changed in place. False proves
+// nothing.
+func (n *Node) SameClustersIn(trees ...*Tree) bool {
+	list, err := n.attributes()
+	for i := range list {
+		a := &list[i]
+		if n.dir && (a.is(typeIndexAllocation, "$I30") || a.is(typeBitmap, "$I30")) {
+			continue
+		}
+		for _, t := range trees {
+			if t.geo != n.tree.geo || !sameClusters(n.tree, t, a) {
+				return false
+			}
+		}
+	}
+	return err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs/layout"
@@ -40,35 +41,44 @@ type window struct {
 
 	extensions []relation // see survey
 	names      []rollName // see roll
+	sums       []relation // of a directory to what is added to its sum, see census
 	gaps       []relation // from a record to the one after the last that cannot be read
 }
 
 // findNodes decodes the base records in use.
 func (w *window) findNodes() {
+	var r fileRecord
 	for at := range uint64(len(w.data) / w.t.geo.record) {
 		number := w.first + at
-		r, err := w.record(w.t, number, at)
-		if err == nil && (r.flags&layout.RecordInUse == 0 || r.base != Ref{}) {
-			continue
-		}
+		err := w.record(w.t, number, at, &r)
 		if err == nil {
+			if r.flags&layout.RecordInUse == 0 || r.base != (Ref{}) {
+				continue
+			}
 			err = w.t.contradicted(&r)
 		}
-		if err != nil && isZero(w.raw(at)) {
+		if err == nil {
+			w.t.fillNode(w.node(), &r)
+			continue
+		}
+		if isZero(w.raw(at)) {
 			if err = w.t.zeroRecord(number); err == nil {
 				continue
 			}
 		}
-		w.nodes = append(w.nodes, Node{Ref: Ref{Record: number}, tree: w.t})
-		if err == nil {
-			w.t.fillNode(&w.nodes[len(w.nodes)-1], &r)
-			continue
-		}
+		*w.node() = Node{Ref: Ref{Record: number}, tree: w.t}
 		if w.errs == nil {
 			w.errs = map[uint64]error{}
 		}
 		w.errs[number] = fmt.Errorf("record %d: %w", number, err)
 	}
+}
+
+// node adds a node, whose content is what was there before.
+func (w *window) node() *Node {
+	w.nodes = slices.Grow(w.nodes, 1)
+	w.nodes = w.nodes[:len(w.nodes)+1]
+	return &w.nodes[len(w.nodes)-1]
 }
 
 // raw is record at of the window: its bytes, with fixups applied where it is sound.

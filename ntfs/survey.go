@@ -117,10 +117,7 @@ func (w *window) roll() {
 	w.names = w.names[:0]
 	table := w.t.upcase()
 	w.inUse(func(r *fileRecord) {
-		owner := r.ref.Record
-		if r.base != (Ref{}) {
-			owner = r.base.Record
-		}
+		owner := r.owner()
 		for c := r.cursor(); c.next() && c.typ <= typeFileName; {
 			if f, ok := decodeFileName(c.value); ok && c.typ == typeFileName {
 				w.names = append(w.names, rollName{f.parent.Record, owner, table.key(f.name)})
@@ -132,9 +129,10 @@ func (w *window) roll() {
 // inUse gives f the records in use, and notes those that cannot be read.
 func (w *window) inUse(f func(*fileRecord)) {
 	w.gaps = w.gaps[:0]
+	var r fileRecord
 	for at := range uint64(len(w.data)) / uint64(w.t.geo.record) {
 		number := w.first + at
-		r, err := w.record(w.t, number, at)
+		err := w.record(w.t, number, at, &r)
 		if err != nil && isZero(w.raw(at)) {
 			if err = w.t.zeroRecord(number); err == nil {
 				continue

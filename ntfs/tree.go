@@ -72,6 +72,7 @@ type Tree struct {
 	found      survey
 	rolled     sync.Once
 	all        roll
+	count      census
 	bitmapRead sync.Once
 	inUse      []byte // $MFT:$BITMAP
 	bitmapErr  error
@@ -96,6 +97,7 @@ func Open(s layer.Source, opts Options) (*Tree, error) {
 	}
 	t.upcase = sync.OnceValue(t.readUpcase)
 	t.free = sync.OnceValues(t.countFree)
+	t.count.reached = sync.OnceValue(t.readReached)
 	if err := t.readVolumeInfo(); err != nil {
 		t.fault(fmt.Errorf("$Volume: label and version are not known: %w", err))
 	}

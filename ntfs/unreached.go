@@ -77,6 +77,7 @@ type reach struct {
 	t      *Tree
 	ctx    context.Context
 	seen   []uint64 // a bit for each record
+	links  []uint8  // of each record, how many entries lead to it: counted, by what indexes have alone, unless it is nil
 	gaps   gapList
 	failed error // the first directory that may have more
 }
@@ -93,19 +94,29 @@ func (r *reach) from(ref Ref) {
 		dir := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		n, err := r.t.Node(dir)
-		if err != nil || !n.dir {
+		if err != nil {
 			continue // it is a gap itself, or stale
 		}
-		for e, err := range n.Entries() {
+		d, err := n.directory()
+		if err != nil {
+			continue
+		}
+		for e, err := range d.list(r.links != nil) {
 			if err != nil {
 				r.failed = cmp.Or(r.failed, err)
 				break
 			}
-			if e.Ref.Record >= r.t.records || r.has(e.Ref.Record) {
+			if e.Ref.Record >= r.t.records || r.links == nil && r.has(e.Ref.Record) {
 				continue
 			}
 			child, err := e.Node() // a stale entry leads nowhere
-			if err != nil || r.has(child.Ref.Record) {
+			if err != nil {
+				continue
+			}
+			if r.links != nil {
+				r.links[child.Ref.Record] = max(r.links[child.Ref.Record], r.links[child.Ref.Record]+1)
+			}
+			if r.has(child.Ref.Record) {
 				continue
 			}
 			if r.mark(child.Ref.Record); child.dir {
@@ -150,7 +161,7 @@ func (t *Tree) NodeByNumber(number uint64) (*Node, error) {
 	state, why := t.RecordState(number, nil)
 	switch {
 	case state == RecordFree:
-		return nil, fmt.Errorf("file record %d of %d is not in use: %w", number, t.records, fs.ErrNotExist)
+		return nil, fmt.Errorf("file record %d of %d is not in use (find --deleted tells what is left of a deleted file's): %w", number, t.records, fs.ErrNotExist)
 	case state != RecordInUse:
 		return nil, why
 	}

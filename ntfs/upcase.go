@@ -63,15 +63,33 @@ func (t *Tree) fold(name string, room *nameRoom) (folded, bool) {
 	if len(name) > 3*maxName {
 		return folded{}, false
 	}
-	f := folded{exact: wintype.AppendUTF16(room[:0:maxName], name), upper: room[maxName:maxName], table: t.upcase()}
-	for _, c := range f.exact {
+	f := t.foldUnits(wintype.AppendUTF16(room[:0:maxName], name), room)
+	return f, len(f.exact) <= maxName
+}
+
+// foldUTF16 is fold for a name in UTF-16LE, of maxName units at most.
+func (t *Tree) foldUTF16(name []byte, room *nameRoom) folded {
+	units := room[:0:maxName]
+	for ; len(name) >= 2; name = name[2:] {
+		units = append(units, binary.LittleEndian.Uint16(name))
+	}
+	return t.foldUnits(units, room)
+}
+
+func (t *Tree) foldUnits(units []uint16, room *nameRoom) folded {
+	f := folded{exact: units, upper: room[maxName:maxName], table: t.upcase()}
+	for _, c := range units {
 		f.upper = append(f.upper, f.table[c])
 	}
-	return f, len(f.exact) <= maxName
+	return f
 }
 
 // compare orders two UTF-16LE names as an index does.
 func (u *upcase) compare(a, b []byte) int {
+	le := binary.LittleEndian
+	for len(a) >= 8 && len(b) >= 8 && le.Uint64(a) == le.Uint64(b) { // neighbours mostly begin alike
+		a, b = a[8:], b[8:]
+	}
 	for ; len(a) >= 2 && len(b) >= 2; a, b = a[2:], b[2:] {
 		c, d := u[uint16(a[0])|uint16(a[1])<<8], u[uint16(b[0])|uint16(b[1])<<8]
 		if c != d {

@@ -30,7 +30,7 @@ const window = 256 << 10
 // SameContent tells whether a and b hold the same bytes, and how that was found. Only what places do not prove is read.
 // An error says that a range which counts cannot be read, or is the cause of the end of ctx; then nothing is known.
 func SameContent(ctx context.Context, a, b layer.Mapper) (bool, By, error) {
-	return same(ctx, a, b, ntfs.Differ(a, b))
+	return same(ctx, a, b, ntfs.Differ(ctx, a, b))
 }
 
 // same is SameContent where ranges are what is to be read.

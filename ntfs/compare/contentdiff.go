@@ -72,38 +72,58 @@ func sideOf(t *ntfs.Tree, ref ntfs.Ref, stream string) (layer.Mapper, error) {
 
 // WriteDiff writes how b differs from a: as a unified diff where both are text (UTF-8, or UTF-16 with a mark) of up to
 // 4 MiB, else as lines of hex, of which there are only so many. It takes the same memory for streams of any size, and does
-// not read what is equal by proof. clean, which may be nil, is what text goes through on its way to a terminal.
-func WriteDiff(ctx context.Context, w io.Writer, oldName, newName string, a, b layer.Mapper, clean func(string) string) error {
-	if clean == nil {
-		clean = func(s string) string { return s }
-	}
-	before, ok, err := readText(a)
+// not read what is equal by proof.
+func WriteDiff(ctx context.Context, w io.Writer, oldName, newName string, a, b layer.Mapper) error {
+	before, ok, err := readText(ctx, a)
 	if err != nil {
 		return fmt.Errorf("%s: %w", oldName, err)
 	}
-	after, ok2, err := readText(b)
+	after, ok2, err := readText(ctx, b)
 	if err != nil {
 		return fmt.Errorf("%s: %w", newName, err)
 	}
 	if !ok || !ok2 {
-		return writeHexDiff(ctx, w, clean(oldName), clean(newName), a, b)
+		return writeHexDiff(ctx, w, oldName, newName, a, b)
 	}
-	text, err := udiff.ToUnified(oldName, newName, before, udiff.Lines(before, after), udiff.DefaultContextLines)
+	text, err := unified(ctx, oldName, newName, before, after)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(w, clean(text))
+	_, err = io.WriteString(w, text)
 	return err
 }
 
+// unified is the diff of two texts. Its making knows no context: where that ends, it goes on by itself for what is left of
+// a few seconds at most.
+func unified(ctx context.Context, oldName, newName, before, after string) (text string, err error) {
+	done := make(chan struct{})
+	var out string
+	var failed error
+	go func() {
+		defer close(done)
+		out, failed = udiff.ToUnified(oldName, newName, before, udiff.Lines(before, after), udiff.DefaultContextLines)
+	}()
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case <-done:
+		return out, failed
+	}
+}
+
 // readText returns a stream as UTF-8, if it is text and short.
-func readText(m layer.Mapper) (string, bool, error) {
+func readText(ctx context.Context, m layer.Mapper) (string, bool, error) {
 	if m.Size() > maxTextDiff {
 		return "", false, nil
 	}
 	b := make([]byte, m.Size())
-	if err := layer.ReadFull(m, b, 0); err != nil {
-		return "", false, err
+	for off := 0; off < len(b); off += window {
+		if ctx.Err() != nil {
+			return "", false, context.Cause(ctx)
+		}
+		if err := layer.ReadFull(m, b[off:min(off+window, len(b))], int64(off)); err != nil {
+			return "", false, err
+		}
 	}
 	if order := byteOrder(b); order != nil && len(b)%2 == 0 {
 		units := make([]uint16, len(b)/2)
@@ -143,7 +163,7 @@ func writeHexDiff(ctx context.Context, w io.Writer, oldName, newName string, a, 
 		return err
 	}
 	d := &hexDiff{ctx: ctx, w: w, a: a, b: b}
-	for off, n := range ntfs.Differ(a, b) {
+	for off, n := range ntfs.Differ(ctx, a, b) {
 		if err := d.span(off-off%hexLine, off+n); err != nil {
 			return err
 		}

@@ -28,13 +28,13 @@ func TestContentDiff(t *testing.T) {
 			"+00400010  65 6e 64                                          |end|\n"},
 	} {
 		var out bytes.Buffer
-		err := WriteDiff(t.Context(), &out, "x", "y", source(c.a), source(c.b), nil)
+		err := WriteDiff(t.Context(), &out, "x", "y", source(c.a), source(c.b))
 		if err != nil || out.String() != c.want {
 			t.Errorf("%s: %v\n%s\nwant\n%s", c.name, err, out.String(), c.want)
 		}
 	}
 	var out bytes.Buffer
-	if err := WriteDiff(t.Context(), &out, "x", "y", source(strings.Repeat("\x00", 1<<20)), source(strings.Repeat("\x01", 1<<20)), nil); err != nil || strings.Count(out.String(), "\n") != 2+2*maxHexLines+1 {
+	if err := WriteDiff(t.Context(), &out, "x", "y", source(strings.Repeat("\x00", 1<<20)), source(strings.Repeat("\x01", 1<<20))); err != nil || strings.Count(out.String(), "\n") != 2+2*maxHexLines+1 {
 		t.Errorf("%v, %d lines", err, strings.Count(out.String(), "\n"))
 	}
 }

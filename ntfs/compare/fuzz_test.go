@@ -94,7 +94,7 @@ func FuzzTrees(f *testing.F) {
 				t.Errorf("%d changes", n)
 			}
 		}
-		if d := time.Since(start); d > 5*time.Second {
+		if d := time.Since(start); d > 30*time.Second {
 			t.Errorf("took %v", d)
 		}
 	})

@@ -211,8 +211,12 @@ func (h *history) location() string { return "/" + strings.Trim(h.opts.Path, "/"
 
 // isLocation reports whether the link is the path asked for.
 func (h *history) isLocation(moment int, l hardLink) bool {
-	want := h.location()
-	return strings.EqualFold(l.name, want[strings.LastIndexByte(want, '/')+1:]) && strings.EqualFold(h.path(moment, l), want)
+	t, err := h.moments[moment].Tree()
+	if err != nil {
+		return false
+	}
+	want := t.Upper(h.location())
+	return t.Upper(l.name) == want[strings.LastIndexByte(want, '/')+1:] && t.Upper(h.path(moment, l)) == want
 }
 
 // arrival says what it means that the path leads to f at moment i: to what it led at the known moment before, and

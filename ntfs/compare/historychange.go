@@ -21,6 +21,8 @@ type stateChange struct {
 	fields  []string
 	oldPath string
 	err     error // why something is not known
+	brief   bool  // that something of the file differs is enough
+	file    bool  // the file itself is another version, as Tally has it
 }
 
 func (c *stateChange) add(e Event) { c.events = append(c.events, e) }
@@ -42,22 +44,33 @@ func (w *follower) compare(a, b *state) stateChange {
 	case !slices.Equal(a.links, b.links):
 		c.add(EventLinks)
 	}
-	if b.same && a.node.SameContentIn(b.node.Tree()) {
-		return c
-	}
-	c.compareStreams(w.h.ctx, a, b)
-	if w.h.stream == "" && !b.same {
-		var err error
-		c.fields, err = changedFields(a.node, b.node)
-		c.err = errors.Join(c.err, err, a.node.Damage, b.node.Damage)
-		if slices.ContainsFunc(c.fields, c.unexplained) {
-			c.add(EventMetadata)
-		}
-	}
+	c.file = !c.compareFile(w.h.ctx, a, b, w.h.stream) || !slices.Equal(a.links, b.links)
 	if c.err != nil {
 		c.add(EventUnknown)
 	}
 	return c
+}
+
+// compareFile adds what differs of a file but for its names, or only if one stream of it counts, of that. It reports
+// whether nothing does, for sure.
+func (c *stateChange) compareFile(ctx context.Context, a, b *state, only string) bool {
+	if b.same && a.node.SameContentIn(b.node.Tree()) {
+		return true
+	}
+	var err error
+	if only == "" && !b.same {
+		c.fields, err = changedFields(a.node, b.node)
+		err = errors.Join(err, a.node.Damage, b.node.Damage)
+	}
+	streams, same := true, len(c.fields) == 0 && err == nil
+	if same || !c.brief {
+		streams = c.compareStreams(ctx, a, b)
+	}
+	c.err = errors.Join(c.err, err)
+	if slices.ContainsFunc(c.fields, c.unexplained) {
+		c.add(EventMetadata)
+	}
+	return same && streams
 }
 
 // placed is why other names of a file prove nothing: a directory above it is not known, or has other names.
@@ -98,14 +111,17 @@ func (c *stateChange) unexplained(field string) bool {
 	switch field {
 	case "changed":
 		return len(c.events) == 0
+	case "name_times", "short_name":
+		return !slices.ContainsFunc(c.events, func(e Event) bool { return e == EventRenamed || e == EventMoved || e == EventLinks })
 	case "modified":
 		return !slices.Contains(c.events, EventContent) && !slices.Contains(c.events, EventStreams)
 	}
 	return true
 }
 
-// compareStreams compares all streams that count, by name.
-func (c *stateChange) compareStreams(ctx context.Context, a, b *state) {
+// compareStreams compares all streams that count, by name, and reports whether they are the same.
+func (c *stateChange) compareStreams(ctx context.Context, a, b *state) bool {
+	all := true
 	names := map[string]bool{}
 	for _, s := range slices.Concat(a.streams, b.streams) {
 		if names[s.Name] {
@@ -113,6 +129,7 @@ func (c *stateChange) compareStreams(ctx context.Context, a, b *state) {
 		}
 		names[s.Name] = true
 		same, by, err := sameStream(ctx, a, b, s.Name)
+		all = all && same && err == nil
 		switch {
 		case err != nil:
 			c.err = errors.Join(c.err, err)
@@ -126,6 +143,7 @@ func (c *stateChange) compareStreams(ctx context.Context, a, b *state) {
 	}
 	slices.Sort(c.events)
 	c.events = slices.Compact(c.events)
+	return all
 }
 
 // sameStream is SameContent of a stream of two states, each of which may lack it.
@@ -150,8 +168,11 @@ func sameStream(ctx context.Context, a, b *state, name string) (bool, By, error)
 }
 
 // changedFields names what of the metadata differs, but for the time of the last access and what the system counts by
-// itself: USN and quota.
+// itself: USN and quota. Of names it tells those of 8.3, and the times of those
+// that both have where the file itself tells of no change: some drivers copy its times there.
 func changedFields(a, b *ntfs.Node) ([]string, error) {
+	x, _ := a.Names() // damage is told with the node
+	y, _ := b.Names()
 	var out []string
 	for _, f := range []struct {
 		name string
@@ -162,6 +183,8 @@ func changedFields(a, b *ntfs.Node) ([]string, error) {
 		{"modified", a.Times.Modified == b.Times.Modified},
 		{"changed", a.Times.Changed == b.Times.Changed},
 		{"attributes", a.Attr == b.Attr},
+		{"short_name", slices.Equal(shortNames(x), shortNames(y))},
+		{"name_times", a.Times.Changed != b.Times.Changed || sameNameTimes(x, y)},
 	} {
 		if !f.same {
 			out = append(out, f.name)

@@ -62,6 +62,9 @@ func (h *history) list(dir ntfs.Ref, names map[ntfs.Ref]entry) (damage []Version
 			continue // likewise
 		}
 		last = n
+		if t.QuickCensus(h.ctx) != nil {
+			return damage // History tells why
+		}
 		for e, err := range n.Entries() {
 			if err != nil {
 				last = nil

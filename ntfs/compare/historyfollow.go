@@ -115,7 +115,7 @@ func (w *follower) absent(i int) {
 }
 
 func (w *follower) present(i int, s *state) {
-	var c stateChange
+	c := stateChange{file: true}
 	switch {
 	case w.last != nil:
 		if c = w.compare(w.last, s); c.same() {
@@ -143,7 +143,9 @@ func (w *follower) present(i int, s *state) {
 	if c.events = slices.Compact(c.events); len(c.events) > 1 && c.events[0] == EventCreated && c.events[1] <= EventReappeared {
 		c.events = c.events[1:] // the other says it
 	}
-	w.own++
+	if c.file {
+		w.own++
+	}
 	v := w.row(i, s)
 	v.Replaces, v.Events, v.Fields, v.OldPath, v.Err = replaces, c.events, c.fields, c.oldPath, c.err
 	w.add(v)
@@ -176,24 +178,41 @@ func (w *follower) join(i int, s *state, by By) {
 
 // stateAt returns what the file is at a moment, nil when it is not there.
 func (h *history) stateAt(i int, t *ntfs.Tree, f *file, last *state) (*state, error) {
-	n, err := t.Node(f.ref)
+	n, err := fileAt(t, f.ref, last.names())
+	if n == nil {
+		return nil, err
+	}
+	s, err := stateOf(n, h.stream, last)
 	switch {
-	case err == nil && n.Ref != f.ref:
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	h.show(i, f, s, last)
+	return s, nil
+}
+
+// fileAt returns the file with that reference, nil when it is not there; names are those that it had.
+func fileAt(t *ntfs.Tree, ref ntfs.Ref, names []ntfs.Name) (*ntfs.Node, error) {
+	n, err := t.Node(ref)
+	switch {
+	case err == nil && n.Ref != ref:
 		return nil, nil
 	case err != nil: // or the part of the $MFT that the record is in cannot be found
-		return nil, gone(t, f.ref, last.names(), err)
+		return nil, gone(t, ref, names, err)
 	}
-	s := &state{node: n, same: last != nil && last.node.SameIn(t)}
-	if err := s.setStreams(h.stream); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
+	return n, nil
+}
+
+// stateOf tells what a node is, or one stream of it, which wraps fs.ErrNotExist when it is not there. last is the state
+// before, or nil.
+func stateOf(n *ntfs.Node, only string, last *state) (*state, error) {
+	s := &state{node: n, same: last != nil && last.node.SameIn(n.Tree())}
+	if err := s.setStreams(only); err != nil {
 		return nil, err
 	}
-	if err := h.setLinks(i, f, s, last); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s, s.setLinks(last)
 }
 
 // gone is why it is not known that a file with these names is not there, which err says: its record may be lost, or

@@ -31,15 +31,14 @@ const unknownDir = "?"
 // rootDirectory is that of the root directory.
 const rootDirectory = 5
 
-// setLinks finds the names of a file, without 8.3 names, and chooses the one to show.
-func (h *history) setLinks(i int, f *file, s, last *state) error {
-	if f.ref.Record == rootDirectory {
-		s.path = "/"
+// setLinks finds the names of a file, without 8.3 names.
+func (s *state) setLinks(last *state) error {
+	switch {
+	case s.node.Ref.Record == rootDirectory:
 		return nil
-	}
-	if s.same {
+	case s.same:
 		s.links = last.links
-	} else {
+	default:
 		names, err := s.node.Names()
 		if err != nil {
 			return fmt.Errorf("names: %w", err)
@@ -47,7 +46,16 @@ func (h *history) setLinks(i int, f *file, s, last *state) error {
 		s.links = linksOf(names)
 	}
 	if len(s.links) == 0 {
-		return fmt.Errorf("%v: the file has no name: %w", f.ref, layer.ErrCorrupt)
+		return fmt.Errorf("%v: the file has no name: %w", s.node.Ref, layer.ErrCorrupt)
+	}
+	return nil
+}
+
+// show chooses the name of a file to show.
+func (h *history) show(i int, f *file, s, last *state) {
+	if f.ref.Record == rootDirectory {
+		s.path = "/"
+		return
 	}
 	rank := func(l hardLink) (n int) {
 		if f.prefer(i, l) {
@@ -66,7 +74,6 @@ func (h *history) setLinks(i int, f *file, s, last *state) error {
 	}
 	s.shown = slices.MaxFunc(s.links, func(a, b hardLink) int { return cmp.Compare(rank(a), rank(b)) })
 	s.path = h.path(i, s.shown)
-	return nil
 }
 
 // linksOf leaves out 8.3 names where there is another.

@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"iter"
 	"slices"
@@ -67,7 +68,7 @@ func (d *differ) findInPlace() {
 			d.lost = append(d.lost, fmt.Errorf("whether content of its file changed in place is not known: %w", err))
 			continue
 		}
-		d.collect(ref.Record, true)
+		d.collect(d.ask(ref.Record, true))
 	}
 }
 
@@ -83,26 +84,45 @@ func (d *differ) suspects() (out []ntfs.Range) {
 		c.used = append(c.used, used)
 	}
 	for r := range d.unexplained(c.size) {
-		for off, end := r.Off, r.Off+r.Len; off < end; {
-			if d.ctx.Err() != nil {
+		for pair := range layer.Pairs(c.a, c.b, r.Off, r.Len) {
+			if out = c.pair(d.ctx, out, pair); d.ctx.Err() != nil {
 				return nil
 			}
-			n := min(end-off, window)
-			used := false
-			for _, f := range c.used {
-				in, same, err := f(off, n)
-				if err != nil { // then it may be in use
-					in, same = true, n
-				}
-				used, n = used || in, same
-			}
-			if used {
-				out = c.compare(out, off, n)
-			}
-			off += n
+			d.opts.Progress.Tell("comparing what records do not explain, MiB", layer.MiB(pair.Off), layer.MiB(d.b.t.Size()))
 		}
 	}
 	return out
+}
+
+// pair appends to out what of a range is in use, and differs or is not known: that as a whole, however long it is.
+func (c *clusters) pair(ctx context.Context, out []ntfs.Range, p layer.Pair) []ntfs.Range {
+	known, step := p.Err == nil && p.A.Kind != layer.Unknown && p.B.Kind != layer.Unknown, p.Len
+	if known {
+		step = window
+	}
+	for off, end := p.Off, p.Off+p.Len; off < end && ctx.Err() == nil; {
+		used, n := c.inUse(off, min(end-off, step))
+		switch {
+		case used && known:
+			out = c.compare(out, off, n)
+		case used:
+			out = join(out, ntfs.Range{Off: off, Len: n})
+		}
+		off += n
+	}
+	return out
+}
+
+// inUse reports whether a range is in use at either time, as far as both are as they are at its first byte.
+func (c *clusters) inUse(off, n int64) (used bool, same int64) {
+	for _, f := range c.used {
+		in, same, err := f(off, n)
+		if err != nil { // then it may be in use
+			in, same = true, n
+		}
+		used, n = used || in, same
+	}
+	return used, n
 }
 
 // unexplained yields what differs between the two volumes, whole clusters, without what is explained.
@@ -111,7 +131,7 @@ func (d *differ) unexplained(cluster int64) iter.Seq[ntfs.Range] {
 		a, b := d.a.t.Volume(), d.b.t.Volume()
 		size := min(a.Size(), b.Size(), d.a.t.Size(), d.b.t.Size())
 		skip, done := d.explained, int64(0)
-		for off, n := range layer.Differ(a, b, 0, size, nil) {
+		for off, n := range layer.Differ(d.ctx, a, b, 0, size, nil) {
 			off, end := max(off-off%cluster, done), min((off+n+cluster-1)/cluster*cluster, size)
 			for off < end {
 				for len(skip) > 0 && skip[0].Off+skip[0].Len <= off {
@@ -147,17 +167,14 @@ func (c *clusters) compare(out []ntfs.Range, off, n int64) []ntfs.Range {
 	if c.p == nil {
 		c.p, c.q = make([]byte, c.size), make([]byte, c.size)
 	}
-	for pair := range layer.Pairs(c.a, c.b, off, n) {
-		for off, end := pair.Off, pair.Off+pair.Len; off < end; {
-			n := min(end-off, c.size)
-			p, q := c.p[:n], c.q[:n]
-			known := pair.Err == nil && pair.A.Kind != layer.Unknown && pair.B.Kind != layer.Unknown &&
-				layer.ReadFull(c.a, p, off) == nil && layer.ReadFull(c.b, q, off) == nil
-			if !known || !bytes.Equal(p, q) {
-				out = join(out, ntfs.Range{Off: off, Len: n})
-			}
-			off += n
+	for end := off + n; off < end; {
+		n := min(end-off, c.size)
+		p, q := c.p[:n], c.q[:n]
+		known := layer.ReadFull(c.a, p, off) == nil && layer.ReadFull(c.b, q, off) == nil
+		if !known || !bytes.Equal(p, q) {
+			out = join(out, ntfs.Range{Off: off, Len: n})
 		}
+		off += n
 	}
 	return out
 }

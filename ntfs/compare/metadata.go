@@ -27,7 +27,8 @@ func (p *pair) compareMetadata() {
 		note("permissions", permissions)
 	}
 	p.compareValues(note, whole)
-	note("short_name", whole && !slices.Equal(shortNames(x), shortNames(y)))
+	note("short_name", whole && !slices.Equal(shortNames(p.oldNames), shortNames(p.nowNames)))
+	note("name_times", whole && x.Times.Changed == y.Times.Changed && !sameNameTimes(p.oldNames, p.nowNames))
 	if p.opts.System {
 		note("usn", x.USN != y.USN && whole)
 		note("quota", (x.OwnerID != y.OwnerID || x.QuotaCharged != y.QuotaCharged) && whole)
@@ -122,14 +123,30 @@ func objectID(n *ntfs.Node) ([]byte, error) {
 	return nil, err
 }
 
-// shortNames lists the 8.3 names of a node that stand beside others.
-func shortNames(n *ntfs.Node) []string {
-	names, _ := n.Names()
-	names = slices.DeleteFunc(names, func(x ntfs.Name) bool { return x.Namespace != ntfs.NamespaceDOS })
+// shortNames lists the 8.3 names among those of a node.
+func shortNames(names []ntfs.Name) []string {
 	var out []string
 	for _, x := range names {
-		out = append(out, x.Name)
+		if x.Namespace == ntfs.NamespaceDOS {
+			out = append(out, x.Name)
+		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// sameNameTimes reports whether the names that two nodes have in the same directories have the same times, but for the
+// last access.
+func sameNameTimes(x, y []ntfs.Name) bool {
+	for _, m := range x {
+		for _, n := range y {
+			if m.Parent != n.Parent || m.Name != n.Name || m.Namespace != n.Namespace {
+				continue
+			}
+			if s, t := m.Times, n.Times; s.Created != t.Created || s.Modified != t.Modified || s.Changed != t.Changed {
+				return false
+			}
+		}
+	}
+	return true
 }

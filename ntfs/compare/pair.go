@@ -12,6 +12,7 @@ type pair struct {
 	*differ
 	number             uint64
 	old, now           *ntfs.Node
+	oldNames, nowNames []ntfs.Name
 	oldLinks, nowLinks []link
 	err                error // why one of them cannot be had
 	inPlace            bool

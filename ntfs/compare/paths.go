@@ -113,26 +113,26 @@ func newSide(t *ntfs.Tree, names *interner) side {
 	return side{t: t, names: names, dirs: map[ntfs.Ref]*dir{}}
 }
 
-// node returns the node of a record; nil when it is none of a file that is there.
-func (s *side) node(number uint64) (*ntfs.Node, error) {
+// node returns the node of a record, and its names; nil when it is none of a file that is there.
+func (s *side) node(number uint64) (*ntfs.Node, []ntfs.Name, error) {
 	n, err := s.t.Node(ntfs.Ref{Record: number})
 	switch {
 	case err == nil:
-		return n, nil
+		names, _ := n.Names() // damage is told with the node
+		return n, names, nil
 	case errors.Is(err, ntfs.ErrStale) && s.reaches(int64(number)*int64(s.t.RecordSize())):
-		return nil, nil
+		return nil, nil, nil
 	}
 	if state, err2 := s.t.RecordState(number, nil); state != ntfs.RecordFree {
-		return nil, cmp.Or(err2, err)
+		return nil, nil, cmp.Or(err2, err)
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 // lost is why it cannot be told that the other side's file is not there: its record was in use, for all that is known,
 // and cannot be read.
-func (s *side) lost(other *ntfs.Node) error {
-	names, _ := other.Names() // what damage hides is asked for nowhere
-	state, err := s.t.RecordState(other.Ref.Record, names)
+func (s *side) lost(number uint64, names []ntfs.Name) error {
+	state, err := s.t.RecordState(number, names) // what damage hides is asked for nowhere
 	if state == ntfs.RecordLost || state == ntfs.RecordUnknown {
 		return err
 	}
@@ -145,9 +145,10 @@ func (s *side) confirm(n *ntfs.Node) error {
 	if n == nil {
 		return nil
 	}
-	if names, _ := n.Names(); n.Damage != nil && len(names) > 0 {
-		return nil
-	} else if n.Damage != nil {
+	if n.Damage != nil {
+		if names, _ := n.Names(); len(names) > 0 {
+			return nil
+		}
 		return n.Damage
 	}
 	if state, err := s.t.RecordState(n.Ref.Record, nil); state != ntfs.RecordInUse {
@@ -163,14 +164,13 @@ func (s *side) reaches(off int64) bool {
 
 // links returns the names of a node, in the order of their places: one at least. 8.3 names are left out where there are
 // others.
-func (s *side) links(n *ntfs.Node) []link {
+func (s *side) links(n *ntfs.Node, names []ntfs.Name) []link {
 	if n == nil {
 		return nil
 	}
 	if n.Ref.Record == recordRoot {
 		return []link{{place: place{dir: s.names.root}}}
 	}
-	names, _ := n.Names() // damage is told with the node
 	var out []link
 	for _, x := range longNames(names) {
 		out = append(out, link{place: place{s.dir(x.Parent), x.Name}, parent: x.Parent})
@@ -231,9 +231,10 @@ func (s *side) limit(path string) error {
 	if err != nil {
 		return err
 	}
-	all := s.links(n)
+	names, _ := n.Names() // damage is told with the node
+	all := s.links(n, names)
 	for _, l := range all {
-		if len(all) == 1 || strings.EqualFold(l.String(), strings.Trim(path, "/")) {
+		if len(all) == 1 || s.t.Upper(l.String()) == s.t.Upper(strings.Trim(path, "/")) {
 			s.limits = append(s.limits, l.place)
 			return nil
 		}
@@ -287,7 +288,7 @@ func IsStore(name string) bool {
 func (s *side) system() []*ntfs.Node {
 	var out []*ntfs.Node
 	for number := range uint64(firstUser) {
-		if n, err := s.node(number); err == nil && n != nil && number != recordRoot {
+		if n, _, err := s.node(number); err == nil && n != nil && number != recordRoot {
 			out = append(out, n)
 		}
 	}

@@ -21,6 +21,7 @@ func (d *differ) findRecords() {
 				return
 			}
 			part := min(end-off, window)
+			d.opts.Progress.Tell("comparing file records", off/size, int64(max(d.a.t.Records(), d.b.t.Records())))
 			whole := d.a.readRecords(x[:part], off) && d.b.readRecords(y[:part], off)
 			if whole && !d.opts.Paranoid && bytes.Equal(x[:part], y[:part]) {
 				continue
@@ -61,12 +62,12 @@ func (d *differ) differingRecords(size int64) iter.Seq2[int64, int64] {
 func (d *differ) unproven() iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
 		x, y := d.a.t.MFT(), d.b.t.MFT()
-		ranges, longer := ntfs.Differ(x, y), x
+		ranges, longer := ntfs.Differ(d.ctx, x, y), x
 		if y.Size() > x.Size() {
 			longer = y
 		}
 		if d.opts.Paranoid {
-			ranges = written(x, y)
+			ranges = written(d.ctx, x, y)
 		}
 		for off, n := range ranges {
 			if !yield(off, n) {

@@ -27,7 +27,7 @@ const (
 )
 
 // format makes a small volume.
-func format(t *testing.T, cluster int) string {
+func format(t testing.TB, cluster int) string {
 	image := filepath.Join(t.TempDir(), "volume.img")
 	f, err := os.Create(image)
 	if err != nil {
@@ -43,14 +43,14 @@ func format(t *testing.T, cluster int) string {
 }
 
 // edit mounts the volume and lets change work on it.
-func edit(t *testing.T, image string, change func(dir string)) {
+func edit(t testing.TB, image string, change func(dir string)) {
 	dir, unmount := ntfstest.MountNTFS3G(t, image, "compression,noatime")
 	change(dir)
 	unmount()
 }
 
 // keep copies a state.
-func keep(t *testing.T, image string, number int) *os.File {
+func keep(t testing.TB, image string, number int) *os.File {
 	b, err := os.ReadFile(image)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func keep(t *testing.T, image string, number int) *os.File {
 }
 
 // shadow makes a volume with a snapshot of each state but the last, and opens all of them.
-func shadow(t *testing.T, states []*os.File) []*ntfs.Tree {
+func shadow(t testing.TB, states []*os.File) []*ntfs.Tree {
 	live, storage := vsstest.NewMemory(imageSize), vsstest.NewMemory(64<<20)
 	cfg := vsstest.Config{Volume: live, Storage: storage, Area: []vsstest.Blocks{{First: 1, Count: 64<<20/vsstest.BlockSize - 1}},
 		Catalog: []vsstest.Blocks{{First: fsSize / vsstest.BlockSize, Count: 6}}, NoTruth: true}
@@ -95,7 +95,7 @@ func shadow(t *testing.T, states []*os.File) []*ntfs.Tree {
 	return append(trees, openTree(t, live))
 }
 
-func openTree(t *testing.T, s layer.Source) *ntfs.Tree {
+func openTree(t testing.TB, s layer.Source) *ntfs.Tree {
 	tree, err := ntfs.Open(s, ntfs.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func openTree(t *testing.T, s layer.Source) *ntfs.Tree {
 }
 
 // freeBlocks tells which blocks hold no cluster in use: snapshots do not keep them.
-func freeBlocks(t *testing.T, f *os.File) func(uint32) bool {
+func freeBlocks(t testing.TB, f *os.File) func(uint32) bool {
 	used, err := openTree(t, io.NewSectionReader(f, 0, imageSize)).Used()
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func freeBlocks(t *testing.T, f *os.File) func(uint32) bool {
 // TestRandomScripts runs random edits on volumes and compares what is told with what was done, between any two points.
 func TestRandomScripts(t *testing.T) {
 	volumes, points := 10, 21
-	if testing.Short() || ntfstest.Race {
+	if testing.Short() || testenv.Race {
 		volumes, points = 2, 8
 	}
 	seed := rand.Uint64()

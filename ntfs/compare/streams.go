@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"maps"
@@ -70,16 +71,16 @@ func (p *pair) sameStream(name string) (bool, By, error) {
 		return false, ByBytes, err
 	}
 	if p.opts.Paranoid {
-		return same(p.ctx, x, y, written(x, y))
+		return same(p.ctx, x, y, written(p.ctx, x, y))
 	}
 	return SameContent(p.ctx, x, y)
 }
 
-// written yields the ranges of two streams that are not holes in both.
-func written(a, b layer.Source) iter.Seq2[int64, int64] {
+// written yields the ranges of two streams that are not holes in both; when ctx ends, any.
+func written(ctx context.Context, a, b layer.Source) iter.Seq2[int64, int64] {
 	return func(yield func(int64, int64) bool) {
 		for p := range layer.Pairs(a, b, 0, a.Size()) {
-			hole := p.Err == nil && p.A.Kind == layer.Zero && p.B.Kind == layer.Zero
+			hole := p.Err == nil && ctx.Err() == nil && p.A.Kind == layer.Zero && p.B.Kind == layer.Zero
 			if !hole && !yield(p.Off, p.Len) {
 				return
 			}

@@ -40,7 +40,8 @@ type Change struct {
 	Ref     ntfs.Ref
 	Type    ntfs.Kind
 	// Fields names what changed. Of Metadata: created, modified, changed, accessed (the times), attributes, owner,
-	// permissions, ea, efs, reparse, object_id, short_name, and with Options.System usn and quota. Of Streams: the streams'
+	// permissions, ea, efs, reparse, object_id, short_name, name_times (those of names that stayed, where the time of the
+	// record's change is the same: some drivers copy the file's own there), and with Options.System usn and quota. Of Streams: the streams'
 	// names. Of Created and Deleted: link, where the file has, or had, other names.
 	Fields           []string
 	OldSize, NewSize int64 // bytes of the unnamed stream; -1 where there is none, or where it is not the matter
@@ -56,6 +57,7 @@ type Options struct {
 	Paths    []string // only what is at or below one of them in either tree; none for all
 	System   bool     // metafiles such as $MFT too, and the files that VSS keeps its stores in
 	Paranoid bool     // nothing is equal by proof: all records are parsed, all content is read
+	Progress layer.Progress
 }
 
 // Trees tells what differs between two trees of one volume, ordered by path, name by name, then by Kind. What cannot be
@@ -84,16 +86,17 @@ func Trees(ctx context.Context, a, b *ntfs.Tree, opts Options) (iter.Seq2[Change
 
 // A differ compares two trees: first it finds the files that may have changed, then it compares them, in order.
 type differ struct {
-	ctx        context.Context
-	a, b       side
-	opts       Options
-	candidates []uint64 // records that may have changed, and those of their base, in order
-	items      []item
-	explained  []ntfs.Range // of the volume: what is compared as part of a changed file, or does not count
-	parents    map[ntfs.Ref]bool
-	rows       []row // about the place that is told of
-	failures   int
-	lost       []error // what has no place
+	ctx         context.Context
+	a, b        side
+	opts        Options
+	candidates  []uint64 // records that may have changed, and those of their base, in order
+	items       []item
+	explained   []ntfs.Range // of the volume: what is compared as part of a changed file, or does not count
+	parents     map[ntfs.Ref]bool
+	rows        []row // about the place that is told of
+	failures    int
+	lost        []error // what has no place
+	lostRecords []*recordsError
 }
 
 // maxFailures is how many things that cannot be compared are told one by one.
@@ -104,6 +107,7 @@ type item struct {
 	at      place
 	number  uint64
 	inPlace bool
+	err     error // why one of the records cannot be had, or is not to be believed: asked once, told at each place
 }
 
 // A row is a Change, or why there may be one, whose paths are made when it is told.
@@ -126,6 +130,12 @@ func newDiffer(ctx context.Context, a, b *ntfs.Tree, opts Options) (*differ, err
 	d := &differ{ctx: ctx, a: newSide(a, names), b: newSide(b, names), opts: opts, parents: map[ntfs.Ref]bool{}}
 	for _, path := range opts.Paths {
 		err, err2 := d.a.limit(path), d.b.limit(path)
+		if err != nil && err2 != nil { // unless file records say otherwise
+			if err := cmp.Or(a.TakeCensus(ctx), b.TakeCensus(ctx)); err != nil {
+				return nil, err
+			}
+			err, err2 = d.a.limit(path), d.b.limit(path)
+		}
 		if err != nil && err2 != nil {
 			return nil, errors.Join(err, err2)
 		}
@@ -137,11 +147,11 @@ func newDiffer(ctx context.Context, a, b *ntfs.Tree, opts Options) (*differ, err
 func (d *differ) find() {
 	d.findRecords()
 	d.items = make([]item, 0, len(d.candidates))
-	for _, number := range d.candidates {
+	for _, p := range ahead(d.candidates, func(number uint64) *pair { return d.ask(number, false) }) {
 		if d.ctx.Err() != nil {
 			return
 		}
-		d.collect(number, false)
+		d.collect(p)
 	}
 	if !d.opts.Paranoid {
 		d.findInPlace()
@@ -151,8 +161,9 @@ func (d *differ) find() {
 }
 
 // collect adds the items of a record.
-func (d *differ) collect(number uint64, inPlace bool) {
-	p := d.open(number, inPlace)
+func (d *differ) collect(p *pair) {
+	number, inPlace := p.number, p.inPlace
+	p.link()
 	if !inPlace {
 		d.explain(p.old, p.oldLinks)
 		d.explain(p.now, p.nowLinks)
@@ -161,7 +172,7 @@ func (d *differ) collect(number uint64, inPlace bool) {
 		return
 	}
 	if p.old != nil || p.now != nil || p.err != nil {
-		d.items = append(d.items, item{p.at, number, inPlace})
+		d.items = append(d.items, item{p.at, number, inPlace, p.err})
 	}
 	gone, came := p.oldLinks, p.nowLinks
 	if p.old != nil && p.now != nil && p.old.Ref == p.now.Ref {
@@ -171,55 +182,68 @@ func (d *differ) collect(number uint64, inPlace bool) {
 	for _, l := range slices.Concat(gone, came) {
 		if !slices.Contains(seen, l.place) {
 			seen = append(seen, l.place)
-			d.items = append(d.items, item{l.place, number, inPlace})
+			d.items = append(d.items, item{l.place, number, inPlace, p.err})
 		}
 	}
 }
 
-// open gets what both trees have in a record.
+// open gets what both trees have in a record. It may be called concurrently.
 func (d *differ) open(number uint64, inPlace bool) *pair {
 	p := &pair{differ: d, number: number, inPlace: inPlace}
 	var err, err2 error
-	p.old, err = d.a.node(number)
-	p.now, err2 = d.b.node(number)
-	switch {
-	case p.old != nil && p.now == nil && err2 == nil:
-		err2 = d.b.lost(p.old)
-	case p.old == nil && p.now != nil && err == nil:
-		err = d.a.lost(p.now)
-	}
-	if err == nil && err2 == nil && !inPlace {
-		err, err2 = d.contradicted(p)
-	}
+	p.old, p.oldNames, err = d.a.node(number)
+	p.now, p.nowNames, err2 = d.b.node(number)
 	p.err = sideErr(err, err2)
-	p.oldLinks, p.nowLinks = d.a.links(p.old), d.b.links(p.now)
 	return p
 }
 
-// contradicted is why a file may not have come, gone or been renamed, although its records say so: the directories do not.
-func (d *differ) contradicted(p *pair) (first, second error) {
-	if p.old != nil && p.now != nil && p.old.Ref == p.now.Ref && sameNames(p.old, p.now) {
-		return nil, nil
-	}
-	return d.a.confirm(p.old), d.b.confirm(p.now)
+// link finds the places of both.
+func (p *pair) link() {
+	p.oldLinks, p.nowLinks = p.a.links(p.old, p.oldNames), p.b.links(p.now, p.nowNames)
 }
 
-// sameNames reports whether two nodes have the same names in the same directories.
-func sameNames(a, b *ntfs.Node) bool {
-	x, _ := a.Names()
-	y, _ := b.Names()
-	return slices.EqualFunc(x, y, func(m, n ntfs.Name) bool { return m.Parent == n.Parent && m.Name == n.Name })
+// ask is open, and asks all other witnesses whether the file may not have come, gone or been renamed, although its records
+// say so: one was lost, or the directories say otherwise.
+func (d *differ) ask(number uint64, inPlace bool) *pair {
+	p := d.open(number, inPlace)
+	if p.err != nil {
+		return p
+	}
+	var err, err2 error
+	switch {
+	case p.old != nil && p.now == nil:
+		err2 = d.b.lost(number, p.oldNames)
+	case p.old == nil && p.now != nil:
+		err = d.a.lost(number, p.nowNames)
+	case p.old != nil && p.old.Ref == p.now.Ref && slices.EqualFunc(p.oldNames, p.nowNames, sameName):
+		return p
+	}
+	if err == nil && err2 == nil && !inPlace {
+		err, err2 = d.a.confirm(p.old), d.b.confirm(p.now)
+	}
+	p.err = sideErr(err, err2)
+	return p
 }
+
+// sameName reports whether two names are the same, in the same directory.
+func sameName(x, y ntfs.Name) bool { return x.Parent == y.Parent && x.Name == y.Name }
 
 // tell compares what the items name, place by place.
 func (d *differ) tell(yield func(Change, error) bool) {
 	none := Change{OldSize: -1, NewSize: -1}
-	for i, x := range d.items {
-		p := d.open(x.number, x.inPlace)
+	for i, p := range ahead(d.items, func(x item) *pair { return d.open(x.number, x.inPlace) }) {
+		d.opts.Progress.Tell("comparing files", int64(i), int64(len(d.items)))
+		x := d.items[i]
+		p.err = x.err
+		p.link()
 		p.choosePlace()
 		p.tell(x.at)
 		if d.ctx.Err() != nil {
 			break
+		}
+		if p.old == nil && p.now == nil { // these have no place, and are the last
+			d.lostRecord(x.number, p.err)
+			continue
 		}
 		if i+1 < len(d.items) && d.items[i+1].at == x.at {
 			continue
@@ -240,6 +264,13 @@ func (d *differ) tell(yield func(Change, error) bool) {
 		yield(none, context.Cause(d.ctx))
 		return
 	}
+	for _, r := range d.lostRecords {
+		none.Ref.Record = r.from
+		if d.told() && !yield(none, r) {
+			return
+		}
+	}
+	none.Ref = ntfs.Ref{}
 	for _, err := range d.lost {
 		if d.told() && !yield(none, err) {
 			return
@@ -248,6 +279,33 @@ func (d *differ) tell(yield func(Change, error) bool) {
 	if more := d.failures - maxFailures; more > 0 {
 		yield(none, fmt.Errorf("and %d more that cannot be compared", more))
 	}
+}
+
+// A recordsError says why nothing is known of file records from one to another in either tree.
+type recordsError struct {
+	from, to uint64 // both included
+	err      error  // of the first
+}
+
+func (e *recordsError) Error() string {
+	if e.from == e.to {
+		return fmt.Sprintf("%v: file record: %v", ntfs.Ref{Record: e.from}, e.err)
+	}
+	return fmt.Sprintf("file records %d to %d: %v", e.from, e.to, e.err)
+}
+
+func (e *recordsError) Unwrap() error { return e.err }
+
+// lostRecord notes a record of which no tree has a file, though one may: those in a row, for one reason, together.
+func (d *differ) lostRecord(number uint64, err error) {
+	if err == nil {
+		return
+	}
+	if k := len(d.lostRecords) - 1; k >= 0 && d.lostRecords[k].to+1 == number && layer.SameReason(d.lostRecords[k].err, err) {
+		d.lostRecords[k].to = number
+		return
+	}
+	d.lostRecords = append(d.lostRecords, &recordsError{number, number, err})
 }
 
 // told counts what cannot be compared, and reports whether one more is to be told.

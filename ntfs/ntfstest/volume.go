@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"snapmount/imagefmt/layer/testenv"
 )
 
 // A Volume is one that Build makes: by a script with its arguments and environment, or by fill.
@@ -41,7 +43,7 @@ func Volumes() []Volume {
 // SkipManyUnderRace skips the test, loudly, on the volumes of over 100,000 names when the race detector is on: it takes
 // minutes for what is done one after the other.
 func (v Volume) SkipManyUnderRace(t testing.TB) {
-	if Race && (v.Name == Files200K.Name || v.Name == Frag.Name) {
+	if testenv.Race && (v.Name == Files200K.Name || v.Name == Frag.Name) {
 		t.Skipf("SKIPPED: %s takes minutes under the race detector", v.Name)
 	}
 }

@@ -36,7 +36,7 @@ func Apply(ctx context.Context, root *os.Root, done func(path string, lost []str
 	}
 	a := &applier{ctx: ctx, root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
 	defer a.leave(0)
-	removeOwnParts(root)
+	a.stays(".", removeOwnParts(root))
 	return a.lines(f)
 }
 
@@ -58,6 +58,13 @@ type applier struct {
 type level struct {
 	name, now string // as restored, and now
 	dir       *os.Root
+}
+
+// stays tells what earlier runs left in a directory and could not be removed, if anything.
+func (a *applier) stays(dir string, err error) {
+	if err != nil {
+		a.done(dir, nil, err)
+	}
 }
 
 // leave closes directories but the first n.
@@ -101,7 +108,7 @@ func (a *applier) enter(file string) (*os.Root, error) {
 		}
 		a.path = append(a.path, level{name, now, next})
 		dir = next
-		removeParts(dir) // of one that was killed
+		a.stays(file[:start-1], removeParts(dir)) // of one that was killed
 	}
 }
 

@@ -63,7 +63,8 @@ type archiver struct {
 // Archive writes sources as one archive to out, in the order of the volumes' directories. Options are as for Run, those
 // that are about a target aside. A file of which something is not in the image is an error of that file, and no member,
 // where the tables of the volume tell or Verify is set, which reads each file twice; else, and where it is larger than
-// 1 MiB, an error in its midst is that of Archive, and out is no whole archive. Without NoSidecar the last member has the
+// 1 MiB, an error in its midst is that of Archive, and out is no whole archive. Without NoSidecar the last member, but for what
+// Options.Last gives, has the
 // metadata of all others, for Apply where the archive is unpacked: SidecarName.
 func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq2[Source, error], opts Options) error {
 	a := &archiver{opts: opts, done: tally{told: opts.Progress}, there: map[[16]byte]bool{}, first: map[fileKey]linked{}}
@@ -97,6 +98,15 @@ func Archive(ctx context.Context, out io.Writer, format Format, sources iter.Seq
 	}
 	if err := a.addLines(); err != nil {
 		return err
+	}
+	if opts.Last != nil {
+		last, err := opts.Last()
+		if err == nil {
+			err = a.addOwn(ReceiptName, last)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return a.pack.close()
 }
@@ -244,7 +254,7 @@ func (a *archiver) link(it *item, m *Meta) error {
 	if strings.ContainsRune(text, 0) {
 		return fmt.Errorf("link to %q: %w", text, layer.ErrUnsupported)
 	}
-	it.res.Lost = append(it.res.Lost, "link of Windows")
+	it.res.Link, it.res.Lost = text, append(it.res.Lost, "link of Windows")
 	return a.ended(a.pack.link(it.res.Path, text, m))
 }
 

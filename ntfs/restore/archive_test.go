@@ -145,7 +145,7 @@ func TestArchivesOfEverything(t *testing.T) {
 		}
 	}
 	inTar, inZip := readTar(t, tarName), map[string]member{}
-	if !ntfstest.Race { // it takes a minute with it
+	if !testenv.Race { // it takes a minute with it
 		zipName, _ := archived(t, volume, "", Zip, Options{})
 		inZip = readZip(t, zipName)
 	}
@@ -153,7 +153,7 @@ func TestArchivesOfEverything(t *testing.T) {
 	for _, c := range ntfstest.Manifest(t, image) {
 		checked[c.Type]++
 		checkTarClaim(t, c, inTar)
-		if !ntfstest.Race {
+		if !testenv.Race {
 			checkZipClaim(t, c, inZip)
 		}
 	}

@@ -33,7 +33,7 @@ func TestArchiveApplied(t *testing.T) {
 		{"tar bsdtar", restore.Tar, false, true, false, false, []string{"bsdtar", "-x", "--no-xattrs", "-f"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if (c.long || ntfstest.Race) && os.Getenv("SNAPMOUNT_LONG") == "" {
+			if (c.long || testenv.Race) && os.Getenv("SNAPMOUNT_LONG") == "" {
 				t.Skip("SKIPPED: takes half a minute: set SNAPMOUNT_LONG")
 			}
 			image := ntfstest.Feat512.Build(t)

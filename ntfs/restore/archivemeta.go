@@ -83,15 +83,19 @@ func (a *archiver) keep(m *Meta) error {
 	return a.lines.write(m)
 }
 
-// addLines adds the lines of all members as one. Its time is the first that a zip can have, so that archives of the same
-// are the same.
+// addLines adds the lines of all members as one.
 func (a *archiver) addLines() error {
 	if a.lines == nil || a.lines.file == nil {
 		return nil
 	}
+	return a.addOwn(SidecarName, io.NewSectionReader(a.lines.file, 0, a.lines.size))
+}
+
+// addOwn adds a member that is of no volume. Its time is the first that a zip can have, so that archives of the same are the
+// same.
+func (a *archiver) addOwn(name string, src layer.Source) error {
 	m := Meta{Type: "file", Modified: wintype.FiletimeOf(time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC))}
-	lines := body{Source: io.NewSectionReader(a.lines.file, 0, a.lines.size), spans: []span{{0, a.lines.size}}, data: a.lines.size}
-	_, err := a.send(SidecarName, &m, lines)
+	_, err := a.send(name, &m, body{Source: src, spans: []span{{0, src.Size()}}, data: src.Size()})
 	return err
 }
 

@@ -16,8 +16,8 @@ const (
 	// piece is how much is read and written at once; of a range that fails, pageSize is.
 	piece    = 1 << 20
 	pageSize = 4 << 10
-	// maxHashed is how many bytes of holes are hashed of one file: a hole of 2^62 bytes is a few bytes in an image.
-	maxHashed = 16 << 30
+	// maxHashed is how many bytes of holes are hashed of one file.
+	maxHashed = layer.MaxHoles
 	// maxGaps is how many ranges are told of one file.
 	maxGaps = 1000
 	// ahead is how many pieces may wait to be written, and as many to be hashed.
@@ -26,9 +26,9 @@ const (
 
 // Gap is a range of a file that is not in the image. Where it was restored it is a hole, and reads as zeros.
 type Gap struct {
-	Off int64  `json:"off"` // bytes
-	Len int64  `json:"len"`
-	Why string `json:"why"`
+	Off int64  `json:"off"` // bytes, in the content
+	Len int64  `json:"len"` // bytes
+	Why string `json:"why"` // in a line
 
 	Reason layer.Reason `json:"reason,omitempty"` // it is unknown; 0 when it is damaged
 }

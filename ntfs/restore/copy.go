@@ -83,10 +83,10 @@ func copyExtent(ctx context.Context, f *os.File, src layer.Source, e layer.Exten
 	return err
 }
 
-// SHA256 is the hash of all of src, in hexadecimal. It ends with ctx.
-func SHA256(ctx context.Context, src layer.Source) (string, error) {
+// SHA256 is the hash of all of src, in hexadecimal, as layer.Hash computes it.
+func SHA256(ctx context.Context, src layer.Source, progress layer.Progress) (string, error) {
 	sum := sha256.New()
-	if err := Copy(ctx, sum, src); err != nil {
+	if err := layer.Hash(ctx, sum, src, progress); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil

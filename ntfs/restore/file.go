@@ -18,6 +18,9 @@ type File struct {
 
 // Create makes a file that Commit gives its name. One that is there is replaced, or is ErrExists.
 func Create(name string, replace bool) (*File, error) {
+	if err := CheckTarget(name); err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -50,7 +52,7 @@ func (d *folder) open(r *run) (*os.Root, error) {
 			d.root, d.made, err = makeDir(up, path.Base(d.path))
 		}
 		if d.err = err; err == nil && r.opts.Resume {
-			removeParts(d.root)
+			r.warn(removeParts(d.root))
 		}
 	})
 	return d.root, d.err
@@ -134,9 +136,20 @@ func (r *run) finish(d *folder) Result {
 	return res
 }
 
+// plainLosses begin what a copy of a plain file lacks elsewhere than on NTFS, as any copy does.
+var plainLosses = []string{"permissions", "attributes", "creation time", "modification time", "access time", "short name"}
+
+// drops reports whether what was lost is not worth a sidecar.
+func (r *run) drops(lost []string) bool {
+	return r.spare && len(lost) > 0 && !slices.ContainsFunc(lost, func(l string) bool {
+		what, _, _ := strings.Cut(l, ":")
+		return !slices.Contains(plainLosses, what)
+	})
+}
+
 // keep writes a line to the sidecar when something was lost.
 func (r *run) keep(m *Meta, lost []string) error {
-	if len(lost) == 0 || r.sidecar == nil {
+	if len(lost) == 0 || r.sidecar == nil || r.drops(lost) {
 		return nil
 	}
 	return r.withRoom(func() error { return r.sidecar.write(m) })

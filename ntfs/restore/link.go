@@ -30,7 +30,7 @@ func (w *writer) oneOfSeveral() error {
 	if mine {
 		defer close(first.done)
 		err := w.write()
-		if err == nil || w.same || errors.Is(err, errNoMeta) {
+		if !w.res.Aside && (err == nil || w.same || errors.Is(err, errNoMeta)) {
 			first.path, first.sum = w.res.Path, w.res.SHA256
 		}
 		return err

@@ -37,14 +37,17 @@ func encodeMeta(m *Meta) ([]byte, error) {
 		valid = valid && utf8.ValidString(m.Streams[i].Name) && utf8.ValidString(m.Streams[i].File)
 	}
 	if valid {
-		return json.Marshal(m)
+		return printable(json.Marshal(m))
 	}
 	x := metaJSON{wintype.WTF8(m.Path), wintype.WTF8(m.Name), wintype.WTF8(m.ShortName), wintype.WTF8(m.Link), nil, (*bareMeta)(m)}
 	for _, s := range m.Streams {
 		x.Streams = append(x.Streams, streamJSON{wintype.WTF8(s.Name), wintype.WTF8(s.File), bareStream(s)})
 	}
-	return json.Marshal(&x)
+	return printable(json.Marshal(&x))
 }
+
+// printable is for files that somebody may look at in a terminal.
+func printable(b []byte, err error) ([]byte, error) { return wintype.PrintableJSON(b), err }
 
 // decodeMeta reads a line of a sidecar.
 func decodeMeta(line []byte, m *Meta) error {

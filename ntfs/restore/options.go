@@ -2,7 +2,6 @@ package restore
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"sync"
 	"time"
@@ -22,7 +21,14 @@ const (
 )
 
 // ErrExists says that a file is there and stays as it is.
-var ErrExists = fmt.Errorf("is there already, and stays: %w", fs.ErrExist)
+var ErrExists error = existsError{}
+
+type existsError struct{}
+
+func (existsError) Error() string { return "is there already, and stays" }
+
+// Unwrap makes it an fs.ErrExist.
+func (existsError) Unwrap() error { return fs.ErrExist }
 
 // errSkipped says that a file need not be written. It is no failure.
 var errSkipped = errors.New("need not be written")
@@ -34,6 +40,7 @@ type Options struct {
 	Partial   bool // files of which ranges are lost are written, with holes there
 	Verify    bool // files are read back
 	NoSidecar bool
+	Spare     bool // no line in the sidecar of what lost no more than a plain file does, see Result.Dropped, unless one is there
 	NoHash    bool // Results have no SHA256, which costs more than the copying of large files; Verify wants it all the same
 	Names     Names
 	Jobs      int // files at once; 0 is one for each processor
@@ -44,9 +51,14 @@ type Options struct {
 	LinkText func(n *ntfs.Node) (string, error)
 	// Done is told each file, directory or link that was restored, or was not; from any goroutine.
 	Done func(Result)
+	// Last gives a member that an archive has after all others, when these are written: ReceiptName, which no file of a volume
+	// gets. nil is none.
+	Last func() (layer.Source, error)
 	// Progress is told how many ProgressFiles are done and how many ProgressBytes were read, from any goroutine, one call at
 	// a time. What there is in all is not known here: Count tells.
 	Progress layer.Progress
+	// Warn is told what of the program's own files could not be removed from the target, from any goroutine; nil drops it.
+	Warn func(error)
 }
 
 // What Options.Progress is told to count.
@@ -80,6 +92,7 @@ type Source struct {
 	Node   *ntfs.Node
 	Stream string // the stream that becomes a file; "" is all of the Node
 	Name   string // on the target, as NTFS has it, "/" between names; "" restores what is in a directory, not itself
+	As     string // what a file is called on the target, as it stands, in place of the last of Name; "" for that
 	Origin string // what Results say of it: image, volume and point
 
 	// Choose says whether to restore what path, below the source, leads to. It is called from one goroutine at a time.
@@ -105,10 +118,14 @@ type Result struct {
 	Stream  string // of its Source
 	Size    int64
 	SHA256  string // of what was written, in hexadecimal; "" of what has no content or holes without end, and with NoHash
+	Link    string // what a symbolic link is written to lead to; "" of links that the target has otherwise
 	Mapped  string // the name that it has on the volume, where the target has another
+	Renamed bool   // its Source wanted the other name
 	Gaps    []Gap  // ranges that are not in the image and read as zeros
 	Skipped bool   // it was there already, and is right
+	Aside   bool   // it is in the sidecar alone: a link, which the target does not take
 	Lost    []string
+	Dropped bool // Lost is nowhere, by Options.Spare
 	Err     error
 	At      time.Time
 	Order   int64 // places results in a row that does not depend on Jobs: from 1, a directory behind what is in it; 0 of what no walk came to

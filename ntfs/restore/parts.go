@@ -2,6 +2,7 @@ package restore
 
 import (
 	"crypto/rand"
+	"errors"
 	"os"
 	"strings"
 )
@@ -25,22 +26,24 @@ func isPart(name, start string) bool {
 	return ok && ok2 && len(random) == partRandom && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-// removeOwnParts removes parts in the directory of the target itself, and in that of streams.
-func removeOwnParts(root *os.Root) {
-	removeParts(root)
-	if d, err := openDir(root, StreamsName); err == nil {
+// removeOwnParts removes parts in the directory of the target itself, and in that of streams. The error is of what stays.
+func removeOwnParts(root *os.Root) error {
+	err := removeParts(root)
+	if d, err2 := openDir(root, StreamsName); err2 == nil {
 		defer d.Close()
-		removeParts(d)
+		err = errors.Join(err, removeParts(d))
 	}
+	return err
 }
 
-// removeParts removes what an earlier run left unfinished in a directory.
-func removeParts(root *os.Root) {
+// removeParts removes what an earlier run left unfinished in a directory. The error is of what stays.
+func removeParts(root *os.Root) (err error) {
 	eachName(root, func(name string) {
 		if isPart(name, partStart) {
-			root.RemoveAll(name) // what stays is seen by the user only
+			err = errors.Join(err, leftover(name, root.RemoveAll(name)))
 		}
 	})
+	return err
 }
 
 // eachName goes through the names in a directory, as far as they can be read.

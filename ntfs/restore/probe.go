@@ -1,7 +1,9 @@
 package restore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -25,18 +27,34 @@ const (
 	shortest     = 143 // of encrypted file systems
 )
 
-// probe tries which names a target can hold. The mount options of a file system count, not its name.
-func probe(root *os.Root) (limits, error) {
+// probe tries which names a target can hold. The mount options of a file system count, not its name. left is why what it
+// tried them with is there still.
+func probe(root *os.Root) (out limits, left, err error) {
 	dir := partName()
 	if err := root.Mkdir(dir, 0o700); err != nil {
-		return limits{}, fmt.Errorf("the target: %w", err)
+		return limits{}, nil, fmt.Errorf("the target: %w", err)
 	}
-	defer root.RemoveAll(dir)
 	d, err := root.OpenRoot(dir)
-	if err != nil {
-		return limits{}, fmt.Errorf("the target: %w", err)
+	if err == nil {
+		out, err = tryNames(d)
+		d.Close() // else Windows removes it late
 	}
-	defer d.Close()
+	if err != nil {
+		err = fmt.Errorf("the target: %w", err)
+	}
+	return out, leftover(dir, root.RemoveAll(dir)), err
+}
+
+// leftover says that a file of the program's own stays.
+func leftover(name string, err error) error {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("%s could not be removed, and stays there: it is of no use: %w", name, err)
+}
+
+// tryNames makes files in an empty directory.
+func tryNames(d *os.Root) (limits, error) {
 	long, ascii := strings.Repeat("\u540d", longestUTF8/3), strings.Repeat("n", longestASCII)
 	for _, name := range []string{probeCase, probeColon, probeChars, probeDot, probeSpace, probeUTF8, long, ascii} {
 		if f, err := d.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600); err == nil {
@@ -45,12 +63,12 @@ func probe(root *os.Root) (limits, error) {
 	}
 	list, err := d.Open(".")
 	if err != nil {
-		return limits{}, fmt.Errorf("the target: %w", err)
+		return limits{}, err
 	}
 	defer list.Close()
 	names, err := list.Readdirnames(-1)
 	if err != nil {
-		return limits{}, fmt.Errorf("the target: %w", err)
+		return limits{}, err
 	}
 	has := map[string]bool{}
 	for _, name := range names {

@@ -10,8 +10,8 @@ import (
 	"os"
 )
 
-// rangesEnd ends the name of the note beside a file of which ranges are lost.
-const rangesEnd = ".ranges"
+// RangesEnd ends the name of the note beside a file of which ranges are lost.
+const RangesEnd = ".ranges"
 
 // rangesNote is the note in JSON.
 func rangesNote(size int64, gaps []Gap) ([]byte, error) {
@@ -44,7 +44,7 @@ func noteRanges(dir *os.Root, name string, size int64, gaps []Gap) error {
 		}
 		return err
 	}
-	return fmt.Errorf("%s: %w", name+rangesEnd, fs.ErrExist)
+	return fmt.Errorf("%s: %w", name+RangesEnd, fs.ErrExist)
 }
 
 // holds reports whether a file is there with that content.
@@ -60,9 +60,9 @@ func holds(dir *os.Root, name string, content []byte) bool {
 
 // noteName is the name number i for the note of a file. What would be too long is cut.
 func noteName(name string, i int) string {
-	end := rangesEnd
+	end := RangesEnd
 	if i > 0 {
-		end = fmt.Sprintf("~%d%s", i+1, rangesEnd)
+		end = fmt.Sprintf("~%d%s", i+1, RangesEnd)
 	}
 	return Names{}.Map(name + end)
 }

@@ -115,7 +115,7 @@ func TestRoundTrip(t *testing.T) {
 	}{{ntfstest.Feat64K, "direct", false}, {ntfstest.Feat512, "sidecar", false}, {ntfstest.Feat512, "snapshot", true}, {ntfstest.Feat, "direct", true}, {ntfstest.Feat4Kn, "sidecar", true}} {
 		v, way := c.volume, c.way
 		t.Run(v.Name+" "+way, func(t *testing.T) {
-			if (c.long || ntfstest.Race && way == "direct") && os.Getenv("SNAPMOUNT_LONG") == "" {
+			if (c.long || testenv.Race && way == "direct") && os.Getenv("SNAPMOUNT_LONG") == "" {
 				t.Skip("SKIPPED: takes half a minute: set SNAPMOUNT_LONG")
 			}
 			image := v.Build(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path"
@@ -20,6 +21,7 @@ type run struct {
 	opts    Options
 	target  target
 	sidecar *sidecar
+	spare   bool // Options.Spare
 	names   Names
 	fold    func(string) string // gives names that are one on the target the same text; nil where none are
 	top     *folder
@@ -75,13 +77,14 @@ func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
 		r.opts.Jobs = runtime.GOMAXPROCS(0)
 	}
 	if opts.Resume {
-		removeOwnParts(root)
+		r.warn(removeOwnParts(root))
 	}
 	var err error
 	if r.target, err = detect(root); err != nil {
 		return nil, err
 	}
-	limits, err := probe(root)
+	limits, left, err := probe(root)
+	r.warn(left)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +94,17 @@ func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
 	}
 	if !opts.NoSidecar {
 		r.sidecar = &sidecar{root: root, resume: opts.Resume}
+		_, err := root.Lstat(SidecarName) // a line there would be that of the file before
+		r.spare = opts.Spare && errors.Is(err, fs.ErrNotExist)
 	}
 	return r, nil
+}
+
+// warn tells of what stays in the target, if anything does.
+func (r *run) warn(err error) {
+	if err != nil && r.opts.Warn != nil {
+		r.opts.Warn(err)
+	}
 }
 
 func (r *run) tell(res Result) {

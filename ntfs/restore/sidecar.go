@@ -20,6 +20,7 @@ import (
 const (
 	SidecarName = ".snapmount-meta.jsonl"
 	StreamsName = ".snapmount-streams"
+	ReceiptName = ".snapmount-receipt.json" // in an archive: what Options.Last gives
 )
 
 // securityType is the type of a line that has a security descriptor alone, once for all files that have it.

@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,6 +57,7 @@ type walker struct {
 	ctx    context.Context
 	names  Names
 	fold   func(string) string // gives names that are one on the target the same text; nil where none are
+	as     string              // of the source
 	choose func(path string, n *ntfs.Node) (Choice, error)
 	dirs   met
 	yield  func(item) bool
@@ -78,7 +80,7 @@ func walk(ctx context.Context, sources iter.Seq2[Source, error], names Names, fo
 				yield(item{}, err)
 				return
 			}
-			w.choose, w.dirs = s.Choose, met{}
+			w.as, w.choose, w.dirs = s.As, s.Choose, met{}
 			if !w.source(s) {
 				break
 			}
@@ -91,6 +93,9 @@ func walk(ctx context.Context, sources iter.Seq2[Source, error], names Names, fo
 
 // source goes through one source. Like those below it reports false to end all.
 func (w *walker) source(s Source) bool {
+	if s.Node.Kind == ntfs.KindDir && s.Stream == "" && s.Node.Tree().TakeCensus(w.ctx) != nil {
+		return false
+	}
 	top := &place{told: true, origin: s.Origin}
 	words := strings.FieldsFunc(s.Name, func(c rune) bool { return c == '/' })
 	if len(words) == 0 {
@@ -173,7 +178,8 @@ func (w *walker) entry(dir *place, name, below string, n *ntfs.Node, stream stri
 		return true
 	case kind != "dir":
 		it := item{at: dir, node: n, res: Result{Origin: dir.origin, Ref: n.Ref, Stream: stream, Type: kind}}
-		mapped := w.free(dir, name)
+		mapped := cmp.Or(w.as, w.free(dir, name))
+		it.res.Renamed = w.as != ""
 		if it.res.Path = path.Join(dir.path, mapped); mapped != name {
 			it.res.Mapped = name
 		}

@@ -82,7 +82,7 @@ func (w *writer) try() (*os.File, *Meta, error) {
 	if err == nil && !w.run.target.settles() { // what is written late, as over a network, can fail as late as here
 		f, err = nil, closed(f)
 	}
-	if err == nil {
+	if err == nil && !w.res.Aside {
 		err = w.root.Rename(part, w.name)
 	}
 	if err != nil {
@@ -100,6 +100,7 @@ func (w *writer) finish(f *os.File, m *Meta) error {
 	if f != nil {
 		w.res.Lost = append(w.res.Lost, w.run.target.settle(f, m)...)
 	}
+	w.res.Dropped = w.run.drops(w.res.Lost)
 	err = errors.Join(err, closed(f), w.run.keep(m, w.res.Lost))
 	if damage := errors.Join(w.damage, m.damaged()); damage != nil {
 		err = errors.Join(err, fmt.Errorf("%w: %w", errNoMeta, damage))
@@ -212,6 +213,9 @@ func (w *writer) isDone(info fs.FileInfo, content layer.Mapper) (bool, error) {
 			return false, nil //nolint:nilerr // it is written, and fails then
 		}
 		there, err := w.root.Readlink(w.name)
+		if there == text {
+			w.res.Link = text
+		}
 		return there == text, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 && w.run.target.settles() {
@@ -248,6 +252,9 @@ func (w *writer) meta() (*Meta, error) {
 		}
 	}
 	m.Path, m.Name, m.Link = w.res.Path, w.res.Mapped, w.first
+	if w.res.Renamed { // it is to have no name of the volume
+		m.Name, m.ShortName = "", ""
+	}
 	return &m, nil
 }
 
@@ -305,10 +312,26 @@ func (w *writer) fillLink(part string, m *Meta) (*os.File, error) {
 		return nil, err
 	}
 	if err := w.root.Symlink(text, part); err != nil {
-		return nil, err
+		return nil, w.setAside(m, err)
 	}
-	w.res.Lost = append(w.res.Lost, "link of Windows")
+	w.res.Link, w.res.Lost = text, append(w.res.Lost, "link of Windows")
 	return nil, w.run.target.linkTimes(w.root, part, m)
+}
+
+// notHeld is what Windows says to who may not make symbolic links: ERROR_PRIVILEGE_NOT_HELD.
+const notHeld = syscall.Errno(1314)
+
+// setAside leaves a link to the sidecar where the target takes none, or none from this user. Else it is err.
+func (w *writer) setAside(m *Meta, err error) error {
+	refused := errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) || errors.Is(err, notHeld)
+	if !refused || w.run.sidecar == nil || len(m.Reparse) == 0 {
+		return err
+	}
+	if _, err2 := w.root.Lstat(w.name); !errors.Is(err2, fs.ErrNotExist) { // what is there would seem to be it
+		return err
+	}
+	w.res.Aside, w.res.Lost = true, append(w.res.Lost, "link: "+err.Error())
+	return nil
 }
 
 func (w *writer) linkText() (string, error) {

@@ -231,7 +231,7 @@ func FuzzSecurity(f *testing.F) {
 		if text := d.SDDL(); len(text) > 100*len(b)+1000 || err != nil && !strings.Contains(text, "?") {
 			t.Errorf("%d bytes of SDDL of %d, %v", len(text), len(b), err)
 		}
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("took %v", took)
 		}
 	})

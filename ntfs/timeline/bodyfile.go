@@ -37,7 +37,8 @@ func NewWriter(format string, w io.Writer) Writer {
 //	MD5|name|inode|mode_as_string|UID|GID|size|atime|mtime|ctime|crtime
 //
 // Times are seconds since 1970, 0 for none. The MD5 is not computed, the UID is the owner's SID. A line of the change
-// journal has the one time that it knows four times. Control characters and bars are written as ^, as fls does. Where a
+// journal has the one time that it knows four times. Bars, and what could act on a terminal, are written as ^, as fls
+// does with control characters. Where a
 // volume has several points, a name ends with those that have the file so, in brackets: mactime would take lines of two
 // versions for one. No line is written twice.
 type bodyfile struct {
@@ -128,7 +129,7 @@ func bodyName(r *Row) string {
 
 func bodyText(s string) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == '|' || c == 0x7f {
+		if c == '|' || c < ' ' || c >= 0x7f && wintype.Printable(string(c)) != string(c) {
 			return '^'
 		}
 		return c

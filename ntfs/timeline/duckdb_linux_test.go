@@ -66,22 +66,23 @@ func duckDB(t *testing.T, queries ...string) (out [][][]any) {
 // columns are those of the Parquet file, with the types that DuckDB has to see. Of UTC times it keeps microseconds.
 var columns = map[string]string{
 	"VARCHAR":                  "row volume path stream kind attributes owner valid_from valid_to usn_reason",
-	"BOOLEAN":                  "orphan deleted",
-	"INTEGER":                  "seq links",
+	"BOOLEAN":                  "orphan deleted unknown",
+	"INTEGER":                  "seq links version",
 	"BIGINT":                   "record size usn si_btime_ticks si_mtime_ticks si_ctime_ticks si_atime_ticks fn_btime_ticks fn_mtime_ticks fn_ctime_ticks fn_atime_ticks usn_time_ticks",
 	"TIMESTAMP WITH TIME ZONE": "valid_from_time valid_to_time si_btime si_mtime si_ctime si_atime fn_btime fn_mtime fn_ctime fn_atime usn_time",
 }
 
-// moments are the lines of the CSV, from the Parquet file: one for each distinct time of a row.
+// moments are the lines of the CSV, from the Parquet file: one for each distinct time of a row. The CSV has names escaped.
 const moments = `with groups as (
 	select *, '$STANDARD_INFORMATION' as what, [si_mtime_ticks, si_atime_ticks, si_ctime_ticks, si_btime_ticks] as four from read_parquet(PARQUET) where kind <> 'usn'
 	union all select *, '$FILE_NAME', [fn_mtime_ticks, fn_atime_ticks, fn_ctime_ticks, fn_btime_ticks] from read_parquet(PARQUET) where fn_mtime_ticks is not null
 	union all select *, 'USN', [null, null, usn_time_ticks, null] from read_parquet(PARQUET) where kind = 'usn'
 ), moments as (select *, unnest(list_distinct(four)) as tick from groups)
-select if(volume = '', '', '/' || volume) || if(orphan, '/$OrphanFiles/', '') || path as name, record || '-' || seq as ref, coalesce(owner, '') as owner,
+select if(volume = '', '', '/' || volume) || if(orphan, '/$OrphanFiles/', '') || replace(path, chr(10), '\x0a') as name, record || '-' || seq as ref, coalesce(owner, '') as owner,
 	if(four[1] = tick, 'M', '.') || if(four[2] = tick, 'A', '.') || if(four[3] = tick, 'C', '.') || if(four[4] = tick, 'B', '.') as macb,
 	'time: ' || strftime(make_timestamp(tick // 10 - 11644473600000000), '%Y-%m-%dT%H:%M:%S.%f') || tick % 10 || 'Z; times: ' || what ||
-	'; kind: ' || kind || '; size: ' || size || '; valid_from: ' || valid_from || '; valid_to: ' || valid_to as extra
+	'; kind: ' || kind || '; size: ' || size || '; valid_from: ' || valid_from || '; valid_to: ' || valid_to ||
+	if(version = 0, '', '; version: ' || version || if(unknown, ' (unknown)', '')) as extra
 from moments where tick <> 0`
 
 // sums are asked of DuckDB; counted has the answer.

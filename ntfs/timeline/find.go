@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -43,9 +44,11 @@ type Hit struct {
 	Path        string // as in Segment; with :STREAM for a named stream
 	Stream      string
 	Orphan      bool
-	Deleted     bool // found in the record of a deleted file
-	First, Last int  // points
-	Versions    int  // of the file record
+	Deleted     bool  // found in the record of a deleted file
+	First, Last int   // points
+	Versions    int   // of the file, as compare.Tally counts them, in the interval
+	Version     int   // number of the newest of them, from 1; 0 where the file could not be had whole
+	Unknown     error // why it is not known of one whether it is the version before
 	Size        int64
 	Kind        ntfs.Kind
 	Attr        ntfs.FileAttr
@@ -54,8 +57,6 @@ type Hit struct {
 	By          string // name, path, ads or content
 	Matches     []Match
 	Err         error // what of the content could not be searched
-
-	seen int // the point that the newest version is first seen at, which tells versions apart
 }
 
 // Find yields what matches q, by record number, then by time, path and stream. What could not be looked at is an
@@ -63,7 +64,8 @@ type Hit struct {
 // last: no hit after it is known to be missing.
 func Find(ctx context.Context, points []*ntfs.Tree, d *Dirs, q Query, progress layer.Progress) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
-		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, yield: yield, open: map[place]int{}, last: map[string]content{}}
+		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, yield: yield, open: map[place]int{}, last: map[string]content{},
+			counter: counter{ctx: ctx, points: points}}
 		for _, t := range points {
 			if t != nil {
 				f.upper = t.Upper
@@ -97,7 +99,9 @@ type finder struct {
 	owners owners
 	yield  func(Hit, error) bool
 
-	group []Version // of the record that is under way
+	group   []Version // of the record that is under way
+	counter counter
+	parts   []Version // of group, by number, once they are asked for
 
 	lost error // why what one record has had may be there still
 	gap  *Gap  // at the newest point, the last one that was met
@@ -184,6 +188,7 @@ func (f *finder) file(group []Version) []Hit {
 	}
 	clear(f.open)
 	clear(f.last)
+	f.parts = nil
 	for i := range group {
 		v := &group[i]
 		if f.q.Deleted && f.isThere(group, v.Node.Ref) || v.Node.Deleted && (!f.q.Deleted || seenAlive(group, v.Node.Live())) {
@@ -296,16 +301,31 @@ func (f *finder) matches(name, path string, dir bool) (by string, ok bool) {
 
 // hit adds h, a file or stream of v, over the interval of a path.
 func (f *finder) hit(v *Version, s Segment, h Hit) {
-	n := v.Node
-	h.Ref, h.Deleted, h.Kind, h.Attr, h.Modified, h.Created = n.Ref, n.Deleted, n.Kind, n.Attr, n.Times.Modified, n.Times.Created
-	h.Orphan, h.First, h.Last, h.seen, h.Versions = s.Orphan, s.First, s.Last, v.First, 1
-	if f.q.Content == nil {
-		f.merge(h)
+	if f.q.Content != nil && v.Node.Kind != ntfs.KindFile && h.Stream == "" {
 		return
 	}
-	if n.Kind != ntfs.KindFile && h.Stream == "" {
-		return
+	if f.parts == nil {
+		f.parts = f.counter.count(f.group)
 	}
+	for i := range f.parts {
+		p := &f.parts[i]
+		if p.First < v.First || p.Last > v.Last || p.First > s.Last || p.Last < s.First {
+			continue
+		}
+		n := p.Node
+		h.Ref, h.Deleted, h.Kind, h.Attr, h.Modified, h.Created = n.Ref, n.Deleted, n.Kind, n.Attr, n.Times.Modified, n.Times.Created
+		h.Orphan, h.First, h.Last = s.Orphan, max(s.First, p.First), min(s.Last, p.Last)
+		h.Version, h.Versions, h.Unknown = p.Number, min(p.Number, 1), p.Unknown
+		if f.q.Content == nil {
+			f.merge(h)
+		} else {
+			f.search(p, h)
+		}
+	}
+}
+
+// search adds those parts of h, a file or stream of v, whose content matches.
+func (f *finder) search(v *Version, h Hit) {
 	h.By = "content"
 	for _, c := range f.contents(v, h.Stream) {
 		part := h
@@ -320,12 +340,16 @@ func (f *finder) hit(v *Version, s Segment, h Hit) {
 // merge adds a hit, or lets the one before it at the same place go on.
 func (f *finder) merge(h Hit) {
 	k := place{h.Ref, h.Path, h.Stream}
-	if i, ok := f.open[k]; ok && !f.q.Versions {
+	if i, ok := f.open[k]; ok {
 		old := &f.hits[i]
-		if old.Last+1 == h.First && old.Orphan == h.Orphan && slices.Equal(old.Matches, h.Matches) && (old.Err == nil) == (h.Err == nil) {
-			h.First, h.Versions = old.First, old.Versions
-			if h.seen != old.seen {
-				h.Versions++
+		alike := old.Last+1 == h.First && old.Orphan == h.Orphan && slices.Equal(old.Matches, h.Matches) && (old.Err == nil) == (h.Err == nil)
+		if alike && (!f.q.Versions || old.Version == h.Version) {
+			h.First, h.Unknown = old.First, cmp.Or(old.Unknown, h.Unknown)
+			switch h.Version {
+			case 0, old.Version:
+				h.Version, h.Versions = old.Version, old.Versions
+			default:
+				h.Versions += old.Versions
 			}
 			*old = h
 			return

@@ -94,6 +94,17 @@ func (r *Row) ref() string {
 	return r.Node.Ref.String()
 }
 
+// counted says which version of its file a row is of.
+func (r *Row) counted() string {
+	switch {
+	case r.Event != nil || r.Version == 0:
+		return ""
+	case r.Unknown != nil:
+		return fmt.Sprintf("; version: %d (unknown)", r.Version)
+	}
+	return fmt.Sprintf("; version: %d", r.Version)
+}
+
 // l2tcsv is the CSV of log2timeline, of 17 columns: a line for each moment of a row. Times in it have seconds; extra has
 // all digits.
 type l2tcsv struct{ w *csv.Writer }
@@ -106,14 +117,14 @@ func newCSV(w io.Writer) *l2tcsv {
 
 func (c *l2tcsv) Write(r *Row) error {
 	from, to := r.span()
-	desc, name := strings.ToValidUTF8(r.describe(), "\ufffd"), strings.ToValidUTF8(bodyName(r), "\ufffd")
+	desc, name := wintype.Printable(strings.ToValidUTF8(r.describe(), "\ufffd")), wintype.Printable(strings.ToValidUTF8(bodyName(r), "\ufffd"))
 	source := "NTFS MFT"
 	if r.Event != nil {
 		source = "NTFS USN change journal"
 	}
 	for _, m := range momentsOf(r) {
 		t := m.at.Time()
-		extra := fmt.Sprintf("time: %s; times: %s; kind: %s; size: %d; valid_from: %s; valid_to: %s", m.at, m.of, r.kind(), r.Size, from.Name, to.Name)
+		extra := fmt.Sprintf("time: %s; times: %s; kind: %s; size: %d; valid_from: %s; valid_to: %s%s", m.at, m.of, r.kind(), r.Size, from.Name, to.Name, r.counted())
 		err := c.w.Write([]string{t.Format("01/02/2006"), t.Format("15:04:05"), "UTC", m.macb, "FILE", source, m.desc, r.Owner, "-", name, desc, "2",
 			name, r.ref(), "-", "snapmount", extra})
 		if err != nil {
@@ -156,13 +167,15 @@ type momentJSON struct {
 	To        string  `json:"valid_to"`
 	FromTime  *string `json:"valid_from_time"` // null for the current state
 	ToTime    *string `json:"valid_to_time"`
+	Version   int     `json:"version,omitempty"` // of the file, from 1; of remains of a deleted one, of them
+	Unknown   bool    `json:"unknown,omitempty"` // it is not known whether it is the version before
 	USN       *int64  `json:"usn,omitempty"`
 	Reason    string  `json:"reason,omitempty"`
 }
 
 func newJSONL(w io.Writer) *jsonl {
 	b := bufio.NewWriterSize(w, 1<<16)
-	j := &jsonl{b, json.NewEncoder(b)}
+	j := &jsonl{b, json.NewEncoder(wintype.JSONWriter{W: b})}
 	j.w.SetEscapeHTML(false)
 	return j
 }
@@ -171,7 +184,7 @@ func (j *jsonl) Write(r *Row) error {
 	from, to := r.span()
 	o := momentJSON{Message: wtf(r.describe()), DataType: "fs:stat:ntfs", Volume: wtf(r.Volume.Name), Path: wtf(r.Path), Orphan: r.Orphan,
 		Stream: wtf(r.Stream), Kind: r.kind(), Ref: r.ref(), Size: r.Size, Owner: r.Owner,
-		From: from.Name, To: to.Name, FromTime: stampOf(from.Time), ToTime: stampOf(to.Time)}
+		From: from.Name, To: to.Name, FromTime: stampOf(from.Time), ToTime: stampOf(to.Time), Version: r.Version, Unknown: r.Unknown != nil}
 	if r.Event != nil {
 		o.DataType, o.USN, o.Reason = "fs:ntfs:usn_change", &r.Event.USN, r.Event.Reason.String()
 	} else {

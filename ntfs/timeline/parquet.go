@@ -53,6 +53,8 @@ type parquetRow struct {
 	FNMticks  *int64  `parquet:"fn_mtime_ticks,optional"`
 	FNCticks  *int64  `parquet:"fn_ctime_ticks,optional"`
 	FNAticks  *int64  `parquet:"fn_atime_ticks,optional"`
+	Version   int32   `parquet:"version"` // of the file, from 1; 0 for usn, and where the file cannot be had whole
+	Unknown   bool    `parquet:"unknown"` // it is not known whether it is the version before
 	USN       *int64  `parquet:"usn,optional"`
 	USNTime   *int64  `parquet:"usn_time,optional,timestamp(nanosecond)"`
 	USNTicks  *int64  `parquet:"usn_time_ticks,optional"`
@@ -99,7 +101,7 @@ func parquetRowOf(r *Row) parquetRow {
 	from, to := r.span()
 	valid := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 	out := parquetRow{Row: "version", Volume: valid(r.Volume.Name), Path: valid(r.Path), Orphan: r.Orphan, Kind: r.kind(), Size: r.Size,
-		Links: int32(r.Links), From: from.Name, To: to.Name}
+		Links: int32(r.Links), Version: int32(r.Version), Unknown: r.Unknown != nil, From: from.Name, To: to.Name}
 	if !from.Time.IsZero() {
 		out.FromTime, _ = nanoseconds(wintype.FiletimeOf(from.Time))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"snapmount/imagefmt/layer"
@@ -54,10 +55,13 @@ type Row struct {
 	Name        *ntfs.Name // the $FILE_NAME; nil for streams
 	Links       int
 	Owner       string // SID
+	Version     int    // number of the version, from 1, as compare.Tally counts; 0 where the file cannot be had whole
+	Unknown     error  // why it is not known whether that is the version before
 	Event       *usn.Record
 }
 
-// Rows yields the rows of a volume: versions by record number and time, then events by time. What could not be read is
+// Rows yields the rows of a volume: versions by record number and time, then events by time. A version of which the last
+// access changed, which is none of its own, has a row for each. What could not be read is
 // an error beside a nil Row, a *Gap where it was records; the cause of the end of ctx is the last. The Row is overwritten
 // by the next one.
 func (v *Volume) Rows(ctx context.Context, o RowOptions) iter.Seq2[*Row, error] {
@@ -67,7 +71,7 @@ func (v *Volume) Rows(ctx context.Context, o RowOptions) iter.Seq2[*Row, error] 
 			return func(what string, done, total int64) { o.Progress.Tell(what, add*total+done, 2*total) }
 		}
 		d := ReadDirs(ctx, trees, part(0).As("reading file records"))
-		r := rower{ctx: ctx, v: v, o: o, dirs: d, owners: owners{}, yield: yield}
+		r := rower{ctx: ctx, v: v, o: o, dirs: d, owners: owners{}, yield: yield, counter: counter{ctx: ctx, points: trees}}
 		for x, err := range Versions(ctx, trees, Options{Progress: part(1)}) {
 			if err != nil {
 				if !yield(nil, err) || ctx.Err() != nil {
@@ -75,9 +79,12 @@ func (v *Volume) Rows(ctx context.Context, o RowOptions) iter.Seq2[*Row, error] 
 				}
 				continue
 			}
-			if err := damage(&x); err != nil && !yield(nil, err) || !r.version(&x) {
+			if err := damage(&x); err != nil && !yield(nil, err) || !r.take(x) {
 				return
 			}
+		}
+		if !r.flush() {
+			return
 		}
 		if err := d.Err(); err != nil && !yield(nil, err) || !o.USN {
 			return
@@ -93,13 +100,51 @@ type rower struct {
 	dirs   *Dirs
 	owners owners
 	yield  func(*Row, error) bool
+
+	group   []Version // of the record that is under way
+	counter counter
+}
+
+// take adds a version to those of its record, whose rows are yielded when another one begins; false when no more are
+// wanted.
+func (r *rower) take(x Version) bool {
+	if x.Node.Ref.Record == recordRoot || !r.o.System && system(&x) {
+		return true
+	}
+	if len(r.group) > 0 && r.group[0].Node.Ref.Record != x.Node.Ref.Record && !r.flush() {
+		return false
+	}
+	r.group = append(r.group, x)
+	return true
+}
+
+// flush yields the rows of the record that is under way.
+func (r *rower) flush() bool {
+	parts := r.counter.count(r.group)
+	r.group = r.group[:0]
+	if r.ctx.Err() != nil {
+		r.yield(nil, context.Cause(r.ctx))
+		return false
+	}
+	for len(parts) > 0 {
+		x, n := parts[0], 1
+		for ; n < len(parts) && x.goesOn(&parts[n]) && sameTimes(&x, &parts[n]); n++ {
+			x.Last = parts[n].Last
+		}
+		if parts = parts[n:]; !r.version(&x) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameTimes reports whether two parts of a version have all times in common, those of the last access too.
+func sameTimes(a, b *Version) bool {
+	return a.Node.Times == b.Node.Times && slices.EqualFunc(a.Names, b.Names, func(m, n ntfs.Name) bool { return m == n })
 }
 
 // version yields the rows of a version; false when no more are wanted.
 func (r *rower) version(x *Version) bool {
-	if x.Node.Ref.Record == recordRoot || !r.o.System && system(x) {
-		return true
-	}
 	names := links(x)
 	if len(names) == 0 {
 		names = []ntfs.Name{nameless(x)}
@@ -116,7 +161,7 @@ func (r *rower) version(x *Version) bool {
 				continue
 			}
 			row := Row{Volume: r.v, Node: x.Node, Path: s.Path, Orphan: s.Orphan, First: s.First, Last: s.Last, Size: x.Node.Size,
-				Name: &names[i], Links: x.Node.Links, Owner: owner}
+				Name: &names[i], Links: x.Node.Links, Owner: owner, Version: x.Number, Unknown: x.Unknown}
 			if x.Names == nil {
 				row.Name = nil
 			}

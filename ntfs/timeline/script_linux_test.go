@@ -35,6 +35,12 @@ type seen struct {
 // showed of each by path. The last state is the current one.
 func script(t testing.TB, options string, edits ...func(dir string) error) (points []*ntfs.Tree, truth []map[string]seen) {
 	t.Helper()
+	return scriptRaw(t, options, nil, edits...)
+}
+
+// scriptRaw is script, with edits of the image after those through ntfs-3g: by state, and by path.
+func scriptRaw(t testing.TB, options string, raws map[int]map[string]raw, edits ...func(dir string) error) (points []*ntfs.Tree, truth []map[string]seen) {
+	t.Helper()
 	testenv.Peer(t, "mkntfs")
 	image := filepath.Join(t.TempDir(), "volume")
 	f, err := os.OpenFile(image, os.O_RDWR|os.O_CREATE, 0o600)
@@ -47,13 +53,14 @@ func script(t testing.TB, options string, edits ...func(dir string) error) (poin
 	}
 	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", image, fmt.Sprint(24*mib/512))
 	var states []io.ReaderAt
-	for _, edit := range edits {
+	for i, edit := range edits {
 		dir, unmount := ntfstest.MountNTFS3G(t, image, "big_writes,"+options)
 		if err := edit(dir); err != nil {
 			t.Fatal(err)
 		}
 		truth = append(truth, look(t, dir))
 		unmount()
+		editRaw(t, f, raws[i])
 		kept := filepath.Join(t.TempDir(), "state")
 		testenv.Run(t, "cp", "--sparse=always", image, kept)
 		states = append(states, testenv.Open(t, kept))
@@ -90,6 +97,24 @@ func script(t testing.TB, options string, edits ...func(dir string) error) (poin
 		t.Fatal(err)
 	}
 	return append(points, tree), truth
+}
+
+// editRaw changes an image below its file system.
+func editRaw(t testing.TB, image *os.File, edits map[string]raw) {
+	t.Helper()
+	for name, edit := range edits {
+		tree, err := ntfs.Open(testenv.Open(t, image.Name()), ntfs.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := tree.Lookup(name)
+		if err == nil {
+			err = edit(image, n)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
 }
 
 // look tells what a mount of ntfs-3g shows.

@@ -1,6 +1,6 @@
-// Package timeline tells what the files of one NTFS volume were over all its points in time: every version of every
-// file record once, with the points that have it, and the paths that led there. From that it finds files and writes
-// timelines.
+// Package timeline tells what the files of one NTFS volume were over all its points in time: every state of every file
+// record once, with the points that have it, and the paths that led there. From that it finds files and writes
+// timelines. Which states are one version of a file is counted as compare.Tally does, for what is found and written alone.
 //
 // A record that lies in the same place of the image at two points is the same by proof; it is neither read nor decoded
 // again. One that lies elsewhere is compared. File times prove nothing. What a point does not keep is told as a *Gap, and
@@ -19,12 +19,16 @@ import (
 	"snapmount/ntfs"
 )
 
-// A Version is a file record as it was from point First to point Last, both of them and all between.
+// A Version is a file record as it was from point First to point Last, both of them and all between. Several may be one
+// version of the file in the sense of compare.Tally, whose Number they have then, and one may be several where content was
+// changed in place: Versions does not number them, Find and Rows do.
 type Version struct {
 	Node        *ntfs.Node // at point First
 	First, Last int
 	Names       []ntfs.Name
 	Streams     []ntfs.StreamInfo
+	Number      int   // of the version, from 1; 0 where the file cannot be had
+	Unknown     error // why it is not known whether it is the version before
 }
 
 // A Gap is an error that says of which records nothing is known, and where.

@@ -52,7 +52,7 @@ func (w *window) run(ctx context.Context) {
 			before = nil
 			continue
 		}
-		w.point(p, before, t)
+		w.point(ctx, p, before, t)
 		before = t
 	}
 	w.forget(0, w.records, len(w.s.points))
@@ -86,7 +86,7 @@ func (w *window) close(st *state, p int) {
 }
 
 // point goes on to point p, where the volume is t; the point before it was before, nil where that tells nothing.
-func (w *window) point(p int, before, t *ntfs.Tree) {
+func (w *window) point(ctx context.Context, p int, before, t *ntfs.Tree) {
 	size, off := w.s.size, int64(w.first)*w.s.size
 	there := min(w.records, max(t.Records(), w.first)-w.first)
 	w.forget(there, w.records, p)
@@ -100,7 +100,7 @@ func (w *window) point(p int, before, t *ntfs.Tree) {
 	if w.listed > 0 {
 		looked = make([]bool, w.records)
 	}
-	for at, n := range layer.Differ(before.MFT(), t.MFT(), off, int64(old)*size, nil) {
+	for at, n := range layer.Differ(ctx, before.MFT(), t.MFT(), off, int64(old)*size, nil) {
 		from, to := max(done, uint64((at-off)/size)), min(old, uint64((at-off+n+size-1)/size))
 		if from < to {
 			w.read(p, t, from, to)
@@ -114,19 +114,19 @@ func (w *window) point(p int, before, t *ntfs.Tree) {
 		w.read(p, t, old, there)
 	}
 	for i := range looked {
-		if st := &w.states[i]; !looked[i] && st.node != nil && elsewhere(st, before, t, size) {
+		if st := &w.states[i]; !looked[i] && st.node != nil && elsewhere(ctx, st, before, t, size) {
 			w.decode(p, t, uint64(i))
 		}
 	}
 }
 
 // elsewhere reports whether it is not proven that what a record's file has outside of it is the same at two points.
-func elsewhere(st *state, before, t *ntfs.Tree, size int64) bool {
+func elsewhere(ctx context.Context, st *state, before, t *ntfs.Tree, size int64) bool {
 	for _, r := range st.ext {
 		if r >= min(before.Records(), t.Records()) {
 			return true
 		}
-		for range layer.Differ(before.MFT(), t.MFT(), int64(r)*size, size, nil) {
+		for range layer.Differ(ctx, before.MFT(), t.MFT(), int64(r)*size, size, nil) {
 			return true
 		}
 	}
@@ -134,7 +134,7 @@ func elsewhere(st *state, before, t *ntfs.Tree, size int64) bool {
 	if a == nil || b == nil {
 		return a != b
 	}
-	for range ntfs.Differ(a, b) {
+	for range ntfs.Differ(ctx, a, b) {
 		return true
 	}
 	return false
@@ -280,14 +280,5 @@ func join(gaps []*Gap, takes func(a, b *Gap) bool) []*Gap {
 	return out
 }
 
-// sameReason reports whether two gaps are of one kind: unknown for the same reason, damaged, or else.
-func sameReason(a, b *Gap) bool {
-	var x, y *layer.UnknownError
-	if unknown := errors.As(a.Err, &x); unknown || errors.As(b.Err, &y) {
-		return unknown && errors.As(b.Err, &y) && x.Why == y.Why
-	}
-	if damaged := errors.Is(a.Err, layer.ErrCorrupt); damaged || errors.Is(b.Err, layer.ErrCorrupt) {
-		return damaged == errors.Is(b.Err, layer.ErrCorrupt)
-	}
-	return a.Err.Error() == b.Err.Error()
-}
+// sameReason reports whether two gaps are of one kind.
+func sameReason(a, b *Gap) bool { return layer.SameReason(a.Err, b.Err) }
