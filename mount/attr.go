@@ -14,11 +14,6 @@ import (
 // forever is how long the kernel may keep what never changes.
 const forever = 365 * 24 * time.Hour
 
-// modes are what stat shows of a kind; nobody can write. The mode is all that a device has: its number stays 0, and the mount
-// is nodev.
-var modes = [...]uint32{tree.KindDir: syscall.S_IFDIR | 0o555, tree.KindFile: syscall.S_IFREG | 0o444, tree.KindLink: syscall.S_IFLNK | 0o777,
-	tree.KindCharDevice: syscall.S_IFCHR | 0o444, tree.KindBlockDevice: syscall.S_IFBLK | 0o444, tree.KindFIFO: syscall.S_IFIFO | 0o444, tree.KindSocket: syscall.S_IFSOCK | 0o444}
-
 // hostBytes tells how many bytes a file takes on its disk.
 func hostBytes(file string) (int64, bool) {
 	var st syscall.Stat_t
@@ -27,7 +22,7 @@ func hostBytes(file string) (int64, bool) {
 }
 
 func (f *fileSystem) fill(out *fuse.Attr, n tree.Node, a *tree.Attr) {
-	out.Ino, out.Mode, out.Nlink = n.ID, modes[n.Kind], uint32(a.Links)
+	out.Ino, out.Mode, out.Nlink = n.ID, f.mode(n), uint32(a.Links)
 	out.Size, out.Blocks = shownSize(n, a), uint64(a.Allocated+511)/512
 	out.Atime, out.Atimensec = uint64(a.Accessed.Unix()), uint32(a.Accessed.Nanosecond())
 	out.Mtime, out.Mtimensec = uint64(a.Modified.Unix()), uint32(a.Modified.Nanosecond())

@@ -20,11 +20,13 @@ func busyOr(dir string, err error) error {
 	return err
 }
 
+var errUnseen = errors.New("used by processes that cannot be seen from here")
+
 // busy is the error for a mount in use.
 func busy(dir string) error {
 	who := users(dir)
 	if len(who) == 0 {
-		return fmt.Errorf("%s: busy: used by processes that cannot be seen from here; --lazy detaches it all the same", dir)
+		return fmt.Errorf("%s: busy: %w; --lazy detaches it all the same", dir, errUnseen)
 	}
 	const most = 10
 	more := ""

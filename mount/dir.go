@@ -72,5 +72,5 @@ func (f *fileSystem) readDir(in *fuse.ReadIn, dot func(fuse.DirEntry) bool, add 
 }
 
 func dirEntry(e *tree.Entry) fuse.DirEntry {
-	return fuse.DirEntry{Name: e.Name, Ino: e.ID, Mode: modes[e.Kind] & syscall.S_IFMT, Off: uint64(e.Index) + 3}
+	return fuse.DirEntry{Name: e.Name, Ino: e.ID, Mode: types[e.Kind], Off: uint64(e.Index) + 3}
 }

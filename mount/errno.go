@@ -34,18 +34,22 @@ var errnos = []struct {
 	{context.Canceled, syscall.EINTR},
 }
 
-// toErrno gives what system calls answer for an error: that of the table, else what the system said of an image file.
+// toErrno gives what system calls answer for an error: that of the table, else what the system said of an image file. That an
+// image file is not there any more does not say so of a name in the image.
 func toErrno(err error) syscall.Errno {
 	if err == nil {
 		return 0
+	}
+	var no syscall.Errno
+	if errors.As(err, &no) && no == syscall.ENOENT {
+		return syscall.EIO
 	}
 	for _, e := range errnos {
 		if errors.Is(err, e.err) {
 			return e.no
 		}
 	}
-	var no syscall.Errno
-	if errors.As(err, &no) {
+	if no != 0 {
 		return no
 	}
 	return syscall.EIO

@@ -21,6 +21,7 @@ type fileSystem struct {
 	tree               *tree.FS
 	opts               Options
 	owner              fuse.Owner
+	guarded            bool // none but the owner and root are answered
 	openless           bool // the kernel opens files and directories without asking
 }
 
@@ -67,7 +68,8 @@ func (f *fileSystem) entry(n tree.Node, out *fuse.EntryOut) error {
 // Forget has nothing to do: no state is kept per inode.
 func (f *fileSystem) Forget(_, _ uint64) {}
 
-// Access allows what the modes show: reading. The kernel asks only when it does not check permissions itself.
+// Access allows what the modes show to those who are let in: reading. The kernel asks only when it does not check
+// permissions itself.
 func (f *fileSystem) Access(_ <-chan struct{}, in *fuse.AccessIn) fuse.Status {
 	const write = 2
 	if in.Mask&write != 0 {

@@ -1,4 +1,5 @@
-// Package mount serves a mount/tree as a read-only FUSE file system.
+// Package mount serves a mount/tree as a read-only file system of this machine: through FUSE, or where there is none, as an
+// NFS server that the kernel is the only client of.
 //
 // It translates: what is where, and what it is, mount/tree knows. The tree is immutable and finds every node again from
 // its number, so nothing is kept per inode, the kernel may cache everything for ever, and FORGET does nothing.
@@ -22,16 +23,32 @@ var ErrRefused = errors.New("mount refused")
 // Options of Mount; the zero value works.
 type Options struct {
 	View       tree.View // which points are shown, and under which names
-	AllowOther bool      // let other users of this computer in
+	AllowOther bool      // let other users of this computer in, as far as Modes do
+	Modes      Modes     // permissions
 	System     bool      // list NTFS metafiles such as $MFT
-	Owner      Owner     // of all files; zero is the caller
+	Owner      Owner     // of all files; zero is the caller. One that root gives it to, and root, are let in
 	FUSE       []string  // more options, as after -o of mount(8)
 	NonEmpty   bool      // hide what the mount point holds already
+	Via        string    // what mounts, of Vias; empty is ViaAuto
 	// Warn is told why a read failed and what was mended, from any goroutine; nil drops it.
 	Warn func(error)
 	// Gone is called when the mount is gone and nothing is read any more, before the mount point is given back.
 	Gone func()
+
+	about    []byte               // what the mount tells of its server
+	noFUSE   error                // why it is made by NFS, where nobody asked for that
+	mountNFS func(*nfsCall) error // of tests; nil is the system's
 }
+
+// What Options.Via may be. Auto is FUSE, and NFS where there is none.
+const (
+	ViaAuto = "auto"
+	ViaFUSE = "fuse"
+	ViaNFS  = "nfs"
+)
+
+// Vias are all that Options.Via may be.
+var Vias = []string{ViaAuto, ViaFUSE, ViaNFS}
 
 func (o *Options) warn(err error) {
 	if o.Warn != nil {

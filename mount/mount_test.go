@@ -151,7 +151,7 @@ func TestMountedFilesLookReal(t *testing.T) {
 		t.Errorf("inode %x holds record %d, want %d", plan.Ino, record, node.Ref.Record)
 	}
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	if plan.Size != 111000 || plan.Mtime.Sec != noon.Unix() || plan.Btime.Sec != noon.Unix() || plan.Mask&unix.STATX_BTIME == 0 || plan.Mode&0o777 != 0o444 {
+	if plan.Size != 111000 || plan.Mtime.Sec != noon.Unix() || plan.Btime.Sec != noon.Unix() || plan.Mask&unix.STATX_BTIME == 0 || plan.Mode&0o777 != 0o600 {
 		t.Errorf("statx gives %+v", plan)
 	}
 	if letter := stat(t, filepath.Join(point, "Letters/offer.txt")); letter.Size != 52 || letter.Blocks != 1 {

@@ -4,17 +4,12 @@ package mount
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"syscall"
 	"testing"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"snapmount/imagefmt/layer"
-	"snapmount/mount/points"
-	"snapmount/mount/tree"
+	"snapmount/mount/tree/treetest"
 )
 
 func TestErrnos(t *testing.T) {
@@ -24,34 +19,15 @@ func TestErrnos(t *testing.T) {
 		t.Errorf("a request under way: %v", err)
 	}
 	close(done)
-	for _, c := range []struct {
-		err  error
-		want syscall.Errno
-	}{
-		{nil, 0},
-		{tree.ErrStale, syscall.ESTALE},
-		{tree.ErrNoXattr, syscall.Errno(fuse.ENOATTR)},
-		{fs.ErrNotExist, syscall.ENOENT},
-		{points.ErrNoPoint, syscall.ENOENT},
-		{layer.Corrupt("record", 5, "bad"), syscall.EIO},
-		{errors.Join(layer.ErrUnknown, layer.Corrupt("record", 5, "bad")), syscall.EIO},
-		{layer.ErrUnsupported, syscall.EOPNOTSUPP},
-		{tree.ErrNotDir, syscall.ENOTDIR},
-		{tree.ErrIsDir, syscall.EISDIR},
-		{tree.ErrNotLink, syscall.EINVAL},
-		{tree.ErrLoop, syscall.ELOOP},
-		{tree.ErrTooBig, syscall.E2BIG},
-		{r.Err(), syscall.EINTR},
-		{&fs.PathError{Op: "read", Err: syscall.ENODEV}, syscall.ENODEV},
-		{errors.New("what nobody knows"), syscall.EIO},
-	} {
-		if c.err != nil {
-			c.err = fmt.Errorf("%q: %w", "name", c.err)
-		}
-		if got := toErrno(c.err); got != c.want {
-			t.Errorf("%v: %v, want %v", c.err, got, c.want)
-		}
+	if got := toErrno(r.Err()); got != syscall.EINTR {
+		t.Errorf("a request that was interrupted: %v", got)
 	}
+	treetest.Answers(t, toErrno, map[string]syscall.Errno{
+		"none": 0, "stale": syscall.ESTALE, "no xattr": syscall.Errno(fuse.ENOATTR), "not there": syscall.ENOENT, "no point": syscall.ENOENT,
+		"damaged": syscall.EIO, "unknown": syscall.EIO, "both": syscall.EIO, "unsupported": syscall.EOPNOTSUPP,
+		"no directory": syscall.ENOTDIR, "a directory": syscall.EISDIR, "no link": syscall.EINVAL, "too many links": syscall.ELOOP,
+		"too big": syscall.E2BIG, "cancelled": syscall.EINTR, "the disk went": syscall.ENODEV, "the image went": syscall.EIO, "what nobody knew": syscall.EIO,
+	})
 }
 
 // TestXattrNames gives what the tree calls an attribute, and the system: "" where it cannot have it.

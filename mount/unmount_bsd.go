@@ -14,6 +14,13 @@ const errStale = syscall.ENXIO
 
 // Unmount unmounts a snapmount directory from outside its server. With lazy it is forced.
 func Unmount(dir string, lazy bool) error {
+	if err := unmount(dir, lazy); err != nil || lazy {
+		return err
+	}
+	return waitEnded(dir)
+}
+
+func unmount(dir string, lazy bool) error {
 	args := []string{dir}
 	if lazy {
 		args = []string{"-f", dir}
@@ -21,10 +28,7 @@ func Unmount(dir string, lazy bool) error {
 	if out, err := exec.Command("umount", args...).CombinedOutput(); err != nil {
 		return busyOr(dir, fmt.Errorf("%s: %s", dir, strings.TrimSpace(string(out))))
 	}
-	if lazy {
-		return nil
-	}
-	return waitEnded(dir)
+	return nil
 }
 
 // busyOr adds to an error of unmounting who may be its cause: this system tells only through another program.

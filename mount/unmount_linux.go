@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,23 +25,35 @@ func Unmount(dir string, lazy bool) error {
 	if err := checkOurs(dir); err != nil {
 		return err
 	}
-	if err := unmount(dir, lazy); err != nil || lazy {
+	err = unmount(dir, lazy)
+	for range 20 { // who has just ended, or is in the middle of a call, is no process that can be seen, and soon gone
+		if !errors.Is(err, errUnseen) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = unmount(dir, lazy)
+	}
+	if err != nil || lazy {
 		return err
 	}
 	return waitEnded(dir)
 }
 
-// realPoint resolves links. A mount whose server is gone cannot be looked at, and is no link: only what is above it is.
+// realPoint resolves links. A mount is none, and where its server is gone, it cannot be looked at: only what is above it is.
 func realPoint(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
 	}
+	up, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	at := filepath.Join(up, filepath.Base(abs))
+	if err == nil && onTop(at).ours() {
+		return at, nil
+	}
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		return real, nil
 	}
-	up, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	return filepath.Join(up, filepath.Base(abs)), err
+	return at, err
 }
 
 func unmount(dir string, lazy bool) error {
@@ -52,7 +65,7 @@ func unmount(dir string, lazy bool) error {
 		err := unix.Unmount(dir, flags|unix.UMOUNT_NOFOLLOW)
 		switch {
 		case errors.Is(err, unix.EINVAL):
-			return fmt.Errorf("%s: nothing is mounted there", dir)
+			return fmt.Errorf("%s: nothing is mounted there; \"snapmount mounts\" lists what is", dir)
 		case errors.Is(err, unix.EBUSY):
 			return busy(dir)
 		case err != nil:
@@ -76,26 +89,30 @@ func unmount(dir string, lazy bool) error {
 	return fmt.Errorf("%s: neither fusermount3 nor root rights to unmount with", dir)
 }
 
-// checkOurs makes sure that the mount on dir is one of this program. Without /proc it cannot tell, and allows it.
-func checkOurs(dir string) error {
-	table, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return nil
-	}
-	kind := ""
-	for _, line := range strings.Split(string(table), "\n") {
-		if f := strings.Fields(line); len(f) > 2 && unescapeMount.Replace(f[1]) == dir {
-			kind = f[2] // the last one is on top
+// onTop is what the system's table has of the mount that is seen at dir; without one, and where there is no table, nothing.
+func onTop(dir string) (e entry) {
+	all, _ := mountTable()
+	for _, m := range all {
+		if m.dir == dir {
+			e = m // the last one is on top
 		}
 	}
-	switch kind {
-	case "fuse.snapmount":
-		return nil
-	case "":
-		return fmt.Errorf("%s: nothing is mounted there", dir)
-	}
-	return fmt.Errorf("%s: a mount of type %s, not one of snapmount", dir, kind)
+	return e
 }
 
-// unescapeMount undoes what the kernel escapes in its table of mounts.
-var unescapeMount = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+// checkOurs makes sure that the mount on dir is one of this program. Without /proc it cannot tell, and allows it.
+func checkOurs(dir string) error {
+	if _, err := mountTable(); err != nil {
+		return nil
+	}
+	switch e := onTop(dir); {
+	case e.byNFS() && os.Geteuid() != 0:
+		return fmt.Errorf("%s: mounted by NFS, which only root unmounts", dir)
+	case e.ours():
+		return nil
+	case e.kind == "":
+		return fmt.Errorf("%s: nothing is mounted there; \"snapmount mounts\" lists what is", dir)
+	default:
+		return fmt.Errorf("%s: a mount of type %s, not one of snapmount", dir, e.kind)
+	}
+}

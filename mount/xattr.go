@@ -20,6 +20,9 @@ func (f *fileSystem) GetXAttr(cancel <-chan struct{}, in *fuse.InHeader, name st
 		return 0, status(err)
 	}
 	ctx, name := request{context.Background(), cancel}, treeName(runtime.GOOS, name)
+	if in.NodeId == fuse.FUSE_ROOT_ID && name == serverXattr {
+		return filled(dest, f.opts.about)
+	}
 	if len(dest) == 0 {
 		size, err := n.XattrSize(ctx, name)
 		return uint32(size), f.told(in.NodeId, err)

@@ -2,8 +2,21 @@
 // is concluded of them with what the sound image holds: nothing that is given without an error may be wrong, nothing may
 // be called deleted, intact, unchanged or absent that is not, and what the fault has nothing to do with is still given.
 //
+// What is wrong is looked for everywhere, also in what the fault touches. Two things are judged apart:
+//
+//   - "Touched" is for the column "given %" alone. A fault touches a file when it is in the places of its records or of its
+//     content, not in those of a directory above, for which other records are a second witness; every file of a point that is read through a structure of VSS which it changes; and a
+//     change between two points when it touches the file at one of them or the record of the same number at the other, used
+//     or not: that a file is gone or new is concluded of both. This last rule was made after the first figures had shown
+//     such changes as withheld. It takes nothing from what is checked for being wrong, and what it leaves out could not be
+//     concluded without the bytes that the fault changed. For faults of VSS the rule of points is wide: there "given %"
+//     is of other volumes and of the current state, and "withheld" says what a fault costs.
+//   - "Blind" are faults of what a volume keeps once, so that nothing on it contradicts them, and "limit" the one kind in
+//     which a single command (find) reads one of two witnesses: it goes by file records, and asks directories only where
+//     names changed between points. Both are listed with what they came to, and README says which they are.
+//
 // SNAPMOUNT_LONG runs all of it, SNAPMOUNT_CAMPAIGN=FROM-TO the images of these numbers, each of which is made anew from
-// its number alone.
+// its number alone, and SNAPMOUNT_CAMPAIGN_KIND=TEXT of these only the kinds whose name has the text.
 package campaign
 
 import (
@@ -90,7 +103,9 @@ func TestCampaign(t *testing.T) {
 		})
 	}
 	for i := from; i < to; i++ {
-		numbers <- i
+		if strings.Contains(c.kinds[i%len(c.kinds)].name, os.Getenv("SNAPMOUNT_CAMPAIGN_KIND")) {
+			numbers <- i
+		}
 	}
 	close(numbers)
 	wg.Wait()
@@ -173,6 +188,7 @@ func (w *worker) image(number int) {
 	switch {
 	case len(v.wrong) > 0 && m.blind != "", len(v.wrong) == 0 && limited > 0:
 		x.wrongBlind++
+		w.t.Logf("BLIND %s: %d: %q; told: %.120q", label, len(v.wrong), v.wrong[:min(6, len(v.wrong))], got.told)
 	case len(v.wrong) > 0:
 		x.wrong++
 		w.t.Errorf("WRONG %s: %d: %q; told: %.120q", label, len(v.wrong), v.wrong[:min(6, len(v.wrong))], got.told)

@@ -3,6 +3,8 @@ package campaign
 import (
 	"fmt"
 	"path"
+
+	"snapmount/ntfs"
 )
 
 // A verdict is what comparing the facts of a mutated image with the truth comes to.
@@ -37,6 +39,16 @@ type reach struct {
 
 func (r *reach) touches(p *pointFacts, f *fileFacts) bool {
 	return r.points[p] || r.places.meets(f.places)
+}
+
+// holds reports whether the mutation touches a file record at a point, used or not.
+func (r *reach) holds(p *pointFacts, ref ntfs.Ref) bool {
+	t, err := p.point.Files()
+	if err != nil {
+		return false
+	}
+	size := int64(t.RecordSize())
+	return r.places.meets(resolved(t.MFT(), int64(ref.Record)*size, size))
 }
 
 // check compares got with the truth.

@@ -36,7 +36,8 @@ func (v *verdict) diff(t *volumeFacts, k [2]string, want, got *diffFacts, r *rea
 			v.wrongf("%s%v /%s %s is not told", name, c.kind, c.path, c.fields)
 		}
 		fa, fb := fileOf(a, c), fileOf(b, c)
-		if fa != nil && r.touches(a, fa) || fb != nil && r.touches(b, fb) || r.points[a] || r.points[b] || fa == nil && fb == nil {
+		if fa != nil && r.touches(a, fa) || fb != nil && r.touches(b, fb) || r.points[a] || r.points[b] || fa == nil && fb == nil ||
+			r.holds(a, c.ref) || r.holds(b, c.ref) { // that a file is gone, or is new, rests on the record that it has on the other side
 			continue
 		}
 		v.count(told, "%s%v /%s", name, c.kind, c.path)
@@ -55,7 +56,7 @@ func fileOf(p *pointFacts, c change) *fileFacts {
 // fails reports whether the differences say that this one is not known.
 func (d *diffFacts) fails(c change) bool {
 	for _, f := range d.failed {
-		if f.path == "" && f.ref.Record == 0 || f.ref.Record != 0 && f.ref.Record == c.ref.Record || f.path == c.path || f.path == c.old ||
+		if f.path == "" && f.ref.Record == 0 || f.ref.Record != 0 && f.ref.Record <= c.ref.Record && c.ref.Record <= f.last || f.path == c.path || f.path == c.old ||
 			strings.HasPrefix(c.path, f.path+"/") || c.old != "" && strings.HasPrefix(c.old, f.path+"/") {
 			return true
 		}

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 )
 
-// containerKinds are losses of the file that holds the disk.
+// containerKinds are losses of the file that holds the disk. Where less than 99 % is given of what one does not touch, a
+// directory's record or index is lost: what was done below it is told as unknown, as its path is.
 var containerKinds = []kind{
 	{"raw image cut", func(m *mutation) bool {
 		if m.seed.size > 64<<20 {

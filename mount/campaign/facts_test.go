@@ -65,6 +65,17 @@ type failure struct {
 	path string
 	ref  ntfs.Ref
 	err  error
+	last uint64 // record, of those in a row from that of ref on
+}
+
+// newFailure takes the records of a row, which are told together, from the text.
+func newFailure(path string, ref ntfs.Ref, err error) failure {
+	f := failure{path: path, ref: ref, err: err, last: ref.Record}
+	var from, last uint64
+	if n, _ := fmt.Sscanf(err.Error(), "file records %d to %d:", &from, &last); n == 2 && from == ref.Record {
+		f.last = last
+	}
+	return f
 }
 
 type pointFacts struct {
@@ -297,7 +308,7 @@ func (f *volumeFacts) diff(ctx context.Context, a, b *pointFacts) {
 	}
 	for c, err := range changes {
 		if err != nil {
-			d.failed = append(d.failed, failure{c.Path, c.Ref, err})
+			d.failed = append(d.failed, newFailure(c.Path, c.Ref, err))
 			continue
 		}
 		fields := slices.Sorted(slices.Values(c.Fields))

@@ -34,7 +34,6 @@ var indexKinds = []kind{
 		})
 	}},
 	{"index entry removed", func(m *mutation) bool {
-		m.limit = "history of|restore:" // a sound index says that there is no such name; the file is listed as lost
 		return m.entry(func(b []byte, at, n int) {
 			end := 0x18 + int(le.Uint32(b[0x1c:]))
 			copy(b[at:], b[at+n:end])
@@ -58,7 +57,6 @@ var indexKinds = []kind{
 		})
 	}},
 	{"index root entry removed", func(m *mutation) bool {
-		m.limit = "history of|restore:" // a sound index says that there is no such name; the file is listed as lost
 		return m.record(isDir, func(_ *home, r *record, b []byte) {
 			a := r.attr(attrRoot)
 			if a == nil || a.nonResident || a.value[1] < 0x20 {

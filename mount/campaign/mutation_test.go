@@ -18,6 +18,7 @@ type mutation struct {
 	what    string
 	blind   string // why nothing on the disk can tell it from the truth; "" where something can
 	limit   string // what begins with one of these, "|" between them, is concluded of one witness alone, and known to be
+	newest  bool   // what is changed is of the newest store of a volume
 	touched spans  // of the disk
 	patches []patch
 	cut     int64                                                    // the file ends there; 0 for nowhere

@@ -64,6 +64,7 @@ type vssBlock struct {
 	kind   uint32
 	b      []byte
 	points []*pointFacts // that are read through it
+	newest bool          // it is of the newest store of its volume, which no other store tells of
 }
 
 // copySparse writes a disk into a file with holes.
@@ -194,13 +195,13 @@ func (h *home) addIndexes(r *record) {
 
 // findVSS finds all blocks of VSS on the volumes and says which points are read through them.
 func (s *seed) findVSS(t testing.TB) {
-	byStore := map[string]int{}
+	newest := map[string]bool{}
 	all := map[string][]*pointFacts{} // by store, the points that are read through it
 	var every []*pointFacts
 	for _, v := range s.truth.volumes {
 		for i, p := range v.points {
 			if p.key != "current" {
-				byStore[p.key], all[p.key] = i, v.points[:i+1]
+				all[p.key], newest[p.key] = v.points[:i+1], i == len(v.points)-2 // the last is the current state
 				every = append(every, p)
 			}
 		}
@@ -218,25 +219,25 @@ func (s *seed) findVSS(t testing.TB) {
 			if err := layer.ReadFull(v.Block, b, off); err != nil {
 				t.Fatal(err)
 			}
-			blocks[uint64(off)] = &vssBlock{resolved(v.Block, off, vsstest.BlockSize), le.Uint32(b[0x14:]), b, every}
+			blocks[uint64(off)] = &vssBlock{resolved(v.Block, off, vsstest.BlockSize), le.Uint32(b[0x14:]), b, every, false}
 			order = append(order, uint64(off))
 		}
 		for _, off := range order {
 			if c := blocks[off]; c.kind == vsstest.TypeCatalog {
-				claim(c.b, blocks, all)
+				claim(c.b, blocks, all, newest)
 			}
 		}
 		for _, off := range order {
 			s.vss = append(s.vss, *blocks[off])
 		}
 		if head := make([]byte, 512); len(order) > 0 && layer.ReadFull(v.Block, head, vsstest.HeaderOffset) == nil {
-			s.vss = append(s.vss, vssBlock{resolved(v.Block, vsstest.HeaderOffset, 512), vsstest.TypeVolume, head, every})
+			s.vss = append(s.vss, vssBlock{resolved(v.Block, vsstest.HeaderOffset, 512), vsstest.TypeVolume, head, every, false})
 		}
 	}
 }
 
 // claim gives the blocks of each store that a catalog block has the points that are read through it.
-func claim(catalog []byte, blocks map[uint64]*vssBlock, all map[string][]*pointFacts) {
+func claim(catalog []byte, blocks map[uint64]*vssBlock, all map[string][]*pointFacts, newest map[string]bool) {
 	for off := 0x80; off+0x80 <= len(catalog); off += 0x80 {
 		e := catalog[off:]
 		if le.Uint32(e) != 3 {
@@ -247,7 +248,7 @@ func claim(catalog []byte, blocks map[uint64]*vssBlock, all map[string][]*pointF
 			seen := map[uint64]bool{}
 			for b := blocks[le.Uint64(e[at:])]; b != nil && !seen[le.Uint64(b.b[0x20:])]; b = blocks[le.Uint64(b.b[0x28:])] {
 				seen[le.Uint64(b.b[0x20:])] = true
-				b.points = all[key]
+				b.points, b.newest = all[key], newest[key]
 			}
 		}
 	}

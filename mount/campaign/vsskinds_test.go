@@ -24,9 +24,6 @@ var vssKinds = []kind{
 	{"catalog block's header", func(m *mutation) bool { return m.vss(vsstest.TypeCatalog, m.vssHead) }},
 	{"catalog entry zeroed", func(m *mutation) bool {
 		return m.slot(func(e []byte) {
-			if le.Uint32(e) == 2 {
-				m.blind = "a store without a snapshot may be of another volume"
-			}
 			clear(e)
 			if m.IntN(2) == 0 {
 				le.PutUint32(e, 1)
@@ -58,24 +55,27 @@ var vssKinds = []kind{
 	{"block list spoiled", func(m *mutation) bool { return m.vss(vsstest.TypeList, func(b []byte) { m.spoil(b) }) }},
 	{"block list: torn", func(m *mutation) bool {
 		return m.vss(vsstest.TypeList, func(b []byte) {
-			m.endsEarly(b)
 			clear(b[512*(1+m.IntN(31)):])
+			m.newestBlind("a list ends at its first free slot, and blocks of the store file behind the last one that it tells of may be left from before")
 		})
 	}},
 	{"block list's header", func(m *mutation) bool { return m.vss(vsstest.TypeList, m.vssHead) }},
 	{"descriptor zeroed", func(m *mutation) bool { return m.descriptor(func(d []byte) { clear(d) }) }},
 	{"descriptor: unused", func(m *mutation) bool {
-		m.blind = "flags of a descriptor are there once"
-		return m.descriptor(func(d []byte) { d[0x18] |= 4 })
+		return m.descriptor(func(d []byte) {
+			d[0x18] |= 4
+			m.newestBlind("Windows, too, skips a descriptor that is marked so")
+		})
 	}},
 	{"descriptor: relative", func(m *mutation) bool { return m.descriptor(func(d []byte) { m.shift(d[0x08:]) }) }},
 	{"descriptor: store offset", func(m *mutation) bool { return m.descriptor(func(d []byte) { m.shift(d[0x10:]) }) }},
 	{"descriptor: original", func(m *mutation) bool {
-		m.blind = "which block a copy is of is told once"
-		return m.descriptor(func(d []byte) { m.shift(d) })
+		return m.descriptor(func(d []byte) {
+			m.shift(d)
+			m.newestBlind("which block a copy is of is told by its descriptor alone")
+		})
 	}},
 	{"descriptor: flags", func(m *mutation) bool {
-		m.blind = "flags of a descriptor are there once"
 		return m.descriptor(func(d []byte) { d[0x18] ^= []byte{1, 2, 3, 8, 0x10}[m.IntN(5)] })
 	}},
 	{"range list", func(m *mutation) bool {
@@ -92,8 +92,10 @@ var vssKinds = []kind{
 	}},
 	{"VSS bitmap spoiled", func(m *mutation) bool { return m.vss(vsstest.TypeBitmap, func(b []byte) { m.spoil(b) }) }},
 	{"VSS bitmap: bits", func(m *mutation) bool {
-		m.blind = "bits that are cleared are there once"
-		return m.vss(vsstest.TypeBitmap, func(b []byte) { m.spoilBits(b[0x80 : 0x80+m.seed.size/vsstest.BlockSize/8]) })
+		return m.vss(vsstest.TypeBitmap, func(b []byte) {
+			m.newestBlind("of the current bitmap of the newest store nothing is there twice")
+			m.spoilBits(b[0x80 : 0x80+m.seed.size/vsstest.BlockSize/8])
+		})
 	}},
 	{"VSS bitmap: header", func(m *mutation) bool { return m.vss(vsstest.TypeBitmap, m.vssHead) }},
 }
@@ -126,7 +128,7 @@ func (m *mutation) vss(kind uint32, change func(b []byte)) bool {
 	if !ok {
 		return false
 	}
-	m.what = fmt.Sprintf("block of type %d at 0x%x", kind, x.at[0].off)
+	m.what, m.newest = fmt.Sprintf("block of type %d at 0x%x", kind, x.at[0].off), x.newest
 	return m.edit(x.at, change)
 }
 
@@ -146,11 +148,10 @@ func (m *mutation) slot(change func(e []byte)) bool {
 	})
 }
 
-// endsEarly says that the end of a list is cut off: it ends at its first free slot, and blocks of the store file behind the
-// last one it tells of may be left from before.
-func (m *mutation) endsEarly(b []byte) {
-	if le.Uint64(b[0x28:]) == 0 {
-		m.blind = "a list ends at its first free slot"
+// newestBlind says why nothing tells of a change of the newest store. Of others the previous bitmap of the next one does.
+func (m *mutation) newestBlind(why string) {
+	if m.newest {
+		m.blind = why
 	}
 }
 
@@ -165,10 +166,10 @@ func (m *mutation) descriptor(change func(d []byte)) bool {
 		}
 		if off, ok := pick(m, used); ok {
 			m.notef("descriptor at 0x%x", off)
-			if off == used[len(used)-1] {
-				m.endsEarly(b)
+			last := off == used[len(used)-1]
+			if change(b[off:][:0x20]); last && m.blind == "" && le.Uint64(b[off:]) == 0 && le.Uint64(b[off+8:]) == 0 {
+				m.newestBlind("a list ends at its first free slot, and blocks of the store file behind the last one that it tells of may be left from before")
 			}
-			change(b[off:][:0x20])
 		}
 	})
 }

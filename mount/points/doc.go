@@ -4,6 +4,7 @@
 // # Map
 //
 //	set.go         Open: images, partitions, volumes, warnings; what ends with the context
+//	encryption.go  volumes of BitLocker, unlocked with the keys that were given
 //	volume.go      Volume and Point; their VSS, opened with what is given beside it: storefiles.go (files copied out of
 //	               System Volume Information, or still listed there), unchanged.go (clusters that a journal shows untouched)
 //	location.go    IMAGE[@layer:NAME][:VOLUME][@POINT][:PATH] taken apart and resolved; resolveall.go where it may mean

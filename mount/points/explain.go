@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"snapmount/diffstore"
+	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 )
 
@@ -13,6 +14,7 @@ import (
 type Piece struct {
 	Off, Len int64        // bytes, in the file
 	Volume   int64        // byte offset on the volume at the point in time; -1 when it has none
+	Sealed   int64        // byte offset on the volume of what BitLocker's key decrypts to it; -1 when it is not encrypted
 	Why      string       // "unchanged since, on the live volume", "kept by store 3", "hole", ...
 	Image    string       // the image file that holds the bytes; empty when none does
 	ImageOff int64        // bytes, in that file; -1 when they are packed there
@@ -56,16 +58,16 @@ func (p *Piece) settle() {
 func (p Piece) continues(prev Piece) bool {
 	after := func(a, b int64) bool { return b == a+prev.Len || a == -1 && b == -1 }
 	return prev.Err == nil && p.Err == nil && prev.Why == p.Why && prev.Image == p.Image &&
-		after(prev.Volume, p.Volume) && (prev.Image == "" || after(prev.ImageOff, p.ImageOff))
+		after(prev.Volume, p.Volume) && after(prev.Sealed, p.Sealed) && (prev.Image == "" || after(prev.ImageOff, p.ImageOff))
 }
 
 func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 	blocks, err := p.Blocks()
 	if err != nil {
-		return emit(Piece{Len: m.Size(), Volume: -1, Err: err})
+		return emit(Piece{Len: m.Size(), Volume: -1, Sealed: -1, Err: err})
 	}
 	for e, err := range layer.Extents(m, 0, m.Size()) {
-		piece := Piece{Off: e.Off, Len: e.Len, Volume: -1, Err: err}
+		piece := Piece{Off: e.Off, Len: e.Len, Volume: -1, Sealed: -1, Err: err}
 		switch {
 		case err != nil:
 		case e.Base == nil:
@@ -92,10 +94,10 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) bool) bool {
 	view, isView := blocks.(*diffstore.View)
 	if !isView {
-		return onDisk(blocks, e.BaseOff, Piece{Off: e.Off, Len: e.Len, Volume: e.BaseOff, Why: "on the volume as imaged"}, emit)
+		return onDisk(blocks, e.BaseOff, Piece{Off: e.Off, Len: e.Len, Volume: e.BaseOff, Sealed: -1, Why: "on the volume as imaged"}, emit)
 	}
 	for x := range view.Explain(e.BaseOff, e.Len) {
-		piece := Piece{Off: e.Off + x.Off - e.BaseOff, Len: x.Len, Volume: x.Off, Why: x.Origin(), Reason: x.Extent.Why, Err: x.Err}
+		piece := Piece{Off: e.Off + x.Off - e.BaseOff, Len: x.Len, Volume: x.Off, Sealed: -1, Why: x.Origin(), Reason: x.Extent.Why, Err: x.Err}
 		more := false
 		if x.Err != nil || x.Base == nil {
 			more = emit(piece)
@@ -109,14 +111,21 @@ func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) b
 	return true
 }
 
-// onDisk follows a piece whose bytes are at off of s down to the image files.
+// onDisk follows a piece whose bytes are at off of s down to the image files, through what encrypts them.
 func onDisk(s layer.Source, off int64, piece Piece, emit func(Piece) bool) bool {
 	for e, err := range layer.Resolve(s, off, piece.Len) {
 		part := piece
 		d := e.Off - off
 		part.Off, part.Volume, part.Len = piece.Off+d, piece.Volume+d, e.Len
 		part.Reason, part.Err = max(piece.Reason, e.Why), errors.Join(piece.Err, err)
-		if leaf, ok := e.Base.(layer.FileBacked); ok {
+		if at, below, ok := bitlocker.Ciphertext(e.Base, e.BaseOff); ok && err == nil {
+			if part.Sealed = at; below != nil {
+				if !onDisk(below, e.BaseOff, part, emit) {
+					return false
+				}
+				continue
+			}
+		} else if leaf, ok := e.Base.(layer.FileBacked); ok {
 			part.Image, part.ImageOff = leaf.File().Name(), e.BaseOff
 		} else if e.Base != nil {
 			part.Image, part.ImageOff = describe(e.Base), -1

@@ -3,6 +3,7 @@ package points
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 )
@@ -30,6 +31,9 @@ func (v *Volume) Faults() (list []error) {
 		list = append(list, layer.Corrupt("volume", v.Partition.Off, "cut off: 0x%x bytes are in the image of 0x%x", max(size-v.Partition.Off, 0), v.Partition.Len))
 	}
 	list = append(list, v.unread()...)
+	if v.Encryption != nil {
+		list = append(list, slices.DeleteFunc(v.Encryption.Warnings(), func(err error) bool { return !errors.Is(err, layer.ErrCorrupt) })...)
+	}
 	if v.Filesystem != "ntfs" {
 		return list
 	}
@@ -44,9 +48,13 @@ func (v *Volume) Faults() (list []error) {
 // a missing part of it.
 func (v *Volume) unread() (list []error) {
 	type sum struct{ ranges, bytes, first int64 }
+	block := v.Block
+	if v.Encryption != nil {
+		block = v.Encryption.sealed
+	}
 	var sums [layer.Missing + 1]sum
 	seen := 0
-	for e, err := range layer.Resolve(v.Block, 0, min(v.Block.Size(), v.Image.Disk.Size()-v.Partition.Off)) {
+	for e, err := range layer.Resolve(block, 0, min(block.Size(), v.Image.Disk.Size()-v.Partition.Off)) {
 		if seen++; seen > maxExtents {
 			list = append(list, fmt.Errorf("more than %d extents: whether all of it is in the image was looked at up to 0x%x", maxExtents, e.Off))
 			break

@@ -13,7 +13,6 @@ import (
 
 	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
-	"snapmount/ntfs/ntfstest"
 )
 
 // wrapping is a way to put a disk into an image.
@@ -146,7 +145,7 @@ func TestFormats(t *testing.T) {
 		t.Fatalf("%d points", len(blocks))
 	}
 	for i, w := range wrappings() {
-		if ntfstest.Race && i%4 > 0 { // each takes seconds then
+		if testenv.Race && i%4 > 0 { // each takes seconds then
 			continue
 		}
 		t.Run(w.name, func(t *testing.T) {

@@ -80,14 +80,23 @@ func (p *Point) hasDrive(letter byte, rest string) bool {
 		return false
 	}
 	isC := letter == 'C' || letter == 'c'
-	if _, err := t.Lookup("Windows/System32"); err == nil || isC {
-		return err == nil && isC
+	if system := p.isSystem(); system || isC {
+		return system && isC
 	}
 	first := SplitPath(rest)
 	if len(first) == 0 {
 		return false
 	}
 	_, err = t.Lookup(first[0])
+	return err == nil
+}
+
+// isSystem reports whether Windows is on the volume.
+func (p *Point) isSystem() bool {
+	t, err := p.Files()
+	if err == nil {
+		_, err = t.Lookup("Windows/System32")
+	}
 	return err == nil
 }
 
@@ -99,11 +108,7 @@ func parentDirs(n *ntfs.Node) (string, error) {
 	}
 	dir := ""
 	for range 1024 { // Windows paths hold 32,767 characters at most; a loop ends here
-		own, err := longName(n)
-		if err != nil {
-			return "", err
-		}
-		parent, err := n.Tree().Node(own.Parent)
+		parent, err := ParentDir(n)
 		if err != nil {
 			return "", err
 		}
@@ -118,6 +123,16 @@ func parentDirs(n *ntfs.Node) (string, error) {
 		n = parent
 	}
 	return "", fmt.Errorf("record %v: directories nest without end", n.Ref)
+}
+
+// ParentDir returns the directory that holds n, which is not the root of its point: of a file with several names, that of the
+// first. Like a path, it is what the record says, whether an entry leads there or not.
+func ParentDir(n *ntfs.Node) (*ntfs.Node, error) {
+	own, err := longName(n)
+	if err != nil {
+		return nil, err
+	}
+	return n.Tree().Node(own.Parent)
 }
 
 // longName returns the first name of n that is no 8.3 name beside one.

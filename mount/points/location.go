@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
+	"snapmount/imagefmt/device"
 	"snapmount/imagefmt/layer"
 )
 
@@ -65,90 +67,83 @@ type Target struct {
 	HasVolume, HasPoint bool
 	// Doubt says why a point that was given by a word or a time may be another one in truth: more are missing. Or nil.
 	Doubt error
+	// Lost are volumes that may be meant as well, of which it is not known whether they have the path.
+	Lost []error
+	// Note is a line that tells what the location was taken for, where that is not what it says; or empty.
+	Note string
+
 	named bool // volume or point were given
 }
 
-// Resolve finds the volume, the point and the path of a location in img. Without a volume it takes the only NTFS
-// volume; without a point, the current state.
-func (s *Set) Resolve(img *Image, rest string) (Target, error) {
-	var t Target
-	if r, ok := strings.CutPrefix(rest, ":"); ok {
-		name, after := r, ""
-		if i := strings.IndexAny(r, "@:"); i >= 0 {
-			name, after = r[:i], r[i:]
-		}
-		v, err := s.volumeNamed(img, name)
-		if err != nil {
-			return t, err
-		}
-		if v != nil {
-			t.Volume, rest, t.named, t.HasVolume = v, after, true, true
-		} else if err := s.mustBePath(img, name, after); err != nil {
-			return t, err
-		}
-	}
-	point := ""
-	if r, ok := strings.CutPrefix(rest, "@"); ok {
-		if point, rest = cutPoint(r); point == "" {
-			return t, fmt.Errorf("point %q: want current, latest, oldest, vssN, a shadow copy id or its start, a time such as 2026-11-03 or 2026-11-03T14:22Z, or before:TIME", r)
-		}
-		t.named, t.HasPoint = true, true
-	}
-	t.Path, t.HasPath = strings.CutPrefix(rest, ":")
-	if rest == "" || (t.Volume == nil && !t.named && !t.HasPath) {
-		t.HasPath = false
-	}
-	return t, s.complete(img, &t, point)
-}
-
-// partitionName is how a volume is named that has no label.
-var partitionName = regexp.MustCompile(`^(d[0-9]+)?[pP]?[0-9]+$`)
-
-// mustBePath refuses a word that names no volume where only a volume can stand, or most likely was meant.
-func (s *Set) mustBePath(img *Image, word, after string) error {
-	if strings.HasPrefix(word, "/") || strings.HasPrefix(word, `\`) || byNumber.MatchString(word) {
-		return nil
-	}
-	var all []*Volume
-	for _, v := range s.Volumes {
-		if v.Image == img {
-			all = append(all, v)
-		}
-	}
-	if word != "" && !strings.HasPrefix(after, "@") && !partitionName.MatchString(word) && len(all) <= 1 {
-		return nil
-	}
-	return fmt.Errorf("%s: no volume %q (there are: %s): %w", img.Path, word, names(all), fs.ErrNotExist)
-}
-
-// complete fills in the defaults.
-func (s *Set) complete(img *Image, t *Target, point string) error {
+// Location is what names the target again, whichever other volumes the image has. Without a path it ends with the point.
+func (t Target) Location() string {
 	if t.Volume == nil {
-		v, err := s.onlyVolume(img)
-		if err != nil {
-			if !t.named && !t.HasPath {
-				return nil // the image alone
-			}
-			return err
-		}
-		t.Volume = v
+		return ""
 	}
-	if point == "" {
-		t.Point = t.Volume.Current()
-		return nil
+	l := t.Volume.Image.Path + ":" + t.Volume.OwnName()
+	if t.HasPoint {
+		l += "@" + t.Point.Name
 	}
-	p, err := t.Volume.PointNamed(point)
-	if err != nil {
-		return fmt.Errorf("%s@%s: %w", t.Volume.Name, point, err)
+	if t.Path != "" {
+		l += ":" + t.Path
 	}
-	t.Point, t.Doubt = p, t.Volume.Doubt(point)
-	return nil
+	return l
 }
+
+// Pasteable is what names an image from any directory; ok is false where it takes flags to open it as it is open here.
+func (s *Set) Pasteable(img *Image) (name string, ok bool) {
+	name, o := img.full, &s.opts
+	if name == "" || img != s.Images[0] {
+		return name, name != ""
+	}
+	if o.Layer != "" {
+		name += "@layer:" + o.Layer
+	}
+	return name, o.Offset == 0 && o.Size == 0 && o.Snapshot == "" && len(o.Parts) == 0 && o.Map == "" && !strings.ContainsAny(o.Layer, ":@")
+}
+
+// fullName is a path, or a location in an image, from any directory.
+func fullName(name string) string {
+	loc, err := SplitLocation(name, exists)
+	if err == nil {
+		loc.Image, err = device.Abs(loc.Image)
+	}
+	if err != nil {
+		return ""
+	}
+	return loc.Image + loc.Rest
+}
+
+// At is the target at another point.
+func (t Target) At(p *Point) Target {
+	t.Point, t.HasPoint = p, p.Snapshot != nil
+	return t
+}
+
+// Named is the target at the point that a word names; none is the current state.
+func (t Target) Named(word string) (Target, error) {
+	t.Point, t.HasPoint, t.named = t.Volume.Current(), word != "", t.named || word != ""
+	if word == "" {
+		return t, nil
+	}
+	p, err := t.Volume.PointNamed(word)
+	if locked := t.Volume.Locked(); err != nil && locked != nil {
+		return t, locked
+	}
+	if err != nil {
+		return t, fmt.Errorf("%s@%s: %w", t.Volume.Name, word, err)
+	}
+	t.Point, t.Doubt = p, t.Volume.Doubt(word)
+	return t, nil
+}
+
+// OwnName is what the volume is called in its image alone.
+func (v *Volume) OwnName() string { return strings.TrimPrefix(v.Name, v.prefix) }
 
 // NamesDisk reports whether the location names the virtual disk as a whole.
 func (t Target) NamesDisk() bool { return !t.named && !t.HasPath }
 
-// volumeNamed finds a volume by its name, by "pN", or by its label; nil when the word names none and may be a path.
+// volumeNamed finds a volume by its name, by "pN" or N, or by its label; nil when the word names none and may be a path.
 func (s *Set) volumeNamed(img *Image, word string) (*Volume, error) {
 	var found []*Volume
 	for _, v := range s.Volumes {
@@ -158,8 +153,8 @@ func (s *Set) volumeNamed(img *Image, word string) (*Volume, error) {
 		if v.Name == word {
 			return v, nil
 		}
-		own := strings.TrimPrefix(v.Name, v.prefix) // what it is called in its image alone
-		if strings.EqualFold(word, fmt.Sprintf("p%d", v.Partition.Number)) || strings.EqualFold(word, own) || strings.EqualFold(word, v.Name) || (v.Label != "" && strings.EqualFold(word, v.Label)) {
+		number := fmt.Sprintf("p%d", v.Partition.Number)
+		if slices.ContainsFunc([]string{number, number[1:], v.prefix + number, v.OwnName(), v.Name, v.Label}, func(name string) bool { return strings.EqualFold(word, name) }) {
 			found = append(found, v)
 		}
 	}
@@ -172,25 +167,13 @@ func (s *Set) volumeNamed(img *Image, word string) (*Volume, error) {
 	return nil, nil
 }
 
-func (s *Set) onlyVolume(img *Image) (*Volume, error) {
-	var found []*Volume
-	for _, v := range s.Volumes {
-		if v.Image == img && v.Filesystem == "ntfs" {
-			found = append(found, v)
-		}
+// Beside is the volume of the same image that a word names, or nil.
+func (v *Volume) Beside(word string) *Volume {
+	other, err := v.set.volumeNamed(v.Image, word)
+	if err != nil {
+		return nil
 	}
-	switch len(found) {
-	case 0:
-		for _, v := range s.Volumes {
-			if v.Image == img && v.Filesystem == "bitlocker" {
-				return nil, fmt.Errorf("%s: %s is encrypted by BitLocker, decrypt it first: %w", img.Path, v.Name, ErrNoNTFS)
-			}
-		}
-		return nil, fmt.Errorf("%s: %w", img.Path, ErrNoNTFS)
-	case 1:
-		return found[0], nil
-	}
-	return nil, severalError{fmt.Errorf("%s has several NTFS volumes (%s): say which, as in %s:%s", img.Path, names(found), img.Path, found[0].Name)}
+	return other
 }
 
 func names(vs []*Volume) string {

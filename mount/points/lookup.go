@@ -1,6 +1,7 @@
 package points
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,9 @@ const maxLinks = 40
 // name holds the colon comes first, and "file::stream" is the stream all the same. "#RECORD", without a slash before it,
 // is a file record by its number, whether a directory leads to it or not. Backslashes separate when nothing is found else.
 func (p *Point) Lookup(name string, follow bool) (n *ntfs.Node, stream string, err error) {
+	if err := p.Volume.Locked(); err != nil {
+		return nil, "", err
+	}
 	n, stream, err = p.lookupStream(name, follow)
 	if err != nil && strings.Contains(name, `\`) {
 		if n2, s2, err2 := p.lookupStream(strings.ReplaceAll(name, `\`, "/"), follow); err2 == nil {
@@ -31,6 +35,22 @@ func (p *Point) Lookup(name string, follow bool) (n *ntfs.Node, stream string, e
 		return nil, "", fmt.Errorf("%s@%s:%s: %w", p.Volume.Name, p.Name, name, p.Because(err))
 	}
 	return n, stream, nil
+}
+
+// Find is Lookup for the one thing that is asked for: all file records are read before it says that nothing is there.
+func (p *Point) Find(ctx context.Context, name string, follow bool) (*ntfs.Node, string, error) {
+	n, stream, err := p.Lookup(name, follow)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return n, stream, err
+	}
+	t, err2 := p.Files()
+	if err2 == nil {
+		err2 = t.TakeCensus(ctx)
+	}
+	if err2 != nil {
+		return nil, "", err2
+	}
+	return p.Lookup(name, follow)
 }
 
 // Because adds the damage of the snapshot to an error that may come from it.
@@ -61,10 +81,9 @@ func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, erro
 	if err2 != nil {
 		return nil, "", err
 	}
-	err = fmt.Errorf("no stream %q: %w", stream, fs.ErrNotExist)
-	streams, err2 := n.Streams()
-	if err2 != nil {
-		return nil, "", err2
+	streams, err := n.Streams()
+	if err != nil {
+		return nil, "", err
 	}
 	fold := n.Tree().Upper
 	for _, same := range []func(string) bool{func(s string) bool { return s == stream }, func(s string) bool { return fold(s) == fold(stream) }} {
@@ -74,17 +93,39 @@ func (p *Point) lookupStream(name string, follow bool) (*ntfs.Node, string, erro
 			}
 		}
 	}
-	return nil, "", err
+	return nil, "", noStream(stream, streams)
 }
 
-// cutStream splits "file:stream" and the longer form "file:stream:$DATA", where the stream may be empty.
+// maxStreams is how many streams of a file are named where one is not there.
+const maxStreams = 8
+
+func noStream(name string, there []ntfs.StreamInfo) error {
+	var names []string
+	for _, s := range there {
+		if s.Name != "" {
+			names = append(names, strconv.Quote(s.Name))
+		}
+	}
+	list := "no named ones are there"
+	if len(names) > maxStreams {
+		names = append(names[:maxStreams], "...")
+	}
+	if len(names) > 0 {
+		list = "there are: " + strings.Join(names, ", ")
+	}
+	return fmt.Errorf("no stream %q (%s): %w", name, list, fs.ErrNotExist)
+}
+
+// cutStream splits "file:stream" and the longer form "file:stream:$DATA", where the stream may be empty, or missing.
 func cutStream(name string) (file, stream string, ok bool) {
-	if cut := len(name) - len(":$DATA"); cut > 0 && strings.EqualFold(name[cut:], ":$DATA") {
+	cut := len(name) - len(":$DATA")
+	typed := cut > 0 && strings.EqualFold(name[cut:], ":$DATA")
+	if typed {
 		name = name[:cut]
 	}
 	i := strings.LastIndexByte(name, ':')
 	if i < 0 || strings.Contains(name[i:], "/") {
-		return "", "", false
+		return name, "", typed && !strings.HasSuffix(name, "/")
 	}
 	return name[:i], name[i+1:], true
 }
@@ -111,6 +152,9 @@ func (p *Point) Walk(name string, follow bool) (*ntfs.Node, error) {
 	for err == nil && len(rest) > 0 {
 		word := rest[0]
 		rest = rest[1:]
+		if n.Kind != ntfs.KindDir && n.Kind != ntfs.KindSymlink {
+			return nil, fmt.Errorf("%q: %w", done, ntfs.ErrNotDir)
+		}
 		if n, err = Child(n, word); err != nil {
 			break
 		}
@@ -130,6 +174,9 @@ func (p *Point) Walk(name string, follow bool) (*ntfs.Node, error) {
 		}
 		rest, done = append(SplitPath(path.Join(done, target)), rest...), "/"
 		n, err = t.Root()
+	}
+	if err == nil && strings.HasSuffix(name, "/") && n.Kind != ntfs.KindDir {
+		return nil, fmt.Errorf("%q: %w", name, ntfs.ErrNotDir)
 	}
 	return n, err
 }

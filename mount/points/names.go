@@ -1,6 +1,7 @@
 package points
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -63,9 +64,13 @@ func ShownName(dir *ntfs.Node, name string) string {
 	}
 }
 
-// Child finds the entry of dir that is shown under a name. It wraps fs.ErrNotExist when there is none.
+// Child finds the entry of dir that is shown under a name. It wraps fs.ErrNotExist when there is none; a small $MFT is read
+// before that is said.
 func Child(dir *ntfs.Node, shown string) (*ntfs.Node, error) {
 	n, err := dir.Child(UnescapeName(shown))
+	if errors.Is(err, fs.ErrNotExist) && dir.Tree().QuickCensus(context.Background()) == nil {
+		n, err = dir.Child(UnescapeName(shown))
+	}
 	start, _, cut := cutLast(shown, "~")
 	if !errors.Is(err, fs.ErrNotExist) || !cut || len(shown) <= maxShown-utf8.UTFMax {
 		return n, err

@@ -56,7 +56,7 @@ func TestCutPoint(t *testing.T) {
 		{"2026-11-03T14:22:05Z", "2026-11-03T14:22:05Z", ""}, {"before:2026-11-03T14:22Z:/x", "before:2026-11-03T14:22Z", ":/x"},
 		{"2013-12-03T063509Z-2-offline:/x", "2013-12-03T063509Z-2-offline", ":/x"},
 		{"4e3c03c2:/x", "4e3c03c2", ":/x"}, {"{4e3c03c2-7bc6-4288-ad96-c1eac1a55f71}", "{4e3c03c2-7bc6-4288-ad96-c1eac1a55f71}", ""},
-		{"yesterday:/x", "", "yesterday:/x"}, {"before:vss1", "", "before:vss1"}, {"2026-13-03", "", "2026-13-03"}, {"", "", ""},
+		{"yesterday:/x", "yesterday", ":/x"}, {"before:vss1", "before:vss1", ""}, {"2026-13-03", "2026-13-03", ""}, {"", "", ""},
 	} {
 		point, rest := cutPoint(c.in)
 		if point != c.point || rest != c.rest {

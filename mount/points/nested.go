@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/device"
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
@@ -189,7 +189,7 @@ func (s *Set) within() Options {
 	return opts
 }
 
-func exists(name string) bool { _, err := os.Stat(name); return err == nil }
+func exists(name string) bool { return device.Exists(name) }
 
 // openImage opens the image that is the file at a path of t's point. shown is what it is called.
 func (t Target) openImage(shown, name string, opts imagefmt.Options) (*imagefmt.Image, error) {
@@ -236,7 +236,7 @@ func (s *Set) Enter(t Target) (*Set, Target, error) {
 // noImage says, where a file is no image, that the path has another fault: what follows the file may be meant for a stream.
 func (t Target) noImage(err error) error {
 	if _, _, err2 := t.Point.Lookup(t.Path, true); errors.Is(err, layer.ErrFormat) && err2 != nil {
-		return fmt.Errorf("%w; nor is it an image: %w", err2, err)
+		return &MissError{[]Target{t}, fmt.Errorf("%w; nor is it an image: %v", err2, err)}
 	}
 	return err
 }
@@ -259,6 +259,12 @@ func (t Target) nested() (name, rest string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+// Nested reports whether the path of t goes on into an image.
+func (t Target) Nested() bool {
+	_, _, ok := t.nested()
+	return ok
 }
 
 // HostFiles names the files of this machine that the images are made of, those around nested images included.

@@ -15,6 +15,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
+	"snapmount/mount/when"
 	"snapmount/ntfs"
 )
 
@@ -154,18 +155,25 @@ func TestPointNamed(t *testing.T) {
 		"2026-03-03": "2026-03-03T180000Z", "2026-03-03T18:00Z": "2026-03-03T180000Z", "2026-03-03T18:00:00Z": "2026-03-03T180000Z",
 		"2026-03-03T180000Z": "2026-03-03T180000Z", "before:2026-03-04": "2026-03-03T180000Z", "before:2026-03-04T18:00Z": "2026-03-03T180000Z",
 		v.Snapshots()[1].Snapshot.CopyID.String(): "2026-03-03T180000Z", "{" + v.Snapshots()[1].Snapshot.StoreID.String() + "}": "2026-03-03T180000Z",
-		"5e700003": "2026-03-03T180000Z",
+		"5e700003": "2026-03-03T180000Z", "5E700003": "2026-03-03T180000Z", "VSS2": "2026-03-03T180000Z", "2": "2026-03-03T180000Z", "Newest": "2026-03-04T180000Z",
+		"2026-03": "2026-03-04T180000Z", "20260303": "2026-03-03T180000Z", "3 mar 2026": "2026-03-03T180000Z", "1h": "2026-03-04T180000Z", "now": "current",
+		"2026-03-03t180000z": "2026-03-03T180000Z", "BEFORE:2026-03-04": "2026-03-03T180000Z",
 	} {
 		p, err := v.PointNamed(name)
 		if err != nil || p.Name != want {
 			t.Errorf("%s: %+v, %v, want %s", name, p, err, want)
 		}
 	}
-	for _, name := range []string{"vss4", "vss0", "2026-03-05", "before:2026-03-02", "ffffffff", "000000c0"} {
+	for _, name := range []string{"vss4", "vss0", "2026-03-05", "before:2026-03-02", "ffffffff", "20260305", "yesterday", "0", "4", "2025", "000000c0"} {
 		if p, err := v.PointNamed(name); err == nil {
 			t.Errorf("%s names %s", name, p.Name)
 		} else if name != "000000c0" && !errors.Is(err, points.ErrNoPoint) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"soon", "", "03/04/2026", "2026-02-30", "before:", "before:vss2", "vss", "5e7"} {
+		if _, err := v.PointNamed(name); !errors.As(err, new(*when.Error)) {
+			t.Errorf("%q: %v", name, err)
 		}
 	}
 }
@@ -177,6 +185,17 @@ func TestResolve(t *testing.T) {
 		":archive@latest:/2025/ledger.txt": "p2-Archive 2026-03-04T180000Z /2025/ledger.txt true",
 		":p2:2024":                         "p2-Archive current 2024 true",
 		":p1@2026-03-03T18:00Z:/a:b":       "p1-Documents 2026-03-03T180000Z /a:b true",
+		":/Letters":                        "p1-Documents current /Letters true",
+		":Letters/offer.txt":               "p1-Documents current Letters/offer.txt true",
+		"@latest:/2025":                    "p2-Archive 2026-03-04T180000Z /2025 true",
+		"@2026-03-03":                      "p1-Documents 2026-03-03T180000Z  false",
+		":1:/Letters":                      "p1-Documents current /Letters true",
+		`:C:\Letters`:                      `p1-Documents current \Letters true`,
+		":d@vss1:/2024/ledger.txt":         "p2-Archive 2026-03-02T180000Z /2024/ledger.txt true",
+		":p1@2026-03-03 18:00:00:/18:00":   "p1-Documents 2026-03-03T180000Z /18:00 true",
+		":p1@2026/03/03:x":                 "p1-Documents 2026-03-03T180000Z x true",
+		":p1@3 Mar 2026 7pm +01:00:/x":     "p1-Documents 2026-03-03T180000Z /x true",
+		":p1@1:x":                          "p1-Documents 2026-03-02T180000Z x true",
 	} {
 		got, err := s.Resolve(s.Images[0], rest)
 		if err != nil {
@@ -190,7 +209,7 @@ func TestResolve(t *testing.T) {
 	if got, err := s.Resolve(s.Images[0], ""); err != nil || !got.NamesDisk() || got.Volume != nil {
 		t.Errorf("the image alone: %+v, %v", got, err)
 	}
-	for _, rest := range []string{":/Letters", "@latest", "@latest:/x", ":p1@yesterday", ":p1@vss9"} {
+	for _, rest := range []string{":", ":/", "@vss1:/System Volume Information", ":3", ":C:/x", ":/2024", "@latest", "@latest:/x", ":p1@yesterday", ":p1@vss9"} {
 		if got, err := s.Resolve(s.Images[0], rest); err == nil {
 			t.Errorf("%s gives %+v", rest, got)
 		}

@@ -2,9 +2,6 @@ package points
 
 import (
 	"errors"
-	"fmt"
-
-	"snapmount/imagefmt/layer"
 )
 
 // Readable is nil where something of the volumes can be shown: files of the current state, or a snapshot. Else it is
@@ -28,17 +25,14 @@ func (s *Set) Readable() error {
 
 // opens is nil where a point of a volume can be shown.
 func (v *Volume) opens() error {
-	var err error
-	switch v.Filesystem {
-	case "ntfs":
-		_, err = v.Current().Files()
-	case "bitlocker":
-		err = fmt.Errorf("%s: encrypted by BitLocker: %w", v.Name, layer.ErrUnsupported)
-	default:
+	err := v.Locked()
+	if err == nil && v.Filesystem != "ntfs" {
 		err = ErrNoNTFS
 	}
 	if err == nil {
-		return nil
+		if _, err = v.Current().Files(); err == nil {
+			return nil
+		}
 	}
 	for _, p := range v.Snapshots() {
 		if _, failed := p.Blocks(); failed == nil {

@@ -11,9 +11,11 @@ import (
 
 	"snapmount/diffstore"
 	"snapmount/imagefmt"
+	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/partition"
 	"snapmount/imagefmt/wintype"
+	"snapmount/mount/when"
 	"snapmount/ntfs"
 )
 
@@ -38,6 +40,8 @@ type Options struct {
 	CacheBytes int64
 	// Warn is told what each line of Warnings is of when it is found, from any goroutine; nil drops it.
 	Warn func(error)
+	// Clock is what names of points are read against.
+	Clock when.Clock
 	// Progress is told how much of something that can be slow is done; nil drops it.
 	Progress layer.Progress
 	// Offset and Size cut the disk out of the first image, where that holds it in the midst of something else; see
@@ -53,6 +57,11 @@ type Options struct {
 	// Anywhere lets files that an image names lie outside its folder: anywhere on this machine, for an image in another
 	// one anywhere on the same volume.
 	Anywhere bool
+	// Keys open volumes of BitLocker, those of images inside others too; nil is none.
+	Keys *bitlocker.Keyring
+	// AskKey is called for a volume of BitLocker that the Keys leave locked, until it opens or nil is returned, by Open
+	// and by what enters images inside others. Its answers are added to Keys. Nil asks for none.
+	AskKey func(volume string, locked *bitlocker.LockedError) *bitlocker.Secret
 
 	cache *ntfs.Cache // of the Set that this one is opened from; nil is one of its own
 }
@@ -69,6 +78,8 @@ type Set struct {
 	captured []diffstore.File // of Options.DiffArea
 	outer    []*Set           // which hold images of this one as files; among the closers
 	closers  []io.Closer
+	closed   sync.Once
+	failed   error // of Close
 
 	mu       sync.Mutex
 	warnings []string
@@ -80,6 +91,8 @@ type Image struct {
 	Disk     *imagefmt.Image
 	Table    *partition.Table
 	TableErr error // why there is no Table
+
+	full string // Path, from any directory; empty where that is not known
 }
 
 // Open opens every image. Volumes that cannot be understood are listed with their damage; an image that cannot be
@@ -91,6 +104,9 @@ func Open(ctx context.Context, paths []string, opts Options) (*Set, error) {
 	s := &Set{ctx: ctx, opts: opts, cache: opts.cache}
 	if s.cache == nil {
 		s.cache = ntfs.NewCache(opts.CacheBytes)
+	}
+	if s.opts.Keys == nil {
+		s.opts.Keys = bitlocker.NewKeyring()
 	}
 	if err := s.openStoreFiles(opts.DiffArea); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -162,7 +178,7 @@ func (s *Set) warnOfStores() {
 
 // addImage adds an open image and its partition table.
 func (s *Set) addImage(path string, disk *imagefmt.Image) {
-	img := &Image{Path: path, Disk: disk}
+	img := &Image{Path: path, Disk: disk, full: fullName(path)} // now: a program may go to another directory
 	s.Images = append(s.Images, img)
 	img.Table, img.TableErr = partition.Find(s.ctx, disk)
 	if s.ctx.Err() != nil {
@@ -180,16 +196,19 @@ func (s *Set) addImage(path string, disk *imagefmt.Image) {
 // Context is that of Open, with which all that is read of the Set may end.
 func (s *Set) Context() context.Context { return s.ctx }
 
-// Close closes the images. Nothing of the Set may be used afterwards.
+// Close closes the images. Nothing of the Set may be used afterwards; closing it again tells the same.
 func (s *Set) Close() error {
-	var errs []error
-	for _, img := range s.Images {
-		errs = append(errs, img.Disk.Close())
-	}
-	for _, c := range s.closers {
-		errs = append(errs, c.Close())
-	}
-	return errors.Join(errs...)
+	s.closed.Do(func() {
+		var errs []error
+		for _, img := range s.Images {
+			errs = append(errs, img.Disk.Close())
+		}
+		for _, c := range s.closers {
+			errs = append(errs, c.Close())
+		}
+		s.failed = errors.Join(errs...)
+	})
+	return s.failed
 }
 
 // Warnings gives what was odd so far, in order of discovery, each once.
@@ -225,7 +244,7 @@ func (s *Set) Point(number int) (*Point, error) {
 	return s.points[number], nil
 }
 
-// NTFS returns the volumes whose files can be shown, or ErrNoNTFS.
+// NTFS returns the volumes whose files can be shown; else why there is none: ErrNoNTFS, damage, or that they are locked.
 func (s *Set) NTFS() ([]*Volume, error) {
 	var out []*Volume
 	for _, v := range s.Volumes {
@@ -237,11 +256,29 @@ func (s *Set) NTFS() ([]*Volume, error) {
 		return out, nil
 	}
 	for _, img := range s.Images {
-		if errors.Is(img.TableErr, layer.ErrCorrupt) {
-			return nil, img.TableErr
+		if err := s.noNTFS(img); err != ErrNoNTFS {
+			return nil, err
 		}
 	}
 	return nil, ErrNoNTFS
+}
+
+// noNTFS says why an image has no volume to show: it is ErrNoNTFS, or damage or encryption behind which there may be one.
+func (s *Set) noNTFS(img *Image) error {
+	if errors.Is(img.TableErr, layer.ErrCorrupt) {
+		return img.TableErr
+	}
+	if err := s.lockedOf(img); err != nil {
+		return err
+	}
+	lost := s.Faults(img)
+	if _, unread := errors.AsType[*layer.UnknownError](img.TableErr); unread {
+		lost = append(lost, img.TableErr)
+	}
+	if len(lost) == 0 {
+		return ErrNoNTFS
+	}
+	return fmt.Errorf("no NTFS volume in what can be read of it: %w: %w", layer.ErrCorrupt, lost[0])
 }
 
 // headerOf reads the VSS header, or returns nil when VSS was never on.

@@ -3,6 +3,7 @@ package points
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
@@ -28,10 +29,37 @@ func (s *Set) holder(v *Volume, guid wintype.GUID) (*Volume, error) {
 		return nil, ambiguous
 	}
 	if other == nil {
-		return nil, errors.New("not in the images given")
+		return nil, s.notGiven()
 	}
 	return other, nil
 }
+
+// notGiven says that a volume is not there. A locked one may be it: what VSS calls that is encrypted, too.
+func (s *Set) notGiven() error {
+	var list []error
+	var names []string
+	for _, v := range s.Volumes {
+		if err := v.Locked(); err != nil {
+			list, names = append(list, err), append(names, v.Name)
+		}
+	}
+	if locked := errors.Join(list...); locked != nil {
+		return &perhapsLocked{names, locked}
+	}
+	return errors.New("not in the images given")
+}
+
+// perhapsLocked names the volumes that one may be which is not there, and wraps what opens them.
+type perhapsLocked struct {
+	names []string
+	error
+}
+
+func (p *perhapsLocked) Error() string {
+	return "it may be " + strings.Join(p.names, " or ") + ", locked by BitLocker"
+}
+
+func (p *perhapsLocked) Unwrap() error { return p.error }
 
 // storage gives the volume with a VSS volume GUID for a diff area of v.
 func (s *Set) storage(v *Volume, guid wintype.GUID) (layer.Source, error) {
@@ -50,6 +78,9 @@ func (s *Set) DiffArea(p *Point) string {
 	}
 	where := fmt.Sprintf("volume {%s}", h.StorageGUID)
 	c, err := s.holder(p.Volume, h.StorageGUID)
+	if _, locked := errors.AsType[*VolumeError](err); locked {
+		return where + " locked or not given"
+	}
 	if err != nil {
 		return where + " not given"
 	}

@@ -13,21 +13,21 @@ import (
 // A VolumeError says that there is a volume, by its partition or by its boot sector, whose files cannot be looked at.
 type VolumeError struct {
 	Volume string // its name, or that of its partition
-	Locked bool   // it is encrypted by BitLocker
+	Locked bool   // it is encrypted by BitLocker, and nothing that was given decrypts it
 	Err    error
 }
 
 func (e *VolumeError) Error() string {
+	if e.Locked {
+		return fmt.Sprintf("%s: %v", e.Volume, e.Err)
+	}
 	return fmt.Sprintf("%s: the volume cannot be opened: %v", e.Volume, e.Err)
 }
 
 // Unwrap gives the cause.
 func (e *VolumeError) Unwrap() error { return e.Err }
 
-// errLocked is why a volume of BitLocker is not searched.
-var errLocked = fmt.Errorf("encrypted by BitLocker: %w; decrypt it first", layer.ErrUnsupported)
-
-// Unopened tells of the volumes of an image that are encrypted by BitLocker, or are of NTFS by the type of their partition
+// Unopened tells of the volumes of an image that are locked by BitLocker, or are of NTFS by the type of their partition
 // and cannot be opened: their files are missing from whatever ranges over the volumes. A volume of NTFS whose points
 // cannot be opened is not one of them: each point tells so when it is entered.
 func (s *Set) Unopened(img *Image) (list []*VolumeError) {
@@ -81,8 +81,8 @@ func unopened(img *Image, p partition.Partition, v *Volume) *VolumeError {
 		return nil
 	case v == nil:
 		return &VolumeError{Volume: fmt.Sprintf("p%d", p.Number), Err: layer.Corrupt("partition", p.Off, "0x%x bytes are no range of the disk", p.Len)}
-	case v.Filesystem == "bitlocker":
-		return &VolumeError{Volume: v.Name, Locked: true, Err: errLocked}
+	case v.Locked() != nil:
+		return v.locked()
 	case v.Filesystem != "" || !holdsNTFS(p):
 		return nil
 	}
@@ -132,20 +132,22 @@ func LeftOut(err error) bool {
 }
 
 // NodeLeftOut reports whether all content of a file that is not in the image was left out of a snapshot by Windows on
-// purpose, and err, which its reading ended with, is about nothing else.
-func NodeLeftOut(n *ntfs.Node, err error) bool {
-	streams, err2 := n.Streams()
-	if err2 != nil || !LeftOut(err) {
-		return false
-	}
+// purpose, and err, which its reading ended with, is about nothing else. The file may be given at several points.
+func NodeLeftOut(err error, at ...*ntfs.Node) bool {
 	some := false
-	for _, st := range streams {
-		v := Judge(n, st.Name)
-		if some = some || v.LeftOut(); !v.LeftOut() && !v.Intact() {
+	for _, n := range at {
+		streams, err2 := n.Streams()
+		if err2 != nil {
 			return false
 		}
+		for _, st := range streams {
+			v := Judge(n, st.Name)
+			if some = some || v.LeftOut(); !v.LeftOut() && !v.Intact() {
+				return false
+			}
+		}
 	}
-	return some
+	return some && LeftOut(err)
 }
 
 // LeftOut reports whether all that a verdict misses was left out of a snapshot by Windows on purpose.

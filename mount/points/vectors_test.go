@@ -32,6 +32,18 @@ type vectors struct {
 	}
 }
 
+func readVectors(t *testing.T, name string) (want vectors) {
+	t.Helper()
+	b, err := os.ReadFile(testenv.Shared(t, "vectors", name))
+	if err == nil {
+		err = json.Unmarshal(b, &want)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return want
+}
+
 func TestFilesEqualVectors(t *testing.T) {
 	for name, image := range map[string]func() (path string, volume int){
 		"vsstest.json": func() (string, int) { return testenv.Shared(t, "data", "vsstest.qcow2"), 0 },
@@ -41,14 +53,7 @@ func TestFilesEqualVectors(t *testing.T) {
 			return filepath.Join(dir, "vss_3_volstor.raw"), 1
 		},
 	} {
-		b, err := os.ReadFile(testenv.Shared(t, "vectors", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var want vectors
-		if err := json.Unmarshal(b, &want); err != nil {
-			t.Fatal(err)
-		}
+		want := readVectors(t, name)
 		path, volume := image()
 		v := open(t, path).Volumes[volume]
 		if len(v.Snapshots()) != len(want.Snapshots) || len(want.Snapshots) != 2 {

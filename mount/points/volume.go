@@ -20,16 +20,20 @@ type Volume struct {
 	Name        string // p2-Windows: partition number and label; d1p2-Windows with several images
 	Image       *Image
 	Partition   partition.Partition
-	Filesystem  string // "ntfs", "refs", "bitlocker", "exfat", "fat12", "fat16", "fat32"; empty when unknown
+	Filesystem  string // "ntfs", "refs", "exfat", "fat12", "fat16", "fat32"; "bitlocker" while it is locked, "luks"; empty when unknown
 	Label       string
 	ClusterSize int          // bytes; 0 when not NTFS
-	Block       layer.Mapper // the volume as imaged
+	Block       layer.Mapper // the volume as imaged; decrypted, where it is unlocked
+	Encryption  *Encryption  // of BitLocker, or nil
 	Points      []*Point     // the current state, then the snapshots, oldest first
 	Damage      error        // why snapshots are missing, or nil
 
+	set    *Set
 	prefix string            // of Name: which of several images
 	header *diffstore.Header // nil when VSS was never on
 	stores []wintype.GUID    // that its catalog has entries of
+	// catalog gives the stores that it has snapshot entries and store entries of.
+	catalog func() (snapshots, stores []wintype.GUID)
 }
 
 // Point is a volume at one time.
@@ -52,21 +56,37 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 	if err != nil {
 		return nil, err
 	}
-	v := &Volume{Image: img, Partition: p, Block: block, prefix: prefix, Name: fmt.Sprintf("%sp%d", prefix, p.Number)}
-	if v.Filesystem = partition.FileSystem(block); v.Filesystem == "" && mayBeNTFS(p) && ntfs.Probe(block) == nil {
-		v.Filesystem = "ntfs"
+	v := &Volume{set: s, Image: img, Partition: p, Block: block, prefix: prefix, Name: fmt.Sprintf("%sp%d", prefix, p.Number)}
+	v.Filesystem = fileSystem(p, block)
+	if v.Filesystem == "bitlocker" || v.Filesystem == "" && (mayBeNTFS(p) || p.Searched) { // its boot sector may be lost
+		v.unlock()
 	}
-	if v.header, v.Damage = headerOf(block); v.Damage != nil {
+	v.catalog = sync.OnceValues(func() (snapshots, stores []wintype.GUID) {
+		if v.header == nil {
+			return nil, nil
+		}
+		return diffstore.Catalog(s.ctx, v.Block, *v.header)
+	})
+	s.addPoint(v, "current", nil)
+	if v.Locked() != nil {
+		return v, nil // what would be read is not the volume
+	}
+	if v.header, v.Damage = headerOf(v.Block); v.Damage != nil {
 		s.warn(fmt.Errorf("%s: %w", v.Name, v.Damage))
 	}
-	s.addPoint(v, "current", nil)
-	switch v.Filesystem {
-	case "ntfs":
+	if v.Filesystem == "ntfs" {
 		v.describe(s)
-	case "bitlocker":
-		s.warn(fmt.Errorf("%s: %w", v.Name, errLocked))
 	}
 	return v, nil
+}
+
+// fileSystem names what a partition holds, NTFS by its structures where the boot sector is lost.
+func fileSystem(p partition.Partition, block layer.Mapper) string {
+	name := partition.FileSystem(block)
+	if name == "" && mayBeNTFS(p) && ntfs.Probe(block) == nil {
+		name = "ntfs"
+	}
+	return name
 }
 
 // mayBeNTFS reports whether the type of a partition is one that Windows gives to those with NTFS.
@@ -94,7 +114,7 @@ func (v *Volume) describe(s *Set) {
 // PlainName keeps a label usable as a directory name on any system and inside a LOCATION.
 func PlainName(label string) string {
 	return strings.TrimRight(strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || strings.ContainsRune(`/\:@*?"<>|`, r) {
+		if strings.ContainsRune(`/\:@*?"<>|`, r) || wintype.Printable(string(r)) != string(r) {
 			return '_'
 		}
 		return r
@@ -104,14 +124,14 @@ func PlainName(label string) string {
 // findPoints adds the snapshots. What the catalog lacks is looked for among the store files that were handed in, and
 // those that the current file system of this volume, or of the one with its diff area, still lists.
 func (v *Volume) findPoints(s *Set) {
-	if v.header == nil && len(s.captured) == 0 && len(v.storeFiles()) == 0 {
+	if v.Locked() != nil || v.header == nil && len(s.captured) == 0 && len(v.storeEntries()) == 0 {
 		return
 	}
 	vss, err := v.openVSS(s, s.captured)
 	if s.ctx.Err() != nil {
 		return // nothing is known
 	}
-	if vss == nil || vss.Damage() != nil || slices.ContainsFunc(vss.Snapshots(), func(x *diffstore.Snapshot) bool { return x.Damage != nil }) {
+	if vss == nil || vss.Damage() != nil || s.orphans(v, vss) || slices.ContainsFunc(vss.Snapshots(), func(x *diffstore.Snapshot) bool { return x.Damage != nil }) {
 		if files := s.storeFilesFor(v); len(files) > 0 {
 			if more, err2 := v.openVSS(s, append(files, s.captured...)); err2 == nil {
 				vss, err = more, nil
@@ -138,6 +158,8 @@ func (v *Volume) openVSS(s *Set, files []diffstore.File) (*diffstore.Volume, err
 		Warn:      func(err error) { s.warn(fmt.Errorf("%s: %w", v.Name, err)) },
 		Files:     files,
 		Unchanged: v.unchangedSince,
+		Claimed:   func(store wintype.GUID) bool { return s.claimed(v, store) },
+		Recognize: v.recognize,
 		Progress:  s.opts.Progress.Of(v.Name),
 		Context:   s.ctx,
 	})
@@ -181,7 +203,12 @@ func (v *Volume) rescue(s *Set) {
 
 func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap, unknown: s.opts.Unknown}
-	p.Blocks = func() (layer.Mapper, error) { return v.Block, nil }
+	p.Blocks = func() (layer.Mapper, error) {
+		if err := v.Locked(); err != nil {
+			return nil, err
+		}
+		return v.Block, nil
+	}
 	if snap != nil {
 		p.Blocks = sync.OnceValues(func() (layer.Mapper, error) {
 			view, err := snap.Open()
@@ -206,6 +233,19 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 	})
 	s.points = append(s.points, p)
 	v.Points = append(v.Points, p)
+}
+
+// Set is what the volume is of.
+func (v *Volume) Set() *Set { return v.set }
+
+// Others returns the other volumes of its image whose files can be shown.
+func (v *Volume) Others() (list []*Volume) {
+	for _, other := range v.set.of(v.Image) {
+		if other != v && other.Filesystem == "ntfs" {
+			list = append(list, other)
+		}
+	}
+	return list
 }
 
 // Current returns the volume as imaged.
@@ -243,6 +283,11 @@ func (p *Point) Created() time.Time {
 		return time.Time{}
 	}
 	return p.Snapshot.Created
+}
+
+// After reports whether a point of the same volume is a later one than q.
+func (p *Point) After(q *Point) bool {
+	return q.Snapshot != nil && (p.Snapshot == nil || p.Snapshot.Index > q.Snapshot.Index)
 }
 
 // Size returns the bytes of the volume at this time, without opening the snapshot.

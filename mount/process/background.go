@@ -2,7 +2,9 @@ package process
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -17,7 +19,11 @@ func InBackground() bool { return os.Getenv(variable) != "" }
 // and once it serves to the log.
 type Background struct {
 	tell            *json.Encoder
+	replies         *json.Decoder
+	pipe            *os.File // of replies
 	helpers, stderr *os.File
+	given           []byte
+	asked           bool
 }
 
 // NewBackground takes standard error, and lets a lost terminal be.
@@ -28,7 +34,36 @@ func NewBackground() (*Background, error) {
 	}
 	os.Stderr = stderr
 	signal.Ignore(syscall.SIGHUP)
-	return &Background{json.NewEncoder(os.NewFile(3, "ready")), helpers, stderr}, nil
+	pipe := os.NewFile(4, "replies")
+	b := &Background{tell: json.NewEncoder(os.NewFile(3, "ready")), replies: json.NewDecoder(pipe), pipe: pipe, helpers: helpers, stderr: stderr}
+	var first reply
+	if err := b.replies.Decode(&first); err != nil {
+		return nil, fmt.Errorf("what the background process was given: %w", err)
+	}
+	b.given, b.asked = first.Given, first.Asked
+	return b, nil
+}
+
+// Given is that of Call.
+func (b *Background) Given() []byte { return b.given }
+
+// Asked reports whether Ask has somebody to answer.
+func (b *Background) Asked() bool { return b.asked }
+
+// Ask has who called Start answer a question. It is for one goroutine at a time, and before Serves.
+func (b *Background) Ask(ctx context.Context, question string) (string, error) {
+	err := b.tell.Encode(message{Question: question})
+	var answer reply
+	if err == nil {
+		err = b.replies.Decode(&answer)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case err != nil || answer.NoAnswer: // who was asked was interrupted, or has ended
+		return "", ErrInterrupted
+	}
+	return answer.Answer, nil
 }
 
 // Progress is a layer.Progress for who called Start. One that is gone does not end the work.
@@ -42,6 +77,7 @@ func (b *Background) Progress(what string, done, total int64) {
 func (b *Background) Serves(a Answer, log *Log) {
 	a.Pid, a.Log = os.Getpid(), log.Place
 	_ = b.tell.Encode(message{Answer: a})
+	b.pipe.Close()
 	go logLines(log, b.helpers)
 	_ = os.Chdir("/") // keep no directory busy
 }

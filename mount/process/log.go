@@ -42,15 +42,9 @@ func OpenLog(place, dir string, level slog.Level, stderr io.Writer) (*Log, error
 
 // logPlace names the file of a log, one for each dir, and makes the directory for it.
 func logPlace(dir string) (string, error) {
-	state := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(state) && os.Geteuid() == 0 {
-		state = "/var/log"
-	} else if !filepath.IsAbs(state) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", err
-		}
-		state = filepath.Join(home, ".local", "state")
+	state, err := logState()
+	if err != nil {
+		return "", err
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -68,6 +62,25 @@ func logPlace(dir string) (string, error) {
 	}
 	state = filepath.Join(state, "snapmount")
 	return filepath.Join(state, name+".log"), os.MkdirAll(state, 0o700)
+}
+
+// logState is where the user keeps what is between settings and data; root /var/log, but for who is root through sudo.
+func logState() (string, error) {
+	u, through := Invoker()
+	state := os.Getenv("XDG_STATE_HOME")
+	switch {
+	case filepath.IsAbs(state):
+		return state, nil
+	case through:
+		if info, err := os.Stat(u.Home); err != nil || !info.IsDir() { // which is not for us to make
+			return "", fmt.Errorf("%s has no home directory", u.Name)
+		}
+		return filepath.Join(u.Home, ".local", "state"), nil
+	case os.Geteuid() == 0:
+		return "/var/log", nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, ".local", "state"), err
 }
 
 // openFile opens a log for appending; one that has grown large is put aside as the ".old" one first. A named pipe that

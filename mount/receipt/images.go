@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
+	"snapmount/imagefmt/device"
 	"snapmount/imagefmt/wintype"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
@@ -15,6 +15,7 @@ import (
 
 // images describes the images, and the files of this machine that they are made of.
 func images(sets []*points.Set) (images []Image, files []File, err error) {
+	var met []string
 	for _, s := range sets {
 		for _, img := range s.Images {
 			one := Image{Path: img.Path, Format: img.Disk.Format(), Size: img.Disk.Size()}
@@ -24,12 +25,16 @@ func images(sets []*points.Set) (images []Image, files []File, err error) {
 			images = append(images, one)
 		}
 		for _, name := range s.HostFiles() {
-			if slices.ContainsFunc(files, func(f File) bool { return f.Path == name }) {
+			if slices.Contains(met, name) {
 				continue
 			}
+			met = append(met, name)
 			f, err := fileOf(name)
 			if err != nil {
 				return nil, nil, err
+			}
+			if full, err := device.Abs(name); err == nil {
+				f.Path = full
 			}
 			files = append(files, f)
 		}
@@ -39,23 +44,26 @@ func images(sets []*points.Set) (images []Image, files []File, err error) {
 
 // fileOf reads both ends of a file.
 func fileOf(name string) (File, error) {
-	f, err := os.Open(name)
+	f, err := device.Open(name)
 	if err != nil {
 		return File{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	info, err := device.Info(f)
 	if err != nil {
 		return File{}, err
 	}
-	size, err := f.Seek(0, io.SeekEnd) // of a device, too
-	if err != nil {
-		return File{}, err
+	g := device.Geometry{Size: info.Size()}
+	if !info.Mode().IsRegular() {
+		if g, err = device.Measure(f); err != nil {
+			return File{}, fmt.Errorf("%s: %w", name, err)
+		}
 	}
+	r, size := device.NewReader(f, g), g.Size
 	const edge = 64 << 10
 	h := sha256.New()
 	for _, part := range [][2]int64{{0, min(edge, size)}, {max(size-edge, min(edge, size)), size}} {
-		if _, err := io.Copy(h, io.NewSectionReader(f, part[0], part[1]-part[0])); err != nil {
+		if _, err := io.Copy(h, io.NewSectionReader(r, part[0], part[1]-part[0])); err != nil {
 			return File{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -68,7 +76,8 @@ func pointOf(p *points.Point) (Point, error) {
 		return Point{}, err
 	}
 	v := p.Volume
-	out := Point{Origin: report.Location(p), Image: v.Image.Path, Volume: v.Name, Serial: fmt.Sprintf("%016x", t.Serial()), Point: p.Name}
+	out := Point{Origin: report.Location(p), Image: v.Image.Path, Volume: v.Name, Serial: fmt.Sprintf("%016x", t.Serial()), Point: p.Name,
+		UnlockedBy: report.UnlockerOf(v)}
 	if s := p.Snapshot; s != nil {
 		copyID, setID := s.CopyID.String(), s.SetID.String()
 		out.CopyID, out.SetID = &copyID, &setID

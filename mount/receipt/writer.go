@@ -1,16 +1,13 @@
 package receipt
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
-	"slices"
 	"sync"
 	"time"
 
+	"snapmount/imagefmt/wintype"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
 	"snapmount/ntfs"
@@ -25,25 +22,19 @@ type Options struct {
 	To        string // dir, tar or zip
 	Sets      []*points.Set
 	Points    []*points.Point
+	Zone      string
+	About     About
 	Replace   bool // a file that is there
 }
 
 // A Writer writes a receipt while the work is done. Its methods may be called from any goroutine.
 type Writer struct {
 	points   map[string]*points.Point // by origin
-	file     *restore.File
-	verdicts sync.Map // of files of several names, by verdictKey
+	verdicts sync.Map                 // of files of several names, by verdictKey
 
-	mu    sync.Mutex
-	out   *bufio.Writer
-	head  int64  // bytes before the items
-	end   int64  // bytes in all
-	items []span // as they came
-	err   error
+	mu   sync.Mutex
+	rows rows
 }
-
-// A span is where an item is in the file.
-type span struct{ order, off, len int64 }
 
 type verdictKey struct {
 	origin string
@@ -53,7 +44,7 @@ type verdictKey struct {
 
 // Create begins a receipt in a file of its own, which has no name before Close.
 func Create(name string, opts Options) (*Writer, error) {
-	h := Head{Schema: Schema, Tool: opts.Tool, Started: now(), Locations: opts.Locations, Target: opts.Target, To: opts.To}
+	h := Head{Schema: Schema, Tool: opts.Tool, About: opts.About, Started: now(), Locations: opts.Locations, Target: opts.Target, To: opts.To, Zone: opts.Zone}
 	var err error
 	if h.Images, h.HostFiles, err = images(opts.Sets); err != nil {
 		return nil, err
@@ -73,13 +64,9 @@ func Create(name string, opts Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.file, err = restore.Create(name, opts.Replace); err != nil {
-		return nil, err
-	}
-	w.out = bufio.NewWriter(w.file)
-	n, err := fmt.Fprintf(w.out, "%s,\n \"items\": [", bytes.TrimSuffix(head, []byte("\n}")))
-	w.head, w.end, w.err = int64(n), int64(n), err
-	return w, nil
+	w.rows = rows{before: "\n  ", between: ","}
+	start := append(bytes.TrimSuffix(wintype.PrintableJSON(head), []byte("\n}")), ",\n \"items\": ["...)
+	return w, w.rows.create(name, opts.Replace, start)
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
@@ -93,58 +80,21 @@ func (w *Writer) Add(res *restore.Result, apart bool) {
 	b, err := json.Marshal(item)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err == nil {
-		w.err = err
+	if w.rows.err == nil {
+		w.rows.err = err
 	}
-	if w.err != nil {
-		return
+	if w.rows.err == nil {
+		w.rows.put(res.Order, wintype.PrintableJSON(b))
 	}
-	w.put(res.Order, b)
-}
-
-// put writes an item of a place in their order.
-func (w *Writer) put(order int64, b []byte) {
-	if len(w.items) > 0 {
-		_ = w.out.WriteByte(',') // a bufio.Writer keeps its error
-		w.end++
-	}
-	n, err := w.out.Write(append([]byte("\n  "), b...))
-	w.items = append(w.items, span{order, w.end + 3, int64(len(b))})
-	w.end, w.err = w.end+int64(n), err
-}
-
-// sort writes the items anew in their order, as a second file, where they came in another one. What is written in place, a
-// device or a pipe, stays as it is.
-func (w *Writer) sort() error {
-	byOrder := func(a, b span) int { return cmp.Compare(a.order, b.order) }
-	if err := w.out.Flush(); err != nil || slices.IsSortedFunc(w.items, byOrder) {
-		return err
-	}
-	old, items := w.file, w.items
-	again, err := old.Again()
-	if err != nil || again == nil {
-		return err
-	}
-	w.file, w.items, w.end = again, nil, w.head
-	w.out.Reset(again)
-	defer func() { _ = old.Abort() }() // what stays is seen by the user only
-	if _, err := io.Copy(w.out, io.NewSectionReader(old, 0, w.head)); err != nil {
-		return err
-	}
-	slices.SortStableFunc(items, byOrder)
-	for _, x := range items {
-		b := make([]byte, x.len)
-		if _, err := old.ReadAt(b, x.off); err != nil {
-			return err
-		}
-		w.put(x.order, b)
-	}
-	return w.err
 }
 
 func (w *Writer) item(res *restore.Result) Item {
 	item := Item{Path: report.Name(res.Path), Origin: res.Origin, Ref: res.Ref.String(), Stream: report.Name(res.Stream), Type: res.Type, Size: res.Size,
 		SHA256: res.SHA256, Result: "restored", Mapped: report.Name(res.Mapped), Missing: res.Gaps, Metadata: res.Lost, Time: now()}
+	if res.Link != "" {
+		text := report.Name(res.Link)
+		item.Link = &text
+	}
 	switch {
 	case res.Err != nil:
 		item.Result, item.Error = "failed", report.OneLine(res.Err)
@@ -152,6 +102,8 @@ func (w *Writer) item(res *restore.Result) Item {
 		item.Result = "incomplete"
 	case res.Skipped:
 		item.Result = "skipped"
+	case res.Aside:
+		item.Result = "aside"
 	}
 	if res.Type == "file" {
 		v, known := w.verdict(res)
@@ -196,21 +148,14 @@ func (w *Writer) Close(e End) error {
 	b, err := json.MarshalIndent(e, "", " ")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err == nil {
-		w.err = err
+	if w.rows.err == nil {
+		w.rows.err = err
 	}
-	if w.err == nil {
-		w.err = w.sort()
-	}
-	if w.err == nil {
-		_, w.err = fmt.Fprintf(w.out, "\n ],\n%s\n", bytes.TrimPrefix(b, []byte("{\n")))
-	}
-	if w.err == nil {
-		w.err = w.out.Flush()
-	}
-	if w.err != nil {
-		_ = w.file.Abort() // what went wrong before says more
-		return w.err
-	}
-	return w.file.Commit()
+	return w.rows.close(fmt.Appendf(nil, "\n ],\n%s\n", bytes.TrimPrefix(wintype.PrintableJSON(b), []byte("{\n"))))
 }
+
+// Abort removes the receipt, in place of Close.
+func (w *Writer) Abort() error { return w.rows.file.Abort() }
+
+// Left says what of a complete receipt could not be removed, and is of no use; nil is nothing.
+func (w *Writer) Left() error { return w.rows.left }

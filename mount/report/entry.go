@@ -8,33 +8,33 @@ import (
 // Entry is one object of "ls --json" and "stat --json".
 type Entry struct {
 	Head
-	Path       Name     `json:"path"`
-	Kind       string   `json:"kind"` // file, dir or symlink; unreadable when its record is damaged
-	Size       int64    `json:"size"`
-	Mtime      *string  `json:"mtime"`
-	Atime      *string  `json:"atime"`
-	Ctime      *string  `json:"ctime"`
-	Btime      *string  `json:"btime"`
-	Ref        string   `json:"ref"` // MFT record and sequence number
-	Links      int      `json:"links"`
-	Attributes []string `json:"attributes"`
+	Path       Name     `json:"path"`              // from the root on
+	Kind       string   `json:"kind"`              // file, dir or symlink; unreadable when its record is damaged
+	Size       int64    `json:"size"`              // bytes of the unnamed stream
+	Mtime      *string  `json:"mtime"`             // content modified
+	Atime      *string  `json:"atime"`             // last access
+	Ctime      *string  `json:"ctime"`             // change of the record
+	Btime      *string  `json:"btime"`             // created
+	Ref        string   `json:"ref"`               // MFT record and sequence number
+	Links      int      `json:"links"`             // names of the file, without its DOS names
+	Attributes []string `json:"attributes"`        // words, as stat shows them
 	Streams    []Stream `json:"streams"`           // the named ones
 	Target     *Name    `json:"target"`            // of symbolic links and junctions, as Windows has it
 	Verdict    string   `json:"verdict,omitempty"` // stat only: whether all content of the stream is in the image
 	Ranges     []Gap    `json:"ranges,omitempty"`  // of the verdict
-	Error      string   `json:"error,omitempty"`
+	Error      string   `json:"error,omitempty"`   // what of it cannot be read
 }
 
 // Stream is a named stream, or an extended attribute.
 type Stream struct {
-	Name Name  `json:"name"`
-	Size int64 `json:"size"`
+	Name Name  `json:"name"` // without the file's
+	Size int64 `json:"size"` // bytes
 }
 
 // EntryOf describes a node. What cannot be read of it is told in Error.
 func EntryOf(p *points.Point, path string, n *ntfs.Node) Entry {
 	t := n.Times
-	e := Entry{Head: HeadOf(p), Path: Name(path), Kind: KindName(n.Kind), Size: n.Size, Ref: n.Ref.String(), Links: n.Links,
+	e := Entry{Head: headOf(p, path, n.Ref), Path: Name(path), Kind: KindName(n.Kind), Size: n.Size, Ref: n.Ref.String(), Links: n.Links,
 		Mtime: stamp(t.Modified), Atime: stamp(t.Accessed), Ctime: stamp(t.Changed), Btime: stamp(t.Created),
 		Attributes: append([]string{}, n.Attr.Words()...), Streams: []Stream{}}
 	streams, err := n.Streams()
@@ -57,5 +57,22 @@ func EntryOf(p *points.Point, path string, n *ntfs.Node) Entry {
 
 // Unreadable stands for an entry whose record cannot be read.
 func Unreadable(p *points.Point, path string, e ntfs.Entry, err error) Entry {
-	return Entry{Head: HeadOf(p), Path: Name(path), Kind: "unreadable", Ref: e.Ref.String(), Attributes: []string{}, Streams: []Stream{}, Error: OneLine(err)}
+	return Entry{Head: headOf(p, path, e.Ref), Path: Name(path), Kind: "unreadable", Ref: e.Ref.String(), Attributes: []string{}, Streams: []Stream{}, Error: OneLine(err)}
+}
+
+// VolumeEntry is one object of "ls --json" for an image of several volumes.
+type VolumeEntry struct {
+	Head
+	Filesystem string `json:"filesystem"` // ntfs, refs, ...
+	Label      Name   `json:"label"`      // as Windows shows it
+	Size       int64  `json:"size"`       // bytes
+	Snapshots  int    `json:"snapshots"`  // how many points there are beside the current state
+}
+
+// VolumeOf describes the volume of a target.
+func VolumeOf(t points.Target) VolumeEntry {
+	v := t.Volume
+	head := headOf(t.Point, "", ntfs.Ref{})
+	head.Location = Name(t.Location())
+	return VolumeEntry{head, v.Filesystem, Name(v.Label), v.Partition.Len, len(v.Snapshots())}
 }

@@ -9,44 +9,44 @@ import (
 
 // Evidence is what an EWF image says of its acquisition. What it does not say is null.
 type Evidence struct {
-	Version     int    `json:"version"`
-	Segments    int    `json:"segments"` // that are here
-	Media       string `json:"media"`
-	Physical    bool   `json:"physical"` // a whole device, not a volume
-	SectorSize  int64  `json:"sector_size"`
-	ChunkSize   int64  `json:"chunk_size"`
-	Compression string `json:"compression"`
+	Version     int    `json:"version"`     // of EWF
+	Segments    int    `json:"segments"`    // that are here
+	Media       string `json:"media"`       // fixed, removable, optical, ...
+	Physical    bool   `json:"physical"`    // a whole device, not a volume
+	SectorSize  int64  `json:"sector_size"` // bytes
+	ChunkSize   int64  `json:"chunk_size"`  // bytes
+	Compression string `json:"compression"` // none, fast, best, ...
 
-	Case        *Name `json:"case"`
-	Evidence    *Name `json:"evidence"`
-	Description *Name `json:"description"`
-	Examiner    *Name `json:"examiner"`
-	Notes       *Name `json:"notes"`
-	Model       *Name `json:"model"`
-	Serial      *Name `json:"serial"`
-	Label       *Name `json:"label"`
-	Software    *Name `json:"software"`
-	System      *Name `json:"system"`
-	Acquired    *Name `json:"acquired"` // RFC 3339; without a zone when the image keeps the local time only
-	Clock       *Name `json:"clock"`    // of the acquiring system then
+	Case        *Name `json:"case"`        // number, as all that follows as the examiner gave it
+	Evidence    *Name `json:"evidence"`    // number
+	Description *Name `json:"description"` // of the evidence
+	Examiner    *Name `json:"examiner"`    // name
+	Notes       *Name `json:"notes"`       // free text
+	Model       *Name `json:"model"`       // of the device
+	Serial      *Name `json:"serial"`      // number of the device
+	Label       *Name `json:"label"`       // of the device
+	Software    *Name `json:"software"`    // that acquired it, with its version
+	System      *Name `json:"system"`      // that the software ran on
+	Acquired    *Name `json:"acquired"`    // RFC 3339; without a zone when the image keeps the local time only
+	Clock       *Name `json:"clock"`       // of the acquiring system then
 
-	MD5        *Name   `json:"md5"` // stored; "verify" compares
-	SHA1       *Name   `json:"sha1"`
+	MD5        *Name   `json:"md5"`         // stored; "verify" compares
+	SHA1       *Name   `json:"sha1"`        // stored
 	ReadErrors []Range `json:"read_errors"` // bytes that could not be read when it was acquired, and are zeros
 	Bad        []Bad   `json:"bad"`         // damage met so far; "verify" finds all
 }
 
 // Range is a part of a disk, in bytes.
 type Range struct {
-	Offset int64 `json:"offset"`
-	Length int64 `json:"length"`
+	Offset int64 `json:"offset"` // on the disk
+	Length int64 `json:"length"` // bytes
 }
 
 // Bad is a part of a disk that is damaged.
 type Bad struct {
-	Offset int64  `json:"offset"`
-	Length int64  `json:"length"`
-	Error  string `json:"error"`
+	Offset int64  `json:"offset"` // on the disk
+	Length int64  `json:"length"` // bytes
+	Error  string `json:"error"`  // in a line
 
 	Reason layer.Reason `json:"reason,omitempty"` // why it is unknown; none where it is damaged
 }

@@ -12,16 +12,16 @@ import (
 
 // Info is the document of "info --json".
 type Info struct {
-	Schema   int       `json:"schema"`
-	Images   []Image   `json:"images"`
-	Volumes  []Volume  `json:"volumes"`
+	Schema   int       `json:"schema"`         // the version of this JSON
+	Images   []Image   `json:"images"`         // in the order in which they were named
+	Volumes  []Volume  `json:"volumes"`        // of all images
 	Sets     []CopySet `json:"sets,omitempty"` // with --sets
-	Warnings []string  `json:"warnings"`
+	Warnings []string  `json:"warnings"`       // lines: what was decided, or may be missing
 }
 
 // CopySet is a shadow copy set: points that were taken together.
 type CopySet struct {
-	ID       string   `json:"id"`
+	ID       string   `json:"id"`       // GUID
 	Created  string   `json:"created"`  // of its first point
 	Expected uint32   `json:"expected"` // points it had when it was made; the images may hold fewer
 	Points   []string `json:"points"`   // VOLUME@POINT
@@ -29,76 +29,82 @@ type CopySet struct {
 
 // Image is one image, or chain of them.
 type Image struct {
-	Path   string   `json:"path"`
-	Format string   `json:"format"`
-	Size   int64    `json:"size"` // bytes of the virtual disk
-	Files  []string `json:"files"`
+	Path   string   `json:"path"`   // as it was named
+	Format string   `json:"format"` // such as qcow2
+	Size   int64    `json:"size"`   // bytes of the virtual disk
+	Files  []string `json:"files"`  // that it is made of
 	Layers []Layer  `json:"layers"` // states of the disk that the image keeps; 0 is its own
 	// Evidence is what an EWF image says of its acquisition.
 	Evidence *Evidence `json:"evidence,omitempty"`
 	// Faults are lines: what its files lack, a damaged partition table, volumes that cannot be opened.
 	Faults []string `json:"faults"`
-	Locked []string `json:"locked,omitempty"` // volumes that are encrypted by BitLocker
+	Locked []string `json:"locked,omitempty"` // volumes that BitLocker keeps locked
 }
 
 // Layer is a state of the disk that an image keeps.
 type Layer struct {
-	Name    Name    `json:"name"`
-	ID      *string `json:"id"` // of an internal snapshot
-	Format  string  `json:"format"`
+	Name    Name    `json:"name"`    // of its file, or of the snapshot
+	ID      *string `json:"id"`      // of an internal snapshot
+	Format  string  `json:"format"`  // of its file
 	Created *string `json:"created"` // as the format tells
-	Size    int64   `json:"size"`
+	Size    int64   `json:"size"`    // bytes of the disk then
 
 	Modified *string `json:"modified"` // of the file
 }
 
 // Volume is a partition, or a disk without a partition table.
 type Volume struct {
-	Name        string  `json:"name"`
-	Image       string  `json:"image"`
-	Partition   int     `json:"partition"` // 0 without a partition table
-	Searched    bool    `json:"searched"`  // in no table, but found where volumes mostly are
-	Offset      int64   `json:"offset"`    // bytes from the start of the disk
-	Size        int64   `json:"size"`
-	Filesystem  string  `json:"filesystem"`
-	Label       Name    `json:"label"`
-	ClusterSize int     `json:"cluster_size"`
-	NTFS        *NTFS   `json:"ntfs"` // of the current state; null where that has no readable NTFS
-	Points      []Point `json:"points"`
+	Name        string  `json:"name"`         // that LOCATIONs take
+	Image       string  `json:"image"`        // as it was named
+	Location    Name    `json:"location"`     // IMAGE:VOLUME
+	Partition   int     `json:"partition"`    // 0 without a partition table
+	Searched    bool    `json:"searched"`     // in no table, but found where volumes mostly are
+	Offset      int64   `json:"offset"`       // bytes from the start of the disk
+	Size        int64   `json:"size"`         // bytes
+	Filesystem  string  `json:"filesystem"`   // ntfs, refs, exfat, fat12, fat16, fat32; bitlocker while it is locked, luks; empty when unknown
+	Label       Name    `json:"label"`        // as Windows shows it
+	ClusterSize int     `json:"cluster_size"` // bytes; 0 when not NTFS
+	NTFS        *NTFS   `json:"ntfs"`         // of the current state; null where that has no readable NTFS
+	Points      []Point `json:"points"`       // the current state, then the snapshots, the oldest first
 	// Faults are lines: what of the volume is cut off or not in the image, and which of the structures that all of it rests
 	// on are lost, or taken from a copy.
 	Faults []string `json:"faults"`
+
+	Locked     *Locked     `json:"locked,omitempty"`     // what is known of a volume of BitLocker that was not unlocked
+	Encryption *Encryption `json:"encryption,omitempty"` // what is below an unlocked volume
 }
 
 // NTFS is what the volume says of itself.
 type NTFS struct {
-	Version    string `json:"version"`
-	Serial     string `json:"serial"` // 16 hexadecimal digits, of which Windows shows the last 8
-	Dirty      bool   `json:"dirty"`  // the volume asks for a check
-	Log        string `json:"log"`    // $LogFile: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
-	RecordSize int    `json:"record_size"`
-	Records    uint64 `json:"records"`
-	Hibernated bool   `json:"hibernated"` // Windows keeps more of it in hiberfil.sys, until it wakes up
+	Version    string `json:"version"`     // such as 3.1
+	Serial     string `json:"serial"`      // 16 hexadecimal digits, of which Windows shows the last 8
+	Dirty      bool   `json:"dirty"`       // the volume asks for a check
+	Log        string `json:"log"`         // $LogFile: clean, dirty (changes are left to be replayed), empty (wiped) or unknown
+	RecordSize int    `json:"record_size"` // bytes of a file record
+	Records    uint64 `json:"records"`     // that $MFT has room for
+	Hibernated bool   `json:"hibernated"`  // Windows keeps more of it in hiberfil.sys, until it wakes up
 }
 
 // Point is one point in time; what only snapshots have is null for the current state.
 type Point struct {
-	Name          string   `json:"name"`
-	Kind          string   `json:"kind"` // current or snapshot
-	Index         int      `json:"index"`
-	Created       *string  `json:"created"` // RFC 3339, UTC, seven digits
-	CopyID        *string  `json:"copy_id"`
-	SetID         *string  `json:"set_id"`
-	StoreID       *string  `json:"store_id"`
-	Size          int64    `json:"size"`
-	Attributes    []string `json:"attributes"`
-	AttributesRaw uint32   `json:"attributes_raw"`
-	Consistency   *string  `json:"consistency"` // application (writers took part), crash (none did) or unknown
-	Offline       bool     `json:"offline"`     // deleted by its owner, but kept
-	Machine       *string  `json:"machine"`
-	ChangedBytes  *int64   `json:"changed_bytes"` // kept by this snapshot's own store
-	DiffArea      *string  `json:"diff_area"`     // local, or the volume that holds the store
-	Damage        *string  `json:"damage"`
+	Name          string   `json:"name"`           // as POINT takes it
+	Location      Name     `json:"location"`       // IMAGE:VOLUME@POINT
+	Kind          string   `json:"kind"`           // current or snapshot
+	Index         int      `json:"index"`          // 1 is the oldest snapshot; 0 the current state
+	Created       *string  `json:"created"`        // null where it is lost too
+	CopyID        *string  `json:"copy_id"`        // GUID of the shadow copy
+	SetID         *string  `json:"set_id"`         // GUID of the shadow copy set
+	StoreID       *string  `json:"store_id"`       // GUID of the store
+	Size          int64    `json:"size"`           // bytes of the volume then
+	Attributes    []string `json:"attributes"`     // words, of the shadow copy
+	AttributesRaw uint32   `json:"attributes_raw"` // the same as a number
+	Consistency   *string  `json:"consistency"`    // application (writers took part), crash (none did) or unknown
+	Offline       bool     `json:"offline"`        // deleted by its owner, but kept
+	Recovered     bool     `json:"recovered"`      // found although its entries in the catalog are lost: order and time may be inferred
+	Machine       *string  `json:"machine"`        // that made the snapshot
+	ChangedBytes  *int64   `json:"changed_bytes"`  // kept by this snapshot's own store
+	DiffArea      *string  `json:"diff_area"`      // local, or the volume that holds the store
+	Damage        *string  `json:"damage"`         // in a line; null where none was found
 }
 
 // InfoOf reads the block lists too, for changed bytes and damage. A snapshot with damage is still reported.
@@ -109,8 +115,9 @@ func InfoOf(s *points.Set) Info {
 	}
 	faults(s, &r)
 	for _, v := range s.Volumes {
-		vr := Volume{Name: v.Name, Image: v.Image.Path, Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
+		vr := Volume{Name: v.Name, Image: v.Image.Path, Location: Name(points.Target{Volume: v}.Location()), Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
 			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}, Faults: lines(v.Faults())}
+		vr.Locked, vr.Encryption = encryptionOf(v)
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, pointOf(s, p))
 		}
@@ -161,9 +168,12 @@ func (r *Info) Faulty() (faults, locked int) {
 	return faults, locked
 }
 
-// Damaged counts the points, and those that are damaged.
+// Damaged counts the points, and those that are damaged. What is behind a lock is none of them: nothing is known of it.
 func (r *Info) Damaged() (damaged, all int) {
 	for _, v := range r.Volumes {
+		if v.Locked != nil {
+			continue
+		}
 		for _, p := range v.Points {
 			if all++; p.Damage != nil {
 				damaged++
@@ -219,7 +229,7 @@ func ntfsOf(v *points.Volume) *NTFS {
 }
 
 func pointOf(s *points.Set, p *points.Point) Point {
-	r := Point{Name: p.Name, Kind: "current", Size: p.Size(), Attributes: []string{}}
+	r := Point{Name: p.Name, Location: Name(Location(p)), Kind: "current", Size: p.Size(), Attributes: []string{}}
 	snap := p.Snapshot
 	if snap == nil {
 		if p.Volume.Damage != nil {
@@ -228,7 +238,10 @@ func pointOf(s *points.Set, p *points.Point) Point {
 		return r
 	}
 	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
-	r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
+	r.Recovered = snap.Recovered
+	if !snap.Created.IsZero() {
+		r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
+	}
 	r.StoreID = text(snap.StoreID.String())
 	r.DiffArea, r.Consistency = text(s.DiffArea(p)), text("unknown")
 	if !snap.CopyID.IsZero() { // else the store header is lost, and all that it told

@@ -18,9 +18,8 @@ import (
 func TestNames(t *testing.T) {
 	const golden = "testdata/names.txt"
 	var got []string
-	for _, v := range []any{report.Info{}, report.Entry{}, report.Stat{}, report.Piece{}, report.Version{}, report.Change{}, report.Count{}, report.Hit{},
-		report.Verify{}, report.Scan{}, report.Progress{}, receipt.Receipt{}} {
-		typ := reflect.TypeOf(v)
+	for _, o := range objects {
+		typ := reflect.TypeOf(o.value)
 		got = append(got, names(typ.String(), typ)...)
 	}
 	if os.Getenv("UPDATE") != "" {

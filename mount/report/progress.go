@@ -8,15 +8,15 @@ import (
 
 // Progress is one line of "restore --progress json".
 type Progress struct {
-	Schema      int      `json:"schema"`
-	Files       int64    `json:"files"` // done, directories and links among them
-	Bytes       int64    `json:"bytes"` // read
-	TotalFiles  *int64   `json:"total_files"`
-	TotalBytes  *int64   `json:"total_bytes"` // null until they are counted
-	Seconds     float64  `json:"seconds"`
-	Rate        float64  `json:"bytes_per_second"`
-	SecondsLeft *float64 `json:"seconds_left"`
-	Done        bool     `json:"done"` // the last line
+	Schema      int      `json:"schema"`           // the version of this JSON
+	Files       int64    `json:"files"`            // done, directories and links among them
+	Bytes       int64    `json:"bytes"`            // read
+	TotalFiles  *int64   `json:"total_files"`      // null until they are counted
+	TotalBytes  *int64   `json:"total_bytes"`      // null until they are counted
+	Seconds     float64  `json:"seconds"`          // since it began
+	Rate        float64  `json:"bytes_per_second"` // bytes a second, so far
+	SecondsLeft *float64 `json:"seconds_left"`     // as far as can be told
+	Done        bool     `json:"done"`             // the last line
 }
 
 // ProgressOf is how far a restore is after some time. plan is nil until it is made. What is left is told by bytes or

@@ -4,32 +4,32 @@ import "snapmount/mount/points"
 
 // Scan is the document of "scan --json".
 type Scan struct {
-	Schema   int           `json:"schema"`
-	Image    string        `json:"image"`
-	Size     int64         `json:"size"` // bytes of the disk
-	Volumes  []FoundVolume `json:"volumes"`
+	Schema   int           `json:"schema"`   // the version of this JSON
+	Image    string        `json:"image"`    // as it was named
+	Size     int64         `json:"size"`     // bytes of the disk
+	Volumes  []FoundVolume `json:"volumes"`  // by offset
 	Unread   []Range       `json:"unread"`   // what could not be read, and so not looked at
 	Complete bool          `json:"complete"` // all else was; an image can hold more boot sectors than are weighed
 }
 
 // FoundVolume is a volume that was found by what it keeps at its ends.
 type FoundVolume struct {
-	Offset     int64   `json:"offset"`
-	Size       int64   `json:"size"`
+	Offset     int64   `json:"offset"`     // where it begins on the disk
+	Size       int64   `json:"size"`       // bytes
 	SizeKnown  bool    `json:"size_known"` // else it goes on to the next volume or the end of the disk
 	Filesystem string  `json:"filesystem"` // empty when its boot sectors are lost
 	Sound      bool    `json:"sound"`      // what the boot sector names is where it says
 	BothEnds   bool    `json:"both_ends"`  // the boot sector is there, and its copy
-	Marks      []Mark  `json:"marks"`
-	Volume     *string `json:"volume"`   // that info and others open there
-	InTable    bool    `json:"in_table"` // the partition table lists it
-	Outer      *int64  `json:"outer"`    // where a volume begins, for which more speaks, that this one lies in or overlaps
+	Marks      []Mark  `json:"marks"`      // what it was found by
+	Volume     *string `json:"volume"`     // that info and others open there
+	InTable    bool    `json:"in_table"`   // the partition table lists it
+	Outer      *int64  `json:"outer"`      // where a volume begins, for which more speaks, that this one lies in or overlaps
 }
 
 // Mark is a sector that a volume is known by.
 type Mark struct {
-	Offset int64  `json:"offset"`
-	Kind   string `json:"kind"` // boot sector, copy of the boot sector or VSS header
+	Offset int64  `json:"offset"` // on the disk
+	Kind   string `json:"kind"`   // boot sector, copy of the boot sector, VSS header or BitLocker metadata
 }
 
 // ScanOf describes what was found on an image.

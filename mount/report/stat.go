@@ -16,67 +16,67 @@ import (
 // Stat is one object of "stat --json".
 type Stat struct {
 	Entry
-	Names        []FileName `json:"names"`
-	SecurityID   uint32     `json:"security_id"` // in $Secure; 0 where the file has a descriptor of its own
-	Owner        string     `json:"owner,omitempty"`
-	SDDL         string     `json:"sddl,omitempty"`
-	OwnerID      uint32     `json:"owner_id"` // of quotas
-	QuotaCharged uint64     `json:"quota_charged"`
-	USN          int64      `json:"usn"`
-	EAs          []Stream   `json:"eas,omitempty"`
-	EFS          int        `json:"efs,omitempty"` // bytes of keys of an encrypted file
-	Linux        *Linux     `json:"linux,omitempty"`
-	ObjectID     *ObjectID  `json:"object_id,omitempty"`
-	Reparse      *Reparse   `json:"reparse,omitempty"`
+	Names        []FileName `json:"names"`               // of the file, each with times of its own
+	SecurityID   uint32     `json:"security_id"`         // in $Secure; 0 where the file has a descriptor of its own
+	Owner        string     `json:"owner,omitempty"`     // SID
+	SDDL         string     `json:"sddl,omitempty"`      // owner, group and permissions
+	OwnerID      uint32     `json:"owner_id"`            // of quotas
+	QuotaCharged uint64     `json:"quota_charged"`       // bytes
+	USN          int64      `json:"usn"`                 // of the last change, in the change journal
+	EAs          []Stream   `json:"eas,omitempty"`       // extended attributes
+	EFS          int        `json:"efs,omitempty"`       // bytes of keys of an encrypted file
+	Linux        *Linux     `json:"linux,omitempty"`     // what WSL keeps
+	ObjectID     *ObjectID  `json:"object_id,omitempty"` // by which links find the file
+	Reparse      *Reparse   `json:"reparse,omitempty"`   // reparse point
 
 	errs []string
 }
 
 // FileName is a $FILE_NAME. Its times are as of when the name was given, mostly.
 type FileName struct {
-	Name      Name    `json:"name"`
-	Parent    string  `json:"parent"`
-	Namespace string  `json:"namespace"`
-	Btime     *string `json:"btime"`
-	Mtime     *string `json:"mtime"`
-	Ctime     *string `json:"ctime"`
-	Atime     *string `json:"atime"`
+	Name      Name    `json:"name"`      // without a path
+	Parent    string  `json:"parent"`    // reference of the directory
+	Namespace string  `json:"namespace"` // POSIX, Win32, DOS, or Win32 and DOS
+	Btime     *string `json:"btime"`     // created
+	Mtime     *string `json:"mtime"`     // content modified
+	Ctime     *string `json:"ctime"`     // change of the record
+	Atime     *string `json:"atime"`     // last access
 }
 
 // Linux is what WSL keeps in extended attributes.
 type Linux struct {
-	UID  *uint32    `json:"uid,omitempty"`
-	GID  *uint32    `json:"gid,omitempty"`
-	Mode *uint32    `json:"mode,omitempty"`
-	Dev  *[2]uint32 `json:"dev,omitempty"` // major, minor
+	UID  *uint32    `json:"uid,omitempty"`  // owner
+	GID  *uint32    `json:"gid,omitempty"`  // group
+	Mode *uint32    `json:"mode,omitempty"` // type and permissions
+	Dev  *[2]uint32 `json:"dev,omitempty"`  // major, minor
 }
 
 // ObjectID is an $OBJECT_ID.
 type ObjectID struct {
-	ID          string `json:"id"`
-	BirthVolume string `json:"birth_volume,omitempty"`
-	BirthObject string `json:"birth_object,omitempty"`
-	Domain      string `json:"domain,omitempty"`
+	ID          string `json:"id"`                     // GUID
+	BirthVolume string `json:"birth_volume,omitempty"` // GUID of the volume that the file came from
+	BirthObject string `json:"birth_object,omitempty"` // GUID that the file had first
+	Domain      string `json:"domain,omitempty"`       // GUID
 }
 
 // Reparse is a $REPARSE_POINT.
 type Reparse struct {
-	Tag     string   `json:"tag"`
-	Name    string   `json:"name,omitempty"`
-	Size    int      `json:"size"` // bytes of data
-	Target  Name     `json:"target,omitempty"`
-	Print   Name     `json:"print,omitempty"`
-	AppExec *AppExec `json:"app_exec,omitempty"`
-	WOF     string   `json:"wof,omitempty"`
-	NFS     string   `json:"nfs,omitempty"`
+	Tag     string   `json:"tag"`                // 0x and eight hexadecimal digits
+	Name    string   `json:"name,omitempty"`     // of the tag
+	Size    int      `json:"size"`               // bytes of data
+	Target  Name     `json:"target,omitempty"`   // of a link, as Windows has it
+	Print   Name     `json:"print,omitempty"`    // the target, as it is to be shown
+	AppExec *AppExec `json:"app_exec,omitempty"` // of an alias of an application
+	WOF     string   `json:"wof,omitempty"`      // how the system compressed the file
+	NFS     string   `json:"nfs,omitempty"`      // type of a special file of NFS, with its device numbers
 }
 
 // AppExec is an ntfs.AppExecLink.
 type AppExec struct {
-	PackageID  string `json:"package_id"`
-	AppID      string `json:"app_id"`
-	Executable string `json:"executable"`
-	Type       string `json:"type"`
+	PackageID  string `json:"package_id"` // of the package
+	AppID      string `json:"app_id"`     // of the application
+	Executable string `json:"executable"` // path of the program
+	Type       string `json:"type"`       // of the application
 }
 
 // namespaces names the kinds of $FILE_NAME.

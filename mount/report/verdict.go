@@ -7,8 +7,8 @@ import (
 
 // Gap is a range of a verdict, whose content is not in the image.
 type Gap struct {
-	Offset int64        `json:"offset"` // bytes, in the stream
-	Length int64        `json:"length"`
+	Offset int64        `json:"offset"`           // bytes, in the stream
+	Length int64        `json:"length"`           // bytes
 	Reason layer.Reason `json:"reason,omitempty"` // unprotected, carved, incomplete, not-acquired or missing
 	Error  string       `json:"error,omitempty"`  // what is damaged
 }

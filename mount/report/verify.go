@@ -10,12 +10,12 @@ import (
 
 // Verify is the document of "verify --json".
 type Verify struct {
-	Schema int    `json:"schema"`
-	Image  string `json:"image"`
-	Format string `json:"format"`
-	Size   int64  `json:"size"` // bytes of the disk
-	Hashes []Hash `json:"hashes"`
-	Bad    []Bad  `json:"bad"` // ranges of the disk that are damaged or missing; they count as zeros in the hashes
+	Schema int    `json:"schema"` // the version of this JSON
+	Image  string `json:"image"`  // as it was named
+	Format string `json:"format"` // of the image
+	Size   int64  `json:"size"`   // bytes of the disk
+	Hashes []Hash `json:"hashes"` // of the whole disk
+	Bad    []Bad  `json:"bad"`    // ranges of the disk that are damaged or missing; they count as zeros in the hashes
 	// Unread are ranges that were not read when the image was made; the hashes are of what stands for them in it.
 	Unread []Range  `json:"unread"`
 	Faults []string `json:"faults"` // what else is damaged in the image's files, or contradicts itself
@@ -23,15 +23,15 @@ type Verify struct {
 	// Compared says that the image keeps a hash, and that it could be compared. One that keeps none can be sound, and
 	// not intact.
 	Compared bool `json:"compared"`
-	Sound    bool `json:"sound"` // no range is bad, and nothing that could be compared differs
-	Intact   bool `json:"intact"`
+	Sound    bool `json:"sound"`  // no range is bad, and nothing that could be compared differs
+	Intact   bool `json:"intact"` // sound, and compared with a hash that the image keeps
 }
 
 // Hash compares one of an image's hashes.
 type Hash struct {
-	Name     string  `json:"name"`
-	Stored   *string `json:"stored"` // when the image was made
-	Computed string  `json:"computed"`
+	Name     string  `json:"name"`           // MD5, SHA1 or SHA256
+	Stored   *string `json:"stored"`         // when the image was made
+	Computed string  `json:"computed"`       // of what was read
 	Lost     bool    `json:"lost,omitempty"` // there may be a stored one, in what is damaged or missing of the image
 }
 

@@ -19,11 +19,17 @@ import (
 
 var errNoMatch = errors.New("nothing matches")
 
-// chooseAll finds what one location names on its volume, or its volumes.
+// chooseAll finds what one location names on its volume, or its volumes: a path on the one that has it, a pattern and what
+// has no path on all of them.
 func (s *Selection) chooseAll(ctx context.Context, l location) error {
-	targets, lost, err := l.set.ResolveAll(l.img, l.rest)
+	targets, lost, err := l.set.ResolveAll(l.img, l.rest, points.Anywhere)
+	if err == nil && len(targets) > 1 && hasPlainPath(targets[0]) {
+		if targets, lost, err = l.set.ResolveAll(l.img, l.rest, s.has); len(targets) > 1 {
+			return &points.SeveralError{Text: l.text, Targets: targets}
+		}
+	}
 	several := len(targets)+len(lost) > 1
-	if err == nil && s.ranges(targets) || errors.Is(err, points.ErrNoNTFS) && !strings.Contains(l.rest, ":/") {
+	if err == nil && s.ranges(targets) || hasNoVolume(err) && !strings.Contains(l.rest, ":/") {
 		closed, others := searched(l.set, l.img)
 		lost = append(closed, lost...)
 		if others != "" {
@@ -34,11 +40,14 @@ func (s *Selection) chooseAll(ctx context.Context, l location) error {
 		s.loseAll(l, x)
 	}
 	if err != nil && len(lost) == 0 {
-		return err
+		return missOf(ctx, l.text, err)
 	}
 	found := len(lost)
 	var miss error
 	for _, t := range targets {
+		if t.Note != "" {
+			s.note("%s", t.Note)
+		}
 		some, err := s.chooseOn(ctx, t, several, l)
 		if err != nil && (some || !several) {
 			return err
@@ -52,6 +61,42 @@ func (s *Selection) chooseAll(ctx context.Context, l location) error {
 		return fmt.Errorf("%s: on none of the volumes: %w", l.text, miss)
 	}
 	return nil
+}
+
+// hasNoVolume reports whether an error says that an image has no volume of NTFS, or none that is not locked.
+func hasNoVolume(err error) bool {
+	_, closed := errors.AsType[*points.VolumeError](err)
+	return closed || errors.Is(err, points.ErrNoNTFS)
+}
+
+// hasPlainPath reports whether a target has a path that is no pattern.
+func hasPlainPath(t points.Target) bool { return t.Path != "" && !pattern.HasMeta(t.Path) }
+
+// has tells whether a volume has a path at one of the points that count.
+func (s *Selection) has(t points.Target) error {
+	shown := []*points.Point{t.Point}
+	switch {
+	case t.HasPoint:
+	case s.filter.Deleted:
+		shown = t.Volume.Snapshots()
+	case s.filter.AsOf != "":
+		var err error
+		if shown, err = t.Volume.AsOf(s.filter.AsOf); err != nil {
+			return err
+		}
+	}
+	err := error(points.ErrNoPoint)
+	for i, p := range shown {
+		t.Point = p
+		err2 := points.AtPoint(t)
+		if err2 == nil {
+			return nil
+		}
+		if i == 0 || points.Absent(err) {
+			err = err2
+		}
+	}
+	return err
 }
 
 // chooseOn is chooseAll for one of the volumes: some says that the location names something there, or may. With it, and
@@ -102,9 +147,12 @@ func (s *Selection) chooseIn(ctx context.Context, t points.Target, under, locati
 	case s.filter.Deleted:
 		return s.chooseGone(ctx, t, under, location)
 	case s.filter.AsOf != "" && !t.HasPoint:
-		return s.chooseAsOf(t, under, location)
+		return s.chooseAsOf(ctx, t, under, location)
 	}
-	c, err := look(t.Point, t.Path)
+	c, err := look(ctx, t.Point, t.Path)
+	if points.Absent(err) && under == "" {
+		return missAt(s.Sets[0].Context(), location, t, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -121,14 +169,14 @@ func (s *Selection) doubt(location string, p *points.Point, err error) {
 }
 
 // chooseAsOf takes a location from the newest point that has it, of those that count.
-func (s *Selection) chooseAsOf(t points.Target, under, location string) error {
+func (s *Selection) chooseAsOf(ctx context.Context, t points.Target, under, location string) error {
 	shown, err := t.Volume.AsOf(s.filter.AsOf)
 	if err != nil {
 		return err
 	}
 	s.doubt(location, shown[0], t.Volume.Missing())
 	for i, p := range shown {
-		c, err2 := look(p, t.Path)
+		c, err2 := look(ctx, p, t.Path)
 		if err2 == nil {
 			if i > 0 {
 				s.note("%s: not at %s; taken from %s", location, shown[0].Name, p.Name)
@@ -145,13 +193,27 @@ func (s *Selection) chooseAsOf(t points.Target, under, location string) error {
 
 // add takes what a location named.
 func (s *Selection) add(c *chosen, under, location string) {
+	if s.filter.ByPath {
+		under, c.name = c.point.Volume.OwnName(), points.ShownPath(c.path)
+	}
 	c.location, c.name, c.origin = location, path.Join(under, c.name), report.Location(c.point)
 	s.chosen = append(s.chosen, c)
 }
 
 // look finds what a path of a point names: what is there by this name; else, where it is a pattern, the directory that
 // all its matches are below.
-func look(p *points.Point, name string) (*chosen, error) {
+func look(ctx context.Context, p *points.Point, name string) (*chosen, error) {
+	c, err := glance(p, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if t, err2 := p.Files(); err2 == nil && t.TakeCensus(ctx) == nil { // what only file records tell of is there now
+			return glance(p, name)
+		}
+	}
+	return c, err
+}
+
+// glance is look, but in a large $MFT for what only a file record tells of.
+func glance(p *points.Point, name string) (*chosen, error) {
 	c := &chosen{point: p}
 	var err error
 	c.node, c.stream, err = p.Lookup(name, false)

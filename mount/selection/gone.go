@@ -90,7 +90,7 @@ func (s *Selection) chooseGone(ctx context.Context, t points.Target, under, loca
 	known := false
 	var err error
 	for _, p := range slices.Backward(shown) {
-		c, err2 := look(p, t.Path)
+		c, err2 := glance(p, t.Path)
 		switch {
 		case err2 == nil:
 			if known, c.gone = true, s.gone[id]; c.gone.above[goneKey{point: p}] {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"snapmount/imagefmt/device"
 	"snapmount/mount/points"
 )
 
@@ -14,7 +15,7 @@ func HostFiles(sets ...*points.Set) ([]fs.FileInfo, error) {
 	var files []fs.FileInfo
 	for _, s := range sets {
 		for _, name := range s.HostFiles() {
-			info, err := os.Stat(name)
+			info, err := device.Stat(name)
 			if err != nil {
 				return nil, err
 			}

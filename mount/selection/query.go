@@ -6,9 +6,9 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"snapmount/imagefmt/wintype"
+	"snapmount/mount/when"
 	"snapmount/ntfs"
 	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/timeline"
@@ -21,7 +21,7 @@ type Query struct {
 	Exact   bool // case matters, in Pattern and Content
 
 	Size     string // 500 or =500, +10M, -1k
-	Modified string // A..B of UTC times or days, or an age: -7d, +2w
+	Modified string // A..B of times as package when has them, one of them, or an age: -7d, +2w
 	Created  string // likewise
 	Kinds    string // of f, d and l, by commas
 	Attr     string // words, by commas
@@ -31,6 +31,26 @@ type Query struct {
 	Encoding string // of what Content looks for: utf-8, utf-16 or both
 
 	Streams, Deleted, System, Versions bool // as in timeline.Query
+
+	Clock when.Clock // what times are read against
+}
+
+// NameOnly reports whether the pattern alone says what is looked for, as restore has it too.
+func (w *Query) NameOnly() bool {
+	return w.Size+w.Modified+w.Created+w.Kinds+w.Attr+w.Owner+w.Content == "" && !w.Regexp && !w.Exact && !w.Streams && !w.Deleted && !w.System
+}
+
+// Path is the pattern as the path of a LOCATION, where names alone are those in the root.
+func (w *Query) Path() string {
+	if strings.ContainsAny(strings.TrimRight(w.Pattern, `/\`), `/\`) { // one at the end means directories
+		return "/" + strings.TrimLeft(w.Pattern, `/\`)
+	}
+	return "/**/" + w.Pattern
+}
+
+// WholeName reports whether the pattern is one that no part of a name matches, although it looks like a part.
+func (w *Query) WholeName() bool {
+	return !w.Regexp && w.Pattern != "" && !strings.ContainsAny(w.Pattern, `*?[/\`)
 }
 
 // Compile makes the query for a volume whose case table is fold; nil tells no more than whether it can be made. Its errors
@@ -47,9 +67,9 @@ func (w *Query) Compile(fold func(string) string) (q timeline.Query, err error) 
 	errs = append(errs, err)
 	q.Size, err = sizeRange(w.Size)
 	note("size", err)
-	q.Modified, err = timeRange(w.Modified)
+	q.Modified, err = w.timeRange(w.Modified)
 	note("mtime", err)
-	q.Created, err = timeRange(w.Created)
+	q.Created, err = w.timeRange(w.Created)
 	note("btime", err)
 	q.Kinds, err = kindsOf(w.Kinds)
 	note("type", err)
@@ -112,66 +132,54 @@ func sizeRange(text string) (*timeline.Range[int64], error) {
 	return r, nil
 }
 
-// timeRange reads A..B of UTC times, a day, or an age as -7d or +2w; nil for nothing.
-func timeRange(text string) (*timeline.Range[wintype.Filetime], error) {
+// timeRange reads A..B of times, one of them, or an age as -7d or +2w; nil for nothing.
+func (w *Query) timeRange(text string) (*timeline.Range[wintype.Filetime], error) {
 	if text == "" {
 		return nil, nil
 	}
 	r := &timeline.Range[wintype.Filetime]{Max: math.MaxInt64}
 	if text[0] == '-' || text[0] == '+' {
-		at, err := ageOf(text[1:])
-		if text[0] == '-' {
-			r.Min = at
-		} else {
-			r.Max = at
+		at, ok := w.Clock.Back(text[1:])
+		if !ok {
+			return nil, fmt.Errorf("%q: want a number of m, h, d, w, mo or y, such as -7d", text)
 		}
-		return r, err
+		if r.Min = wintype.FiletimeOf(at); text[0] == '+' {
+			r.Min, r.Max = 0, r.Min
+		}
+		return r, nil
 	}
-	from, to, between := strings.Cut(text, "..")
-	if !between {
-		to = from
-	}
-	if from != "" {
-		at, _, err := spanOf(from)
-		if err != nil {
+	ends := strings.SplitN(text, "..", 2)
+	for i, end := range ends {
+		if end == "" {
+			continue
+		}
+		s, err := readTime(w.Clock, end)
+		switch {
+		case err != nil:
 			return nil, err
+		case s.Ago && len(ends) == 1:
+			return nil, fmt.Errorf("%q is a moment: want -%[1]s for since then, or +%[1]s for before", text)
 		}
-		r.Min = at
+		if i == 0 {
+			r.Min = wintype.FiletimeOf(s.From)
+		}
+		if i == len(ends)-1 {
+			r.Max = wintype.FiletimeOf(s.To) - 1
+		}
 	}
-	if to != "" {
-		_, end, err := spanOf(to)
-		if err != nil {
-			return nil, err
-		}
-		r.Max = end - 1
+	if r.Max < r.Min {
+		return nil, fmt.Errorf("%q: ends before it begins", text)
 	}
 	return r, nil
 }
 
-// ageOf gives the time that lies that long before now.
-func ageOf(text string) (wintype.Filetime, error) {
-	units := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
-	const most = 100_000 // of any unit, which fits in a time.Duration
-	if n := len(text) - 1; n > 0 {
-		count, err := strconv.ParseUint(text[:n], 10, 32)
-		if unit := units[text[n:]]; err == nil && unit > 0 && count <= 15_000 || err == nil && unit > 0 && unit < time.Hour*24 && count <= most {
-			return wintype.FiletimeOf(time.Now().Add(-time.Duration(count) * unit)), nil
-		}
+// readTime reads a time. Its zone matters where it is a date, or has a time of day.
+func readTime(c when.Clock, text string) (when.Span, error) {
+	s, err := c.Parse(text)
+	if err == nil {
+		c.Tell(s, !s.Word || s.Unit >= when.Hour)
 	}
-	return 0, fmt.Errorf("%q: want a number of m, h, d or w, such as -7d", text)
-}
-
-// spanOf reads a UTC time, and gives the start of what it stands for and the end, which is not part of it.
-func spanOf(text string) (from, to wintype.Filetime, err error) {
-	for _, l := range []struct {
-		layout string
-		length time.Duration
-	}{{"2006-01-02", 24 * time.Hour}, {"2006-01-02T15:04Z", time.Minute}, {"2006-01-02T15:04:05Z", time.Second}} {
-		if t, err := time.Parse(l.layout, text); err == nil {
-			return wintype.FiletimeOf(t), wintype.FiletimeOf(t.Add(l.length)), nil
-		}
-	}
-	return 0, 0, fmt.Errorf("time %q: want 2026-11-03, 2026-11-03T14:22Z or 2026-11-03T14:22:05Z (UTC)", text)
+	return s, err
 }
 
 func kindsOf(text string) (list []ntfs.Kind, err error) {

@@ -12,6 +12,7 @@ import (
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
+	"snapmount/mount/when"
 	"snapmount/ntfs"
 	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/restore"
@@ -20,10 +21,13 @@ import (
 // A Filter says which files of LOCATIONs are wanted, in the words of the user. What is empty does not count.
 type Filter struct {
 	Exclude      []string // patterns of package pattern
-	Newer, Older string   // UTC times
+	Newer, Older string   // times
 	ChangedSince string   // a point
 	Deleted      bool     // what the current state lacks
-	AsOf         string   // a UTC time, for locations without a point
+	AsOf         string   // a time, for locations without a point
+	ByPath       bool     // what is found keeps its place, below a directory of its volume's name
+
+	Clock when.Clock // what times are read against
 }
 
 // Hooks are told what happens; nil ones drop it. They may be called from any goroutine.
@@ -54,6 +58,7 @@ type chosen struct {
 	node     *ntfs.Node
 	stream   string
 	name     string           // as restore.Source has it
+	as       string           // likewise
 	path     string           // of node, from the volume's root, as the volume has it
 	pattern  *pattern.Pattern // of what is wanted below node, or nil
 	excluded []*pattern.Pattern
@@ -105,11 +110,15 @@ func (s *Selection) parse() error {
 		if t.text == "" {
 			continue
 		}
-		from, _, err := points.ParseTime(t.text)
+		clock := f.Clock
+		if t.flag == "as-of" {
+			clock.Note = nil // told where it leads to a point
+		}
+		span, err := readTime(clock, t.text)
 		if err != nil {
 			return usagef("--%s: %w", t.flag, err)
 		}
-		*t.at = &from
+		*t.at = &span.From
 	}
 	_, err := exclusions(f.Exclude, nil)
 	return err
@@ -173,7 +182,7 @@ func (s *Selection) Sources(ctx context.Context) iter.Seq2[restore.Source, error
 	return func(yield func(restore.Source, error) bool) {
 		for _, c := range s.chosen {
 			f := &filter{ctx: ctx, s: s, c: c, fold: c.node.Tree().Upper, met: map[goneKey]bool{}}
-			if !yield(restore.Source{Node: c.node, Stream: c.stream, Name: c.name, Origin: c.origin, Choose: f.choose}, nil) {
+			if !yield(restore.Source{Node: c.node, Stream: c.stream, Name: c.name, As: c.as, Origin: c.origin, Choose: f.choose}, nil) {
 				return
 			}
 			for one := range f.missed() {
@@ -235,7 +244,7 @@ func (s *Selection) LeftOut(res *restore.Result) bool {
 		return false
 	}
 	n, err2 := t.Node(res.Ref)
-	return err2 == nil && points.NodeLeftOut(n, err)
+	return err2 == nil && points.NodeLeftOut(err, n)
 }
 
 // LinkText is restore.Options.LinkText.

@@ -3,6 +3,7 @@ package selection
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -48,10 +49,30 @@ func (m *Scopes) add(l location) error {
 	if l.rest == "" {
 		return m.all(l.set, l.img)
 	}
-	t, err := l.set.Resolve(l.img, l.rest)
+	found, lost, err := l.set.ResolveAll(l.img, l.rest, func(t points.Target) error {
+		if t.HasPoint {
+			return points.AtPoint(t)
+		}
+		return points.AtAnyPoint(t)
+	})
+	var miss *points.MissError
+	if errors.As(err, &miss) && !errors.Is(err, points.ErrNoPoint) { // records of deleted files may be below it all the same
+		found, lost, err = l.set.ResolveAll(l.img, l.rest, points.Anywhere)
+	}
 	if err != nil {
 		return err
 	}
+	m.Lost = append(m.Lost, lost...)
+	for i, t := range found {
+		if err := m.addOne(l, t, i == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addOne adds one of what a location means; first is told of the first.
+func (m *Scopes) addOne(l location, t points.Target, first bool) error {
 	s, t, err := m.enter(l.set, t)
 	switch {
 	case err != nil:
@@ -61,10 +82,14 @@ func (m *Scopes) add(l location) error {
 	case points.IsRecord(t.Path): // the files below a record that no directory leads to have no path
 		return fmt.Errorf("%s: what is searched is below a path, not a file record: %w", t.Path, layer.ErrUnsupported)
 	}
-	if !t.HasVolume {
+	if !t.HasVolume && first {
 		m.unreached(s, t.Volume.Image)
 	}
-	one := &Scope{Volume: t.Volume, Points: inTime(t.Volume), Below: t.Path}
+	if t.Note != "" {
+		m.Others = append(m.Others, t.Note)
+	}
+	one := &Scope{Volume: t.Volume, Points: inTime(t.Volume)}
+	one.Below = slashed(t.Path, one.Points)
 	if t.HasPoint {
 		one.Points = []*points.Point{t.Point}
 		m.lose(t.Doubt)
@@ -145,7 +170,7 @@ func (sc *Scope) LeftOut(h *timeline.Hit) bool {
 		return false
 	}
 	n, err := t.Node(h.Ref)
-	return err == nil && points.NodeLeftOut(n, h.Err)
+	return err == nil && points.NodeLeftOut(h.Err, n)
 }
 
 // At says at which points of a scope something could not be read.

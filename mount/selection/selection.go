@@ -8,7 +8,7 @@
 //	scope.go    LOCATIONs that mean all points in time: Scopes
 //	query.go    sizes, times and attributes of a search: Query
 //	restore.go  LOCATIONs and a Filter to restore sources: Selection
-//	protect.go  what must not be written to
+//	protect.go  what must not be written to; landing.go what DEST is
 //	choose.go   what one LOCATION of a restore names; gone.go with --deleted; filter.go what of it is wanted
 //
 // Nothing here is shared: a Place, a Pair, Scopes or a Selection is for one goroutine, but for what is said to be safe.
@@ -17,10 +17,11 @@ package selection
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"snapmount/imagefmt/device"
+	"snapmount/mount/locate"
 	"snapmount/mount/points"
 )
 
@@ -64,11 +65,10 @@ func (open Opener) open(ctx context.Context, locations []string) (*Images, []loc
 	at := make([]int, len(locations))
 	out := make([]location, len(locations))
 	for i, text := range locations {
-		loc, err := points.SplitLocation(text, exists)
+		loc, err := split(text)
 		if err != nil {
 			return nil, nil, err
 		}
-		loc = loc.WithLayer()
 		if at[i] = slices.Index(images, loc.Image); at[i] < 0 {
 			at[i], images = len(images), append(images, loc.Image)
 		}
@@ -93,13 +93,22 @@ func (m *Images) enter(s *points.Set, t points.Target) (*points.Set, points.Targ
 	return inner, t, err
 }
 
-// noVolume says why a location names no volume.
+// noVolume says why a location names no volume: there is none, or several.
 func noVolume(s *points.Set, location string) error {
-	_, err := s.NTFS()
-	if err == nil {
-		_, err = s.Resolve(s.Images[0], "@current")
+	all, err := s.NTFS()
+	if err != nil {
+		return fmt.Errorf("%s: %w", location, err)
 	}
-	return fmt.Errorf("%s: %w", location, err)
+	e := &points.SeveralError{Text: location}
+	for _, v := range all {
+		if v.Image == s.Images[0] {
+			e.Targets = append(e.Targets, points.Target{Volume: v, Point: v.Current()})
+		}
+	}
+	if len(e.Targets) == 0 {
+		return fmt.Errorf("%s: %w", location, points.ErrNoNTFS)
+	}
+	return e
 }
 
 // searched tells what a location that leaves the volume open does not reach: volumes of its image that cannot be opened,
@@ -114,4 +123,27 @@ func searched(s *points.Set, img *points.Image) (lost []error, others string) {
 	return lost, others
 }
 
-func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+// Spelt gives a location as it is meant where it is spelt otherwise: a path in a mount of this program for what that shows
+// there, and one in quotes that a shell has left for what is in them. All that takes a location or an image comes through
+// here.
+func Spelt(text string) string {
+	loc, err := points.SplitLocation(text, exists)
+	if err != nil {
+		if n := len(text) - 1; n > 1 && text[0] == text[n] && (text[0] == '\'' || text[0] == '"') {
+			return Spelt(text[1:n])
+		}
+		loc = points.Location{Image: text}
+	}
+	if at, ok := locate.Path(loc.Image); ok {
+		return at + loc.Rest
+	}
+	return text
+}
+
+// split finds the image of a location.
+func split(text string) (points.Location, error) {
+	loc, err := points.SplitLocation(Spelt(text), exists)
+	return loc.WithLayer(), err
+}
+
+func exists(path string) bool { return device.Exists(path) }

@@ -55,12 +55,12 @@ func TestOneOpening(t *testing.T) {
 		t.Errorf("%q, want %q; %d images", got, want, most)
 	}
 	scopes.Close()
-	pair, err := opener(&most).Pair(t.Context(), d+":p1@vss1:/Letters", d+":p1@vss2:/")
+	pair, err := opener(&most).Pair(t.Context(), []string{d + ":p1@vss1:/Letters", d + ":p1@vss2:/"})
 	if err != nil || pair.A.Set != pair.B.Set || !slices.Equal(pair.Paths(), []string{"/Letters"}) || most != 1 {
 		t.Fatalf("%v, %v", pair, err)
 	}
 	pair.Close()
-	if _, err := opener(&most).Pair(t.Context(), d+":p1", "@vss9"); !errors.Is(err, points.ErrNoPoint) {
+	if _, err := opener(&most).Pair(t.Context(), []string{d + ":p1", "@vss9"}); !errors.Is(err, points.ErrNoPoint) {
 		t.Error(err)
 	}
 }
@@ -88,12 +88,12 @@ func TestNested(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	scopes.Close()
-	pair, err := opener(&most).Pair(t.Context(), inner+"@vss1", "@vss2")
+	pair, err := opener(&most).Pair(t.Context(), []string{inner + "@vss1", "@vss2"})
 	if err != nil || pair.B.Point.Name != "2026-03-03T180000Z" {
 		t.Fatalf("%v, %v", pair, err)
 	}
 	pair.Close()
-	if pair, err = opener(&most).Pair(t.Context(), outer, inner+"@vss2"); err != nil || pair.A.Volume == pair.B.Volume {
+	if pair, err = opener(&most).Pair(t.Context(), []string{outer, inner + "@vss2"}); err != nil || pair.A.Volume == pair.B.Volume {
 		t.Fatalf("%v, %v", pair, err)
 	}
 	pair.Close()

@@ -5,6 +5,7 @@
 //
 //	fs.go         FS and its options; a node by its number
 //	id.go         the numbers, and what they pack
+//	identity.go   what they hold for
 //	node.go       Node: what it is, its children, its path
 //	stream.go     named streams, file:stream
 //	snapshots.go  .snapshots in every directory of a point
@@ -30,6 +31,6 @@
 // listings and contents used last, the differences of changes/ made last, what deleted/ found, and for each node below
 // versions/, changes/ and deleted/ that was met what its number stands for.
 //
-// What the layout is, the README of the project tells; links and names are package points'. The attributes of ntfs-3g are
+// What the layout is, cmd/MANUAL.md tells; links and names are package points'. The attributes of ntfs-3g are
 // from its manual, ntfs-3g(8), and its libntfs-3g/xattrs.c.
 package tree

@@ -20,7 +20,13 @@ type Options struct {
 	// HostBytes tells how many bytes a file of this machine takes on its disk, and whether that is known. Block images have
 	// no more than their files have together. Nil knows nothing.
 	HostBytes func(file string) (int64, bool)
+	// Server is the text of a link ServerName at the top, which no listing has; empty is none. It is for front ends that
+	// cannot answer for extended attributes.
+	Server string
 }
+
+// ServerName leads to Options.Server.
+const ServerName = ".snapmount.server"
 
 // FS is all that users see of a points.Set. It is safe for concurrent use, and what it answers never changes; no lock is
 // held while it reads.
@@ -28,7 +34,8 @@ type FS struct {
 	set      *points.Set
 	layout   *layout
 	points   numbered
-	system   bool
+	opts     Options
+	samba    bool
 	host     map[*points.Image]int64 // bytes on disk, where that is known
 	listings *listings
 	contents *lru.Cache[uint64, layer.Source]
@@ -41,12 +48,16 @@ func New(s *points.Set, opts Options) (*FS, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Server != "" {
+		l.add(l.root, item{name: ServerName, kind: itemLink, target: opts.Server})
+		l.root.children = l.root.children[:len(l.root.children)-1]
+	}
 	numbers, err := numberPoints(s, l)
 	if err != nil {
 		return nil, err
 	}
 	kept, _ := lru.New[uint64, layer.Source](maxContents) // fails for a size of 0 only
-	return &FS{set: s, layout: l, points: numbers, system: opts.System, host: hostBytes(s, opts.HostBytes), listings: newListings(), contents: kept}, nil
+	return &FS{set: s, layout: l, points: numbers, opts: opts, samba: opts.View.Time == TimeSamba, host: hostBytes(s, opts.HostBytes), listings: newListings(), contents: kept}, nil
 }
 
 func hostBytes(s *points.Set, of func(string) (int64, bool)) map[*points.Image]int64 {
@@ -63,6 +74,9 @@ func hostBytes(s *points.Set, of func(string) (int64, bool)) map[*points.Image]i
 	}
 	return all
 }
+
+// Notes are what users are to be told of the names that points have.
+func (f *FS) Notes() []string { return f.layout.notes }
 
 // Root returns the top directory. Its number is 1.
 func (f *FS) Root() Node { return f.item(f.layout.root) }

@@ -35,6 +35,8 @@ type item struct {
 	volume   *points.Volume // the volume it belongs to, or nil
 	time     time.Time
 	made     maker // by what virtual directories are made
+	private  bool  // it is raw/, or in it
+	alias    bool  // all that it leads to is listed elsewhere
 }
 
 // layout is the fixed part of the tree: all that is above the roots of the points.
@@ -44,6 +46,7 @@ type layout struct {
 	items  map[uint64]*item // by number
 	roots  map[*points.Point]*item
 	counts map[*points.Image]int // of the images, from 1
+	notes  []string              // on the names of points, for users
 }
 
 // path returns the way to the item from the root, which is "".
@@ -71,6 +74,7 @@ func (l *layout) add(parent *item, i item) *item {
 		if n.volume == nil {
 			n.volume = parent.volume
 		}
+		n.private = n.private || parent.private
 		if n.time.IsZero() {
 			n.time = parent.time
 		}
@@ -95,7 +99,7 @@ func newLayout(s *points.Set, at time.Time, view View) (*layout, error) {
 	}
 	l.root = l.add(nil, item{kind: itemDir, time: at})
 	readme := l.add(l.root, item{name: "README.txt", kind: itemText})
-	raw := l.add(l.root, item{name: "raw", kind: itemDir})
+	raw := l.add(l.root, item{name: "raw", kind: itemDir, private: true})
 	shown, err := view.selected(s.Volumes)
 	if err != nil {
 		return nil, err
@@ -107,6 +111,9 @@ func newLayout(s *points.Set, at time.Time, view View) (*layout, error) {
 			return nil, err
 		}
 		names[v] = l.root.free(name)
+		if v.Locked() != nil {
+			l.addLocked(v, names[v])
+		}
 		if v.Filesystem == "ntfs" {
 			if err := l.addVolume(v, names[v], shown[v], view); err != nil {
 				return nil, err
@@ -121,6 +128,9 @@ func newLayout(s *points.Set, at time.Time, view View) (*layout, error) {
 
 func (l *layout) addImages(raw *item, s *points.Set, shown map[*points.Volume][]*points.Point, names map[*points.Volume]string) {
 	for _, v := range s.Volumes {
+		if v.Locked() != nil {
+			continue // what it holds is not known, and what encrypts it is no volume
+		}
 		dir := l.add(raw, item{name: raw.free(names[v]), kind: itemDir, volume: v})
 		l.add(dir, item{name: "current.img", kind: itemBlock, point: v.Current()})
 		for _, p := range shown[v] {
@@ -133,22 +143,23 @@ func (l *layout) addVolume(v *points.Volume, name string, shown []*points.Point,
 	dir := l.add(l.root, item{name: name, kind: itemDir, volume: v})
 	l.roots[v.Current()] = l.add(dir, item{name: "current", kind: itemPoint, point: v.Current()})
 	snaps := l.add(dir, item{name: "snapshots", kind: itemDir})
-	for _, p := range shown {
-		name, err := view.pointName(p)
-		if err != nil {
-			return err
-		}
-		l.roots[p] = l.add(snaps, item{name: snaps.free(name), kind: itemPoint, point: p, time: p.Created()})
+	pointNames, notes, err := view.pointNames(shown)
+	if err != nil {
+		return err
+	}
+	l.notes = append(l.notes, notes...)
+	for i, p := range shown {
+		l.roots[p] = l.add(snaps, item{name: snaps.free(pointNames[i]), kind: itemPoint, point: p, time: p.Created()})
 	}
 	if p := points.FirstShown(slices.Backward(shown)); p != nil {
-		l.add(snaps, item{name: snaps.free("latest"), kind: itemLink, target: l.roots[p].name})
-		l.add(snaps, item{name: snaps.free("oldest"), kind: itemLink, target: l.roots[points.FirstShown(slices.All(shown))].name})
+		l.add(snaps, item{name: snaps.free("latest"), kind: itemLink, alias: true, target: l.roots[p].name})
+		l.add(snaps, item{name: snaps.free("oldest"), kind: itemLink, alias: true, target: l.roots[points.FirstShown(slices.All(shown))].name})
 	}
 	for _, p := range shown {
-		l.add(dir, item{name: fmt.Sprintf("vss%d", p.Snapshot.Index), kind: itemLink, target: "snapshots/" + l.roots[p].name})
+		l.add(dir, item{name: fmt.Sprintf("vss%d", p.Snapshot.Index), kind: itemLink, alias: true, target: "snapshots/" + l.roots[p].name})
 	}
 	l.addVirtual(dir, v, shown)
-	ids := l.add(dir, item{name: "ids", kind: itemDir})
+	ids := l.add(dir, item{name: "ids", kind: itemDir, alias: true})
 	for _, p := range shown {
 		id := p.Snapshot.CopyID
 		if !id.IsZero() && ids.byName[id.String()] == nil {
@@ -179,7 +190,7 @@ func (l *layout) addSets(s *points.Set, names map[*points.Volume]string) {
 			continue
 		}
 		if sets == nil {
-			sets = l.add(l.root, item{name: l.root.free("sets"), kind: itemDir})
+			sets = l.add(l.root, item{name: l.root.free("sets"), kind: itemDir, alias: true})
 		}
 		name := sets.free(group[0].Created().UTC().Format("2006-01-02T150405Z"))
 		dir := l.add(sets, item{name: name, kind: itemDir, time: group[0].Created()})

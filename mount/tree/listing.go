@@ -52,7 +52,7 @@ func (e Entry) Node() (Node, error) {
 		return e.list.nodes[e.Index].Node, nil
 	}
 	x := &e.list.names[e.Index]
-	n, err := e.list.dir.Tree().NodeIn(e.list.dir.Ref, x.text, x.ref)
+	n, err := e.list.dir.Named(x.text, x.ref)
 	if err != nil {
 		return Node{}, err
 	}
@@ -139,6 +139,9 @@ func (n Node) list() (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := dir.Tree().QuickCensus(n.fs.layout.ctx); err != nil {
+		return nil, err
+	}
 	l.dir, l.number = dir, n.fs.points.of(n.Point)
 	some := false
 	for e, err := range dir.Entries() {
@@ -147,7 +150,7 @@ func (n Node) list() (*Listing, error) {
 			break
 		}
 		some = true
-		if e.Ref.Record != dir.Ref.Record && (n.fs.system || !e.Metafile()) { // the root lists itself as "."
+		if e.Ref.Record != dir.Ref.Record && (n.fs.opts.System || !e.Metafile()) { // the root lists itself as "."
 			l.names = append(l.names, name{e.Name, e.Ref, e.Kind})
 		}
 	}

@@ -89,6 +89,10 @@ var kinds = [...]Kind{ntfs.KindFile: KindFile, ntfs.KindDir: KindDir, ntfs.KindS
 
 func kindOf(k ntfs.Kind) Kind { return kinds[k] }
 
+// Alias reports whether all that the node leads to is listed elsewhere in the tree: links to points, and directories of
+// them. Where links are shown as what they lead to, a client that walks everything would meet each point several times.
+func (n Node) Alias() bool { return n.part == partItem && n.item.alias }
+
 // directory returns the NTFS directory that n shows.
 func (n Node) directory() (*ntfs.Node, error) {
 	switch {
@@ -105,8 +109,8 @@ func (n Node) directory() (*ntfs.Node, error) {
 }
 
 // Child finds an entry by its name as listings show it, upper and lower case as the volume takes it. Also found are
-// .snapshots in a directory of a point, NTFS metafiles, and "file:stream" where no file has that name. It wraps
-// fs.ErrNotExist when nothing is there, and ErrNotDir when n is no directory.
+// .snapshots in a directory of a point, NTFS metafiles, "#RECORD", which is a file by the number of its record, and
+// "file:stream", each where no file has that name. It wraps fs.ErrNotExist when nothing is there, and ErrNotDir when n is no directory.
 func (n Node) Child(name string) (Node, error) {
 	switch {
 	case n.part == partVirtual:
@@ -123,7 +127,7 @@ func (n Node) Child(name string) (Node, error) {
 	if err != nil {
 		return Node{}, err
 	}
-	c, err := points.Child(dir, name)
+	c, err := n.named(dir, name)
 	if err == nil {
 		return n.fs.file(n.Point, c)
 	}
@@ -134,6 +138,34 @@ func (n Node) Child(name string) (Node, error) {
 		return n.stream(dir, name[:i], name[i+1:])
 	}
 	return Node{}, err
+}
+
+// named finds what a name means in a directory of a point: its entry, or "#RECORD".
+func (n Node) named(dir *ntfs.Node, name string) (*ntfs.Node, error) {
+	c, err := points.Child(dir, name)
+	if err != nil && points.IsRecord(name) {
+		return n.Point.Walk(name, false)
+	}
+	return c, err
+}
+
+// Parent returns the directory that a directory is in; that of the root is itself.
+func (n Node) Parent() (Node, error) {
+	switch n.part {
+	case partItem:
+		return n.fs.item(n.item.parent), nil
+	case partSnapshots:
+		return n.fs.file(n.Point, n.file)
+	case partFile:
+		if dir, err := points.ParentDir(n.file); err == nil && dir.Kind == ntfs.KindDir {
+			return n.fs.file(n.Point, dir)
+		}
+	}
+	at, err := n.Path() // of what no directory leads to, another one than its record says
+	if err != nil {
+		return Node{}, err
+	}
+	return n.fs.Walk(path.Dir(at), false)
 }
 
 // Path returns a way to the node from the root, with a leading slash: of a file with several names, the first. The root's

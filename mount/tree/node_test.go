@@ -43,3 +43,46 @@ func TestSha256Ends(t *testing.T) {
 		t.Errorf("its size: %d bytes, %v", size, err)
 	}
 }
+
+func TestParent(t *testing.T) {
+	files := newTree(t, openSet(t, demo), tree.View{})
+	if up, err := files.Root().Parent(); up.ID != files.Root().ID || err != nil {
+		t.Errorf("of the root: %v, %v", up, err)
+	}
+	parts := map[string]int{}
+	var in func(dir tree.Node, part string)
+	in = func(dir tree.Node, part string) {
+		parts[part]++
+		hidden, err := dir.Child(".snapshots")
+		if err == nil && part != ".snapshots" {
+			if up, err := hidden.Parent(); up.ID != dir.ID || err != nil {
+				t.Errorf("of .snapshots in %v: %v, %v", dir, up, err)
+			}
+			in(hidden, ".snapshots")
+		}
+		for e, err := range dir.Entries() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := e.Node()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n.Kind != tree.KindDir {
+				continue
+			}
+			if up, err := n.Parent(); up.ID != dir.ID || err != nil {
+				t.Errorf("of %v: %v, %v; want %v", n, up, err, dir)
+			}
+			below := part
+			if part == "" {
+				below = e.Name
+			}
+			in(n, below)
+		}
+	}
+	in(files.Root(), "")
+	if parts["p1-Documents"] < 20 || parts[".snapshots"] < 10 {
+		t.Errorf("directories were %v", parts)
+	}
+}

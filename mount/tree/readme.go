@@ -24,20 +24,27 @@ func (l *layout) readme(s *points.Set, names map[*points.Volume]string, shown ma
 	say("any directory/.snapshots", "the same directory at the other times; not listed, but there")
 	b.WriteString("\nUnmount with: snapmount umount DIRECTORY\n")
 	for _, img := range s.Images {
-		fmt.Fprintf(&b, "\nImage %s (%s, %d bytes)\n", img.Path, img.Disk.Format(), img.Disk.Size())
+		fmt.Fprintf(&b, "\nImage %s (%s, %d bytes)\n", wintype.Printable(img.Path), img.Disk.Format(), img.Disk.Size())
 	}
 	for _, v := range s.Volumes {
-		fmt.Fprintf(&b, "\nVolume %s: %s, %d bytes at %d\n", names[v], orUnknown(v.Filesystem), v.Partition.Len, v.Partition.Off)
+		fmt.Fprintf(&b, "\nVolume %s: %s, %d bytes at %d\n", wintype.Printable(names[v]), wintype.Printable(holds(v)), v.Partition.Len, v.Partition.Off)
 		for _, p := range shown[v] {
 			snap, name := p.Snapshot, p.Name
 			if root := l.roots[p]; root != nil {
 				name = root.name
 			}
-			fmt.Fprintf(&b, "  vss%-3d %-28s taken %s, shadow copy {%s}\n", snap.Index, name,
-				snap.Created.UTC().Format(wintype.Layout7), snap.CopyID)
-			if snap.Damage != nil {
-				fmt.Fprintf(&b, "         DAMAGED: %v\n", snap.Damage)
+			taken := "at an unknown time"
+			if !snap.Created.IsZero() {
+				taken = snap.Created.UTC().Format(wintype.Layout7)
 			}
+			fmt.Fprintf(&b, "  vss%-3d %-28s taken %s, shadow copy {%s}\n", snap.Index, name, taken, snap.CopyID)
+			if snap.Damage != nil {
+				fmt.Fprintf(&b, "         DAMAGED: %s\n", wintype.Printable(snap.Damage.Error()))
+			}
+		}
+		if v.Locked() != nil {
+			b.WriteString("  LOCKED.txt in it says what opens it\n")
+			continue
 		}
 		switch hidden := len(v.Snapshots()) - len(shown[v]); {
 		case len(v.Snapshots()) == 0:
@@ -49,15 +56,8 @@ func (l *layout) readme(s *points.Set, names map[*points.Volume]string, shown ma
 	if w := s.Warnings(); len(w) > 0 {
 		b.WriteString("\nWarnings\n")
 		for _, line := range w {
-			fmt.Fprintf(&b, "  %s\n", line)
+			fmt.Fprintf(&b, "  %s\n", wintype.Printable(line))
 		}
 	}
 	return b.String()
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "unknown file system"
-	}
-	return s
 }

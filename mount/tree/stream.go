@@ -13,7 +13,7 @@ import (
 
 // stream finds "file:stream" in a directory; the name of the stream as it is comes before one in other case.
 func (n Node) stream(dir *ntfs.Node, file, name string) (Node, error) {
-	c, err := points.Child(dir, file)
+	c, err := n.named(dir, file)
 	if err != nil {
 		return Node{}, err
 	}

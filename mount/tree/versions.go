@@ -63,6 +63,9 @@ func (m *versions) list(dir string) ([]found, error) {
 			continue
 		}
 		newer = h.node
+		if err := h.node.Tree().QuickCensus(m.l.ctx); err != nil {
+			return nil, err
+		}
 		var here []string // names that differ in case only are files of their own in one directory
 		for e, err2 := range h.node.Entries() {
 			if err2 != nil {

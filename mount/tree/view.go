@@ -53,6 +53,22 @@ func (w View) selected(volumes []*points.Volume) (map[*points.Volume][]*points.P
 	return out, nil
 }
 
+// pointNames names the directories of the snapshots of a volume. Notes are what users are to be told of them.
+func (w View) pointNames(list []*points.Point) (names, notes []string, err error) {
+	if w.Time == TimeSamba {
+		names, notes = sambaNames(list)
+		return names, notes, nil
+	}
+	for _, p := range list {
+		name, err := w.pointName(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		names = append(names, name)
+	}
+	return names, nil, nil
+}
+
 // pointName names the directory of a snapshot.
 func (w View) pointName(p *points.Point) (string, error) {
 	if w.Time == "" {
@@ -75,7 +91,7 @@ func (w View) pointName(p *points.Point) (string, error) {
 
 // volumeName names the directory of a volume; image counts from 1.
 func (w View) volumeName(v *points.Volume, image int) (string, error) {
-	if w.Volume == "" {
+	if w.Volume == "" || v.Locked() != nil { // its label is not known
 		return v.Name, nil
 	}
 	return expand(w.Volume, func(c byte) (string, bool) {

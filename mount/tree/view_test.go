@@ -18,7 +18,7 @@ func TestViewErrors(t *testing.T) {
 	}{
 		{tree.View{Points: "9"}, `"9"`, true},
 		{tree.View{Points: "1,2..9,yesterday"}, "yesterday", true},
-		{tree.View{Points: "3..1"}, "3..1", true},
+		{tree.View{Points: "3..1"}, "goes backwards, want the lower number first: 1..3", false},
 		{tree.View{Points: "1,"}, `""`, true},
 		{tree.View{Time: "%q"}, "%q is not known", false},
 		{tree.View{Time: "%Y/%m"}, "no name for a directory", false},

@@ -62,13 +62,16 @@ func (n Node) xattr(ctx context.Context, name string) ([]byte, error) {
 			return x.get(file)
 		}
 	}
+	if stream, ok := sambaStreamOf(name); ok {
+		return sambaValue(file, stream)
+	}
 	if stream, ok := strings.CutPrefix(name, UserPrefix); ok && stream != "" {
 		return streamValue(file, stream)
 	}
 	return nil, ErrNoXattr
 }
 
-// Xattrs names the attributes that a copy of the node to NTFS needs, and no more. Where damage may hide attributes it is
+// Xattrs names the attributes that a copy of the node to NTFS needs, and no more; with TimeSamba, those that hold streams. Where damage may hide attributes it is
 // an error, as a short list would be taken for all there is; Xattr works on.
 func (n Node) Xattrs() ([]string, error) {
 	file, err := n.metadataOf()
@@ -84,7 +87,7 @@ func (n Node) Xattrs() ([]string, error) {
 	}
 	var names []string
 	for _, x := range ntfsXattrs {
-		if x.listed(file, has) {
+		if x.listed(file, has) && !n.fs.samba {
 			names = append(names, x.name)
 		}
 	}
@@ -94,7 +97,11 @@ func (n Node) Xattrs() ([]string, error) {
 	streams, err := file.Streams()
 	for _, s := range streams {
 		_, own := ownXattrs[UserPrefix+s.Name]
-		if s.Name != "" && !own && s.Size <= MaxXattr && !isPacked(file, s.Name) {
+		switch {
+		case s.Name == "" || isPacked(file, s.Name):
+		case n.fs.samba && s.Size < MaxXattr:
+			names = append(names, sambaStream+s.Name+sambaData)
+		case !n.fs.samba && !own && s.Size <= MaxXattr:
 			names = append(names, UserPrefix+s.Name)
 		}
 	}

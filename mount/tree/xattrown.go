@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 	"snapmount/ntfs/security"
 )
@@ -13,12 +13,14 @@ import (
 // ownXattrs are snapmount's own attributes. They are not listed, so that copies do not carry them; a stream of the very
 // name is still there as file:stream.
 var ownXattrs = map[string]func(context.Context, Node) ([]byte, error){
-	ownPrefix + "point":   func(_ context.Context, n Node) ([]byte, error) { return n.pointName() },
-	ownPrefix + "mft":     func(_ context.Context, n Node) ([]byte, error) { return n.mft() },
-	ownPrefix + "owner":   func(_ context.Context, n Node) ([]byte, error) { return n.ownerSID() },
-	ownPrefix + "sddl":    func(_ context.Context, n Node) ([]byte, error) { return n.sddl() },
-	ownPrefix + "verdict": func(_ context.Context, n Node) ([]byte, error) { return n.verdict() },
-	sumXattr:              func(ctx context.Context, n Node) ([]byte, error) { return n.sha256(ctx) },
+	ownPrefix + "point":    func(_ context.Context, n Node) ([]byte, error) { return n.pointName() },
+	ownPrefix + "location": func(_ context.Context, n Node) ([]byte, error) { return n.location() },
+	ownPrefix + "mft":      func(_ context.Context, n Node) ([]byte, error) { return n.mft() },
+	ownPrefix + "owner":    func(_ context.Context, n Node) ([]byte, error) { return n.ownerSID() },
+	ownPrefix + "sddl":     func(_ context.Context, n Node) ([]byte, error) { return n.sddl() },
+	ownPrefix + "verdict":  func(_ context.Context, n Node) ([]byte, error) { return n.verdict() },
+	sambaAttr:              func(_ context.Context, n Node) ([]byte, error) { return n.dosAttrib() },
+	sumXattr:               func(ctx context.Context, n Node) ([]byte, error) { return n.sha256(ctx) },
 }
 
 const (
@@ -100,22 +102,9 @@ func (n Node) sha256(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, content := sha256.New(), &cancelled{ctx, io.NewSectionReader(src, 0, src.Size())}
-	if _, err := io.CopyBuffer(h, content, make([]byte, 1<<20)); err != nil {
+	h := sha256.New()
+	if err := layer.Hash(ctx, h, src, nil); err != nil {
 		return nil, err
 	}
 	return []byte(hex.EncodeToString(h.Sum(nil))), nil
-}
-
-// cancelled reads until its context ends.
-type cancelled struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *cancelled) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

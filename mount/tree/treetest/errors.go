@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -87,8 +88,64 @@ func (s *suite) damage(t *testing.T) {
 	}
 }
 
-// damaged writes the first volume of the demo image, without the records of files of a name. Flag 2 at 22 is a directory.
-func damaged(t *testing.T, name string) string {
+// lost zeroes the record of a directory: what was in it is below lost/, by number and name, and as it was; all else of the
+// volume is in its place, and no other point has lost anything.
+func (s *suite) lost(t *testing.T) {
+	const dir = "/p0-Documents/lost/current"
+	was := open(t, filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")).Volumes[0].Current()
+	want := map[string]string{}                                                                          // by name in lost/, the content
+	for name, best := range map[string]string{"notes.txt": "notes.txt", "plan.txt": "plan (also).txt"} { // which has both
+		n, _, err := was.Lookup("/Projects/"+name, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[fmt.Sprintf("#%d %s", n.Ref.Record, best)] = written(t)["p1-Documents"]["current"]["Projects/"+name]
+	}
+	d := s.Front.suite(t, damagedDir(t, "Projects"))
+	list, _ := d.client.List(dir) // an error says that the directory above is lost
+	names := map[string]bool{}
+	for _, e := range list {
+		names[e.Name] = true
+	}
+	for name, sum := range want {
+		number, _, _ := strings.Cut(name, " ")
+		if !names[name] || names[number] {
+			t.Errorf("%s lists %v, not %q", dir, list, name)
+		}
+		for _, at := range []string{name, number} {
+			if b, err := d.client.Read(dir + "/" + at); err != nil || sha(b) != sum {
+				t.Errorf("%s: %d bytes, %v", at, len(b), err)
+			}
+		}
+	}
+	if _, err := d.client.List("/p0-Documents/current/Projects"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory of the zeroed record: %v", err)
+	}
+	for _, name := range []string{"#", "#12x", "# plan.txt", "plan.txt"} { // the lost record may have been any of them
+		if info, err := d.client.Stat(dir + "/" + name); err == nil || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: %+v, %v", name, info, err)
+		}
+		if info, err := s.client.Stat("/p1-Documents/lost/current/" + name); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q of a sound volume: %+v, %v", name, info, err)
+		}
+	}
+	if info, err := d.client.Stat(dir + "/#1000000"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a number behind all records: %+v, %v", info, err)
+	}
+	sound, err := s.client.List("/p1-Documents/lost/current")
+	if err != nil || len(sound) > 0 {
+		t.Errorf("lost of a sound volume: %v, %v", sound, err)
+	}
+}
+
+// damaged writes the first volume of the demo image, without the records of files of a name.
+func damaged(t *testing.T, name string) string { return without(t, name, 0) }
+
+// damagedDir is damaged for directories.
+func damagedDir(t *testing.T, name string) string { return without(t, name, 2) }
+
+// without writes the first volume of the demo image without the records of a name whose flag 2 at 22, a directory's, is dir.
+func without(t *testing.T, name string, dir byte) string {
 	t.Helper()
 	block := open(t, filepath.Join(testenv.Root(t), "testdata", "demo.qcow2")).Volumes[0].Block
 	raw := make([]byte, block.Size())
@@ -101,7 +158,7 @@ func damaged(t *testing.T, name string) string {
 	}
 	zeroed := 0
 	for at := 0; at+1024 <= len(raw); at += 1024 {
-		if r := raw[at:][:1024]; bytes.HasPrefix(r, []byte("FILE")) && r[22]&2 == 0 && bytes.Contains(r, wide) {
+		if r := raw[at:][:1024]; bytes.HasPrefix(r, []byte("FILE")) && r[22]&2 == dir && bytes.Contains(r, wide) {
 			clear(r)
 			zeroed++
 		}

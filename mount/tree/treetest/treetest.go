@@ -92,6 +92,7 @@ func Run(t *testing.T, f Front) {
 		{"xattrs", (*suite).xattrs},
 		{"errors", (*suite).errors},
 		{"damage", (*suite).damage},
+		{"lost", (*suite).lost},
 		{"ids", (*suite).ids},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(f.suite(t, demo), t) })
