@@ -179,6 +179,9 @@ func TestNotAcquired(t *testing.T) {
 		if code, got, errs := run("cat", "--unknown", "zero", a.image+acquiredCurrent); code != exitOK || got != string(zeros) {
 			t.Errorf("cat --unknown zero: exit %d, %s", code, errs)
 		}
+		if code, out, errs := run("info", a.image); code != exitDamaged || !strings.Contains(out+errs, " bytes in all: ") || !strings.Contains(out, layer.NotAcquired.String()) {
+			t.Errorf("info: exit %d, %s%s", code, out, errs)
+		}
 		code, out, errs := run("verify", a.image)
 		if code != exitOK || !strings.Contains(out, "as stored") || !strings.Contains(out, "intact but for ") {
 			t.Errorf("verify: exit %d, %s%s", code, out, errs)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,16 +22,25 @@ func newCat(o *openFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cat LOCATION...",
 		Short: "Write files, streams (FILE:STREAM) or, with --raw, block images to standard output",
-		Args:  args(cobra.MinimumNArgs(1)),
+		Long: "cat writes the content of a file as it was at a point in time. FILE:STREAM is a named stream of it. With --raw a " +
+			"LOCATION without a path is written as a block image, for other tools. What cannot be known is an error, before " +
+			"which nothing wrong is written. On Windows, redirect it in cmd: PowerShell before 7.4 changes bytes behind > and |.",
+		Example: "  snapmount cat disk.vhdx@vss1:/Users/ann/report.txt >report.txt\n" +
+			"  snapmount cat disk.vhdx:/download.exe:Zone.Identifier\n" +
+			"  snapmount cat --raw --sparse disk.vhdx:p2@vss1 >p2.img",
+		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if sparse && len(args) > 1 {
 				return usagef("--sparse writes one image: give one location")
 			}
-			return o.each(c.Context(), args, func(p *selection.Place) error { return catOne(c, p, raw, sparse) })
+			tell := text.NewReporter(c.ErrOrStderr())
+			err := o.one(c.Context(), tell, args, func(p *selection.Place) error { return catOne(c, p, raw, sparse) })
+			return cmp.Or(err, tell.Err("could not be read"))
 		},
 	}
 	c.Flags().BoolVar(&raw, "raw", false, "the block image that the location names: disk, volume, or volume at a point")
 	c.Flags().BoolVar(&sparse, "sparse", false, "leave holes in the output, which must be an empty file")
+	inGroup(c.Flags(), groupOutput, "raw", "sparse")
 	return c
 }
 
@@ -46,7 +56,7 @@ func catOne(c *cobra.Command, p *selection.Place, raw, sparse bool) error {
 	if err != nil {
 		return err
 	}
-	err = copyOut(c.Context(), c.OutOrStdout(), src, sparse)
+	err = copyOut(c.Context(), text.Raw(c.OutOrStdout()), src, sparse)
 	if raw && !p.NamesDisk() {
 		err = cmp.Or(p.Point.Because(err), p.Point.Truncated())
 	}
@@ -74,7 +84,7 @@ func content(c *cobra.Command, p *selection.Place) (layer.Source, error) {
 		return nil, err
 	}
 	if n.Kind == ntfs.KindDir && stream == "" {
-		return nil, fmt.Errorf("%s: is a directory", p.Location)
+		return nil, fmt.Errorf("%s: %w", p.Location, syscall.EISDIR)
 	}
 	m, err := n.Stream(stream)
 	if err != nil {

@@ -5,7 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"snapmount/imagefmt/bitlocker/bitlockertest"
 )
+
+// memory is what is written.
+type memory []byte
+
+func (m memory) WriteAt(p []byte, off int64) (int, error) { return copy(m[off:], p), nil }
 
 // TestConclusions lists situations, commands and their codes. Whatever is not 0 says why on standard error.
 func TestConclusions(t *testing.T) {
@@ -20,13 +27,18 @@ func TestConclusions(t *testing.T) {
 		return path
 	}
 	const second = 34603008 // the second partition
+	torn := []byte(disk)    // there is none of its metadata
+	copy(torn[second+3:], "-FVE-FS-")
+	clear(torn[second+0x1e00:][:512]) // the header of VSS is encrypted too
+	_, archive, _ := run("cat", "--raw", demo(t)+":p2")
 	locked := []byte(disk)
-	copy(locked[second+3:], "-FVE-FS-")
-	clear(locked[second+0x1e00:][:512]) // the header of VSS is encrypted too
+	if _, err := bitlockertest.Write(memory(locked[second:]), strings.NewReader(archive), int64(len(archive)), bitlockertest.Options{Protectors: []bitlockertest.Protector{{Kind: bitlockertest.TPM}}}); err != nil {
+		t.Fatal(err)
+	}
 	boot := []byte(volume)
 	clear(boot[:512])
 	whole, cut := image("whole.img", disk), image("cut.img", disk[:30_000_000])
-	lockedDisk, lockedVolume, copied := image("locked.img", string(locked)), image("bitlocker.img", string(locked[second:])), image("copied.img", string(boot))
+	lockedDisk, lockedVolume, copied := image("locked.img", string(locked)), image("bitlocker.img", string(locked[second:][:len(archive)])), image("copied.img", string(boot))
 	overThere := func(n string) string { return filepath.Join(dir, n) }
 	commands := []struct {
 		name string
@@ -48,6 +60,8 @@ func TestConclusions(t *testing.T) {
 		{"second partition behind the end", cut, []int{4, 7, 7, 7, 7, 7, 7}},
 		{"second partition locked", lockedDisk, []int{7, 7, 7, 7, 7, 7, 7}},
 		{"nothing but a locked volume", lockedVolume, []int{7, 7, 7, 7, 7, 7, 7}},
+		{"metadata of encryption lost", image("torn.img", string(torn)), []int{4, 7, 7, 7, 7, 7, 7}},
+		{"nothing but a volume without it", image("tornvolume.img", string(torn[second:])), []int{4, 7, 7, 7, 7, 7, 7}},
 		{"boot sector taken from its copy", copied, []int{4, 0, 0, 0, 0, 0, 0}},
 	} {
 		for i, x := range commands {
@@ -68,7 +82,7 @@ func TestConclusions(t *testing.T) {
 		{exitOK, "", []string{"diff", "--stat", cut + ":p1@oldest", "@current"}},
 		{exitUsage, "snapmount diff --any-volumes", []string{"diff", whole + ":p1", whole + ":p2"}},
 		{exitOK, "", []string{"diff", "--stat", "--any-volumes", whole + ":p1", whole + ":p2"}},
-		{exitError, "exists", []string{"timeline", whole, "--format", "csv", "-o", whole + ".csv"}},
+		{exitError, "is there already", []string{"timeline", whole, "--format", "csv", "-o", whole + ".csv"}},
 		{exitOK, "", []string{"timeline", whole, "--format", "csv", "-o", whole + ".csv", "--overwrite"}},
 	} {
 		if strings.HasSuffix(c.args[len(c.args)-1], ".csv") {

@@ -20,8 +20,8 @@ import (
 
 // A differ is the command "diff".
 type differ struct {
-	stat, content, json, system, paranoid, any bool
-	only                                       []string
+	stat, content, json, system, paranoid, any, metadata bool
+	only                                                 []string
 
 	out          *text.Out
 	tell         *text.Reporter
@@ -34,21 +34,25 @@ type differ struct {
 func newDiff(o *openFlags) *cobra.Command {
 	d := &differ{}
 	c := &cobra.Command{
-		Use:   "diff A B [PATH...]",
+		Use:   "diff A [B] [PATH...]",
 		Short: "Tell what changed between two points in time",
 		Long: "diff tells what was created, deleted, renamed or moved between two points in time of a volume, or of two images of\n" +
 			"it, and what changed its content, metadata or named streams. A and B are LOCATIONs; B may be @POINT alone, of the\n" +
-			"volume of A. With a PATH, or one in A or B, it tells of what is at or below that path at either time.\n\n" +
+			"volume of A, and without B it is that volume as it is now. IMAGE @POINT @POINT is two points of one volume. With a\n" +
+			"PATH, or one in A or B, it tells of what is at or below that path at either time.\n\n" +
+			"A file has a line: + created, - deleted, R renamed or moved, M modified, with what changed behind its path. The\n" +
+			"times of directories, and those of the last access, are left to --metadata; --json and --stat tell all.\n\n" +
 			"What lies in the same place at both times is the same and is not read. All else is compared by its bytes, never by\n" +
 			"file times, which count as metadata as any other field; so does the time of the last access.",
-		Example: "  snapmount diff disk.vhd@oldest @current\n" +
+		Example: "  snapmount diff disk.vhd @oldest @latest\n" +
+			"  snapmount diff disk.vhd@vss1\n" +
 			"  snapmount diff --only content,deleted disk.vhd@vss1:/Users disk.vhd@vss2",
-		Args: args(cobra.MinimumNArgs(2)),
+		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !c.Flags().Changed("cache") { // records are read in order, mostly: more would not help
 				o.cache = 48 << 20
 			}
-			d.out, d.tell = text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			d.out, d.tell = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
 			return d.tell.Done(d.out, d.run(c.Context(), o, args))
 		},
 	}
@@ -56,10 +60,14 @@ func newDiff(o *openFlags) *cobra.Command {
 	f.BoolVar(&d.stat, "stat", false, "how many changes of each kind there are, not which")
 	f.BoolVar(&d.content, "content", false, "how content changed, too: a unified diff of text, else hex")
 	f.StringSliceVar(&d.only, "only", nil, "kinds to tell of: created, deleted, renamed, content, metadata, streams")
+	f.BoolVar(&d.metadata, "metadata", false, "times of directories and of the last access too")
 	f.BoolVar(&d.json, "json", false, "one JSON object a line")
 	f.BoolVar(&d.system, "system", false, "NTFS metafiles such as $MFT, and the stores of VSS, too")
 	f.BoolVar(&d.any, "any-volumes", false, "compare two volumes, where A and B are of two")
 	f.BoolVar(&d.paranoid, "paranoid", false, "take nothing for equal by proof: read all records and all content")
+	inGroup(f, groupWhich, "only", "metadata", "system", "any-volumes", "paranoid")
+	inGroup(f, groupOutput, "stat", "content", "json")
+	rare(f, "any-volumes", "paranoid")
 	return c
 }
 
@@ -68,14 +76,21 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	pair, err := o.opener().Pair(ctx, args[0], args[1])
+	if len(args) == 1 && !strings.Contains(selection.Spelt(args[0]), "@") {
+		return onePoint(args[0])
+	}
+	pair, err := o.opener().Pair(ctx, args)
 	if err != nil {
 		return err
 	}
 	defer pair.Close()
 	d.tell.Searched(pair.Lost(), nil)
-	d.pair, d.paths = pair, append(pair.Paths(), args[2:]...)
+	d.metadata = d.metadata || slices.Equal(d.only, []string{compare.Metadata.String()})
+	d.pair, d.paths = pair, append(pair.Paths(), pair.Asked...)
 	d.a, d.b = pair.A.Point, pair.B.Point
+	if d.a == d.b && len(args) == 1 {
+		return onePoint(args[0])
+	}
 	if err := d.sameVolume(args); err != nil {
 		return err
 	}
@@ -88,29 +103,46 @@ func (d *differ) run(ctx context.Context, o *openFlags, args []string) error {
 	if a, b := d.treeA.Serial(), d.treeB.Serial(); a != b {
 		d.tell.Line("the volumes have different serial numbers, %016X and %016X: they may be two volumes", a, b)
 	}
-	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: d.paths, System: d.system, Paranoid: d.paranoid})
+	changes, err := compare.Trees(ctx, d.treeA, d.treeB, compare.Options{Paths: d.paths, System: d.system, Paranoid: d.paranoid, Progress: o.progress})
+	defer o.progress("", 0, 0)
 	if err != nil {
 		return err
 	}
+	if d.a.Volume == d.b.Volume && d.a.After(d.b) && !d.json {
+		d.tell.Note(fmt.Sprintf("from %s back in time to %s: + is what is there in the older one alone", d.a.Name, d.b.Name))
+	}
 	counts := make([]report.Count, len(compare.Kinds()))
-	for c, err := range changes {
+	for group, err := range compare.ByFile(changes) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if err != nil {
+			d.fail(group[0].Path, err)
+			continue
+		}
+		group = slices.DeleteFunc(group, func(c compare.Change) bool { return !slices.Contains(kinds, c.Kind) })
 		switch {
-		case err != nil:
-			d.fail(c.Path, err)
-		case !slices.Contains(kinds, c.Kind):
 		case d.stat:
-			counts[c.Kind].Add(c)
+			for _, c := range group {
+				counts[c.Kind].Add(c)
+			}
+		case d.json:
+			for _, c := range group {
+				d.out.JSON(report.ChangeOf(d.a, d.b, c))
+			}
 		default:
-			d.change(ctx, c)
+			d.file(ctx, group)
 		}
 	}
 	if d.stat {
 		d.counts(kinds, counts)
 	}
 	return nil
+}
+
+// onePoint refuses to compare the current state with itself.
+func onePoint(arg string) error {
+	return usagef("%s: want two points, as in: snapmount diff %s @oldest @current", arg, text.Quoted(arg))
 }
 
 // sameVolume refuses to compare two volumes, of which nearly all would be told as changed.
@@ -159,30 +191,60 @@ func (d *differ) counts(kinds []compare.Kind, counts []report.Count) {
 	}
 }
 
-// change prints one.
-func (d *differ) change(ctx context.Context, c compare.Change) {
-	if d.json {
-		d.out.JSON(report.ChangeOf(d.a, d.b, c))
+// marks say what became of a file, by the first of its changes.
+var marks = map[compare.Kind]struct {
+	mark  string
+	style text.Style
+}{compare.Created: {"+", text.Added}, compare.Deleted: {"-", text.Gone}, compare.Renamed: {"R", text.Moved}, compare.Content: {"M", text.Changed},
+	compare.Metadata: {"M", text.Changed}, compare.Streams: {"M", text.Changed}}
+
+// file prints all changes of one in a line.
+func (d *differ) file(ctx context.Context, group []compare.Change) {
+	var shown []compare.Change
+	var what []string
+	inPlace := false
+	for _, c := range group {
+		if telling, ok := c.Telling(); ok && !d.metadata {
+			c = telling
+		} else if !ok && !d.metadata {
+			continue
+		}
+		shown, inPlace = append(shown, c), inPlace || c.InPlace
+		if word := changeWord(c); word != "" {
+			what = append(what, word)
+		}
+	}
+	if len(shown) == 0 {
 		return
 	}
-	line := fmt.Sprintf("%-8s  ", c.Kind)
-	if c.Kind == compare.Renamed {
-		line += d.out.Clean("/"+c.OldPath) + " -> "
+	m, line := marks[shown[0].Kind], text.Printable("/"+shown[0].Path)
+	if shown[0].Kind == compare.Renamed {
+		line = text.Printable("/"+shown[0].OldPath) + " -> " + line
 	}
-	line += d.out.Clean("/" + c.Path)
-	switch {
-	case c.Kind == compare.Content:
-		line += fmt.Sprintf("  %s -> %s bytes", sizeWord(c.OldSize), sizeWord(c.NewSize))
-	case len(c.Fields) > 0:
-		line += "  " + d.out.Clean(strings.Join(c.Fields, ", "))
+	if len(what) > 0 {
+		line += "  " + text.Printable(strings.Join(what, "; "))
 	}
-	if c.InPlace {
+	if inPlace {
 		line += "  (in place: the file record did not change)"
 	}
-	fmt.Fprintln(d.out, line)
+	d.out.Line(m.style, "%s %s", m.mark, line)
 	if d.content {
-		d.contents(ctx, c)
+		for _, c := range shown {
+			d.contents(ctx, c)
+		}
 	}
+}
+
+// changeWord says what changed, but for what the mark of the line says.
+func changeWord(c compare.Change) string {
+	fields := strings.Join(c.Fields, ", ")
+	switch c.Kind {
+	case compare.Content:
+		return fmt.Sprintf("%s -> %s bytes", sizeWord(c.OldSize), sizeWord(c.NewSize))
+	case compare.Streams:
+		return "streams " + fields
+	}
+	return fields
 }
 
 func sizeWord(n int64) string {
@@ -199,8 +261,11 @@ func (d *differ) contents(ctx context.Context, c compare.Change) {
 		if side.Stream != "" {
 			path += ":" + side.Stream
 		}
-		if err == nil {
-			err = compare.WriteDiff(ctx, d.out, d.a.Name+":"+path, d.b.Name+":"+path, side.A, side.B, d.out.Cleaner())
+		if shown := text.Printable(path); err == nil {
+			err = compare.WriteDiff(ctx, d.out.Content(), d.a.Name+":"+shown, d.b.Name+":"+shown, side.A, side.B)
+		}
+		if ctx.Err() != nil {
+			return
 		}
 		if err != nil {
 			d.fail(path, err)

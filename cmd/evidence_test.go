@@ -77,7 +77,7 @@ func TestLayerDates(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, out, _ := run("info", top)
-	for _, want := range []string{`layer 1: base.vhdx, vhdx, .*, file modified 2024-02-29T13:14:15`, `layer 2: before, internal snapshot 1, .*, created 20`} {
+	for _, want := range []string{`layer 1: base.vhdx, vhdx, .*, file modified 2024-02-29 13:14:15`, `layer 2: before, internal snapshot 1, .*, created 20`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("%s\nwant %s", out, want)
 		}

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/pflag"
+
 	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
 	"snapmount/mount"
 	"snapmount/mount/points"
 	"snapmount/mount/process"
 	"snapmount/mount/selection"
+	"snapmount/mount/serve"
+	"snapmount/mount/when"
 )
 
 // Exit codes. A number is never used again for something else.
@@ -22,7 +26,7 @@ const (
 	exitUnsupported = 5
 	exitNoPoint     = 6 // no such point in time
 	exitPartial     = 7 // some items failed, the rest is done
-	exitRefused     = 8 // nothing was mounted
+	exitRefused     = 8 // nothing was mounted, or is served
 	exitInterrupted = 130
 )
 
@@ -40,10 +44,14 @@ type codedError struct {
 	error
 }
 
+func (e codedError) Unwrap() error { return e.error }
+
 func exitCode(err error) int {
 	var usage usageError
 	var coded codedError
 	var partial text.PartialError
+	var time *when.Error
+	var several *points.SeveralError
 	switch {
 	case err == nil:
 		return exitOK
@@ -51,11 +59,11 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &coded):
 		return coded.code
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &several), errors.As(err, &time):
 		return exitUsage
-	case errors.As(err, &partial):
+	case errors.As(err, &partial), errors.Is(err, selection.ErrNothingSeen):
 		return exitPartial
-	case errors.Is(err, mount.ErrRefused):
+	case errors.Is(err, mount.ErrRefused), errors.Is(err, serve.ErrRefused):
 		return exitRefused
 	case errors.Is(err, points.ErrNoPoint):
 		return exitNoPoint
@@ -67,4 +75,21 @@ func exitCode(err error) int {
 		return exitFormat
 	}
 	return exitError
+}
+
+// flagError is one of flags. What stands behind one dash may be a secret ("-pSECRET"), so only few letters are said again.
+type flagError struct{ error }
+
+func (e flagError) Unwrap() error { return e.error }
+
+func (e flagError) Error() string {
+	var unknown *pflag.NotExistError
+	if !errors.As(e.error, &unknown) || unknown.GetSpecifiedShortnames() == "" {
+		return e.error.Error()
+	}
+	name, among := unknown.GetSpecifiedName(), unknown.GetSpecifiedShortnames()
+	if len(among) > 3 || len(among) > len(name) && (name == "p" || name == "k") {
+		among = name + unsaidRest
+	}
+	return fmt.Sprintf("unknown shorthand flag: %q in -%s", name[0], among)
 }

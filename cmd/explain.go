@@ -17,14 +17,19 @@ func newExplain(o *openFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain LOCATION...",
 		Short: "Tell where each range of a file lies, down to the image, and why",
-		Args:  args(cobra.MinimumNArgs(1)),
+		Long: "explain tells of each range of a file at a point in time where its bytes lie: in the volume, in which store of a " +
+			"snapshot, and at which offset of which image file, or why nobody can tell them.",
+		Example: "  snapmount explain disk.vhdx@vss1:/Users/ann/report.txt",
+		Args:    args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			out := text.NewOut(c.OutOrStdout())
-			err := o.each(c.Context(), args, func(p *selection.Place) error { return explain(c.Context(), out, p, asJSON) })
-			return text.NewReporter(c.ErrOrStderr()).Done(out, err)
+			tell := text.NewReporter(c.ErrOrStderr())
+			err := o.one(c.Context(), tell, args, func(p *selection.Place) error { return explain(c.Context(), out, p, asJSON) })
+			return tell.Done(out, err)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a range")
+	inGroup(c.Flags(), groupOutput, "json")
 	return c
 }
 

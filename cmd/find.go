@@ -20,11 +20,13 @@ import (
 type finder struct {
 	query selection.Query
 	json  bool
+	zero  bool
 
 	out      *text.Out
 	tell     *text.Reporter
 	progress layer.Progress
 	several  bool // volumes
+	result   findResult
 }
 
 func newFind(o *openFlags) *cobra.Command {
@@ -39,10 +41,10 @@ func newFind(o *openFlags) *cobra.Command {
 			"below Letters; a slash at the end means directories only. Case does not matter, as the volume has it.",
 		Example: "  snapmount find disk.vhd '*.docx'\n" +
 			"  snapmount find disk.vhd:p2:/Users '*.pst' --size +1G --deleted\n" +
-			"  snapmount find disk.vhd '*' --content 'invoice 4711' --mtime 2026-03-01..2026-03-31",
+			"  snapmount find disk.vhd '*' --content 'invoice 4711' --mtime 2026-03-01..",
 		Args: args(cobra.MinimumNArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {
-			f.out, f.tell, f.progress = text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr()), o.progress
+			f.out, f.tell, f.progress = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr()), o.progress
 			f.tell.Capped = true
 			return f.tell.Done(f.out, f.run(c.Context(), o, args[:len(args)-1], args[len(args)-1]))
 		},
@@ -51,7 +53,7 @@ func newFind(o *openFlags) *cobra.Command {
 	b.BoolVar(&q.Regexp, "regex", false, "PATTERN is a regular expression, which has to match a part of a name or, with a slash in it, of a path")
 	b.BoolVar(&q.Exact, "case", false, "upper and lower case differ, in PATTERN and in --content")
 	b.StringVar(&q.Size, "size", "", "bytes: 500 or =500 for just that, +10M for that and more, -1k for that and less")
-	b.StringVar(&q.Modified, "mtime", "", "modified: A..B, each 2026-11-03 or 2026-11-03T14:22Z (UTC) or left out; -7d for within 7 days from now, +7d for before (m, h, d, w)")
+	b.StringVar(&q.Modified, "mtime", "", "modified: a time such as 2026-11-03, yesterday or 2026-03, or A..B, of which one may be left out; -7d for since 7 days ago, +7d for before (m, h, d, w)")
 	b.StringVar(&q.Created, "btime", "", "created: as --mtime")
 	b.StringVar(&q.Kinds, "type", "", "f, d or l for files, directories and links; several as f,l")
 	b.StringVar(&q.Attr, "attr", "", "attributes that must be set, such as hidden,system")
@@ -59,16 +61,20 @@ func newFind(o *openFlags) *cobra.Command {
 	b.BoolVar(&q.Deleted, "deleted", false, "only what the newest of the points has no more, and the records of deleted files")
 	b.BoolVar(&q.Streams, "ads", false, "named streams too: a name matches as STREAM or FILE:STREAM")
 	b.BoolVar(&q.System, "system", false, "NTFS metafiles such as $MFT, and the files of VSS, too")
-	b.BoolVar(&q.Versions, "versions", false, "a line for each version of a file record, not for each interval")
+	b.BoolVar(&q.Versions, "versions", false, "a line for each version of a file, counted as history does, not for each interval")
 	b.StringVar(&q.Content, "content", "", "a regular expression that the content must match; each content is read once")
 	b.StringVar(&q.Encoding, "encoding", "both", "of what --content looks for: utf-8, utf-16 (little-endian) or both")
 	b.BoolVar(&f.json, "json", false, "one JSON object a line")
+	b.BoolVarP(&f.zero, "print0", "0", false, "LOCATIONs alone, each of the last point that has the file so, as they are with a zero byte behind: for xargs -0 snapmount")
+	inGroup(b, groupWhich, "regex", "case", "size", "mtime", "btime", "type", "attr", "owner", "deleted", "ads", "system", "content", "encoding")
+	inGroup(b, groupOutput, "versions", "json", "print0")
+	rare(b, "encoding", "attr", "owner")
 	return c
 }
 
 // run searches scope after scope.
 func (f *finder) run(ctx context.Context, o *openFlags, locations []string, pattern string) error {
-	f.query.Pattern = pattern
+	f.query.Pattern, f.query.Clock = pattern, o.clock
 	if _, err := f.query.Compile(nil); err != nil { // before anything is opened
 		return err
 	}
@@ -83,6 +89,10 @@ func (f *finder) run(ctx context.Context, o *openFlags, locations []string, patt
 		if err := f.search(ctx, sc); err != nil {
 			return err
 		}
+	}
+	if f.out.Terminal && !f.json && !f.zero {
+		f.result.again = o.keys.again()
+		f.result.print(f.out, s.List, &f.query)
 	}
 	return nil
 }
@@ -134,10 +144,15 @@ func (f *finder) write(sc *selection.Scope, hits []timeline.Hit) {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
 	})
 	for i := range hits {
-		if f.json {
-			f.out.JSON(report.HitOf(sc.Points, &hits[i]))
-		} else {
-			f.line(sc, &hits[i])
+		h := &hits[i]
+		f.result.add(sc, h)
+		switch {
+		case f.json:
+			f.out.JSON(report.HitOf(sc.Points, h))
+		case f.zero:
+			fmt.Fprintf(f.out.Content(), "%s\x00", report.HitLocation(sc.Points, h))
+		default:
+			f.line(sc, h)
 		}
 	}
 }
@@ -151,6 +166,12 @@ func (f *finder) line(sc *selection.Scope, h *timeline.Hit) {
 	if h.Deleted {
 		path += " (deleted)"
 	}
+	if f.query.Versions && h.Version > 0 {
+		path += fmt.Sprintf("  [version %d]", h.Version)
+		if h.Unknown != nil {
+			path = strings.TrimSuffix(path, "]") + "; whether it differs is unknown]"
+		}
+	}
 	if f.several {
 		path = sc.Volume.Name + ":" + path
 	}
@@ -158,7 +179,14 @@ func (f *finder) line(sc *selection.Scope, h *timeline.Hit) {
 	if h.Last > h.First {
 		interval += ".." + sc.Points[h.Last].Name
 	}
-	fmt.Fprintf(f.out, "%-38s %14d  %s  %s\n", interval, h.Size, h.Modified.Time().Format("2006-01-02 15:04:05"), f.out.Clean(path))
+	if f.result.hits == 1 {
+		f.out.Head("%-38s %14s  %-*s  %s", "points", "size", f.out.TimeWidth(), "modified", "path")
+	}
+	style := text.Plain
+	if h.Deleted || h.Last < len(sc.Points)-1 {
+		style = text.Gone
+	}
+	f.out.Line(style, "%-38s %14d  %s  %s", interval, h.Size, f.out.Time(h.Modified.Time()), text.Printable(path))
 	for _, m := range h.Matches {
 		where := fmt.Sprintf("offset %d", m.Off)
 		if m.Line > 0 {

@@ -106,7 +106,7 @@ func TestFindFlags(t *testing.T) {
 			t.Errorf("%s: %q, want %s", c.args, got, c.want)
 		}
 	}
-	for _, bad := range [][]string{{"--size", "x"}, {"--mtime", "yesterday"}, {"--type", "x"}, {"--attr", "blue"}, {"--content", "("}, {"--encoding", "ebcdic"}, {"--mtime", "-7y"}} {
+	for _, bad := range [][]string{{"--size", "x"}, {"--mtime", "tomorrow"}, {"--type", "x"}, {"--attr", "blue"}, {"--content", "("}, {"--encoding", "ebcdic"}, {"--mtime", "-7q"}} {
 		if code, _, errs := run(append([]string{"find", d, "*"}, bad...)...); code != exitUsage || !strings.Contains(errs, bad[0]) {
 			t.Errorf("%q: exit %d, %s", bad, code, errs)
 		}

@@ -49,7 +49,7 @@ func TestMountProgram(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "p1-Documents/current/Letters")); err != nil || !isMounted(t, dir) {
 			t.Error(err)
 		}
-		if table, err := os.ReadFile("/proc/self/mounts"); !strings.Contains(string(table), dir+" fuse.snapmount ro,nosuid,nodev,noexec,relatime,user_id=0,group_id=0,allow_other") {
+		if table, err := os.ReadFile("/proc/self/mounts"); !strings.Contains(string(table), dir+" fuse.snapmount ro,nosuid,nodev,noexec,relatime,user_id=0,group_id=0,default_permissions,allow_other") {
 			t.Errorf("the mount's options: %v, %s", err, table)
 		}
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil { // the system's

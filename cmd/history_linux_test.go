@@ -240,7 +240,7 @@ func TestHistoryOfEdits(t *testing.T) {
 		{"docs/streams.txt:s", []string{"1 0-0 /docs/streams.txt", "2 1-4 /docs/streams.txt | streams"}},
 		{"docs/linked.txt", []string{"1 0-0 /docs/linked.txt", "2 1-2 /docs/linked.txt | links", "3 3-4 /up 2/another link.txt | links"}},
 		{"docs/attributes.txt", []string{"1 0-0 /docs/attributes.txt", "2 1-4 /docs/attributes.txt | metadata"}},
-		{"up 2/sub/deep.txt", []string{"1 0-0 /up/sub/deep.txt", "2 1-4 /up 2/sub/deep.txt | moved | /up/sub/deep.txt"}},
+		{"up 2/sub/deep.txt", []string{"1 0-0 /up/sub/deep.txt", "1 1-4 /up 2/sub/deep.txt | moved | /up/sub/deep.txt"}},
 		{"docs/reused.txt", []string{"1 0-1 /docs/reused.txt", "- 2-4 /docs/reused.txt | deleted"}},
 		{"docs/second user.txt", []string{"1 2-4 /docs/second user.txt | created"}},
 		{"docs/backup.txt", []string{"1 0-1 /docs/backup.txt", "2 2-4 /docs/backup.bak | renamed | /docs/backup.txt", "3 2-4 /docs/backup.txt | replaced"}},
@@ -407,7 +407,7 @@ func TestHistoryExtractAndDiff(t *testing.T) {
 		if !strings.Contains(out, "-version 0") || !strings.Contains(out, "+version 1") {
 			t.Errorf("no difference in\n%s", out)
 		}
-		if code != c.code || strings.Count(errs, "exists") != c.exist {
+		if code != c.code || strings.Count(errs, "is there already") != c.exist {
 			t.Errorf("exit %d, %s", code, errs)
 		}
 	}

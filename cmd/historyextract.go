@@ -21,6 +21,9 @@ type versionKey struct {
 
 // extractAll tells all versions, and writes those of files below the directory asked for.
 func (h *historian) extractAll(ctx context.Context, versions iter.Seq2[compare.Version, error]) error {
+	if err := makeDir(h.extract); err != nil {
+		return fmt.Errorf("--extract: %w", err)
+	}
 	root, err := os.OpenRoot(h.extract)
 	if err != nil {
 		return fmt.Errorf("--extract: %w", err)
@@ -48,10 +51,11 @@ func (h *historian) extractAll(ctx context.Context, versions iter.Seq2[compare.V
 			}
 		}
 	}
-	return restore.Run(ctx, root, sources, restore.Options{NoSidecar: true, NoHash: true, Done: func(res restore.Result) {
+	return restore.Run(ctx, root, sources, restore.Options{NoSidecar: true, NoHash: true, Warn: func(err error) { h.tell.Note(h.extract + ": " + err.Error()) }, Done: func(res restore.Result) {
 		v, _ := from.LoadAndDelete(res.Origin)
 		if res.Err != nil {
-			h.tell.Fail(res.Origin, fmt.Errorf("--extract: %s: %w", res.Path, h.because(v.(compare.Version), res.Err)))
+			version := v.(compare.Version)
+			h.fail(version, fmt.Errorf("--extract: %s: %w", res.Path, h.because(version, res.Err)))
 		}
 	}})
 }

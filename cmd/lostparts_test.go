@@ -60,8 +60,8 @@ func TestLostParts(t *testing.T) {
 			if code, got, errs := run("cat", "--raw", "--unknown", "zero", image); code != exitOK || got != string(zeros) {
 				t.Errorf("cat --raw --unknown zero: exit %d, %s", code, errs)
 			}
-			if _, out, errs := run("info", image); strings.Count(out, "warning: "+image) != 1 {
-				t.Errorf("info: %s%s", out, errs)
+			if code, out, errs := run("info", image); code != exitDamaged || strings.Count(out, "DAMAGED: ") < 1 || !strings.Contains(out, fmt.Sprintf(" %d bytes in all: ", c.end-c.off)) || !strings.Contains(out, c.why.String()) {
+				t.Errorf("info: exit %d, %s%s", code, out, errs)
 			}
 		})
 	}
@@ -71,5 +71,23 @@ func TestLostParts(t *testing.T) {
 func (a evidenceImage) split(size int64, each func(i int, part []byte)) {
 	for i, at := 0, int64(0); at < int64(len(a.disk)); i, at = i+1, at+size {
 		each(i, bytes.Clone(a.disk[at:min(at+size, int64(len(a.disk)))]))
+	}
+}
+
+// TestCutBeforeVolumes has an image that ends before its partition table: that no volume is found in the rest says nothing.
+func TestCutBeforeVolumes(t *testing.T) {
+	whole, err := os.ReadFile(demo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.qcow2")
+	if err := os.WriteFile(cut, whole[:300000], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"info", cut}, {"ls", cut}, {"ls", cut + ":/Letters"}, {"find", cut, "*"}, {"history", cut + ":/Letters"}, {"undelete", cut, "x"},
+		{"restore", cut, t.TempDir()}, {"timeline", cut, "-o", "-", "--format", "csv"}} {
+		if code, out, errs := run(args...); code != exitDamaged || !strings.Contains(out+errs, "cut at 0x493e0") {
+			t.Errorf("%q: %d, %s%s", args, code, out, errs)
+		}
 	}
 }

@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"snapmount/cmd/text"
 	"snapmount/mount"
@@ -25,7 +28,7 @@ type mountFlags struct {
 	signals *process.Signals
 	daemon  bool
 	options []string
-	owner   string
+	access  accessFlags
 	log     logFlags
 	mount   mount.Options
 }
@@ -33,16 +36,25 @@ type mountFlags struct {
 func (m *mountFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVarP(&m.daemon, "daemon", "d", false, "return when the mount answers, and go on serving it")
-	f.BoolVar(&m.mount.AllowOther, "allow-other", false, "let other users of this computer in")
-	f.StringVar(&m.owner, "owner", "caller", "whom the files belong to: caller, root or UID:GID")
-	f.StringVar(&m.mount.View.Points, "points", "all", "snapshots to show: all, or numbers, ranges (3..5), ids and times, with commas")
-	f.StringVar(&m.mount.View.Time, "time-format", "", "names of snapshots: %Y %m %d %H %M %S of their time in UTC, %n number, %i id")
-	f.StringVar(&m.mount.View.Volume, "volume-name", "", "names of volumes: %p partition, %d image, %l label")
-	f.BoolVar(&m.mount.System, "system", false, "list NTFS metafiles such as $MFT")
+	f.BoolVar(&m.mount.AllowOther, "allow-other", false, "let other users of this computer in, as far as --umask or --group show them anything")
+	m.access.add(c)
+	addView(f, &m.mount.View.Points, &m.mount.View.Time, &m.mount.View.Volume, &m.mount.System)
+	f.StringVar(&m.mount.Via, "via", "auto", "what mounts: fuse; nfs, which a Mac and root on Linux have without it; or auto: nfs where there is no FUSE")
 	f.BoolVar(&m.mount.NonEmpty, "nonempty", false, "mount over what the directory holds")
 	f.StringArrayVarP(&m.options, "options", "o", nil, "mount options, as in fstab: the flags here by name (allow_other,cache=64M)")
-	f.StringVar(&m.log.file, "log", "", "log to this file (default: standard error; with --daemon a file in the state directory)")
-	f.StringVar(&m.log.level, "log-level", "", "log error, warn, info or debug (default info in a file, warn on standard error)")
+	m.log.add(f)
+	inGroup(f, "How it is mounted", "daemon", "via", "nonempty", "options", "log", "log-level")
+	inGroup(f, "Who sees it", "allow-other", "owner", "uid", "gid", "group", "umask", "fmask", "dmask", "mode", "modes")
+	inGroup(f, groupShown, "points", "time-format", "volume-name", "system")
+	rare(f, "time-format", "volume-name", "via", "nonempty", "log", "log-level", "owner", "gid", "fmask", "dmask", "mode", "modes")
+}
+
+// addView adds the flags of a tree: which points it shows, and under which names.
+func addView(f *pflag.FlagSet, points, time, volume *string, system *bool) {
+	f.StringVar(points, "points", "all", "snapshots to show: all, or numbers, ranges (3..5), ids and times, with commas")
+	f.StringVar(time, "time-format", "", "names of snapshots: %Y %m %d %H %M %S of their time in UTC, %n number, %i id; or samba, for Previous Versions (see samba-conf)")
+	f.StringVar(volume, "volume-name", "", "names of volumes: %p partition, %d image, %l label")
+	f.BoolVar(system, "system", false, "list NTFS metafiles such as $MFT")
 }
 
 func newMount(o *openFlags, s *process.Signals) *cobra.Command {
@@ -50,8 +62,18 @@ func newMount(o *openFlags, s *process.Signals) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "mount IMAGE... MOUNTPOINT",
 		Short: "Mount all points in time of all NTFS volumes, read-only",
-		Args:  args(cobra.MinimumNArgs(2)),
-		RunE:  m.run,
+		Long: "mount shows all points in time as directories of one tree, until Ctrl-C or \"snapmount umount\" ends it. The mount " +
+			"point is an empty directory, or is made; README.txt in it tells what is there. The word mount may be left out. Where there is " +
+			"no FUSE, a Mac, and root on Linux, mount by NFS (--via).\n\n" +
+			"-o takes options as mount(8) and fstab have them: the flags here by name, with values behind \"=\", and commas " +
+			"between them. Where a package is installed, \"mount -t snapmount IMAGE MOUNTPOINT\" and lines of fstab of the type " +
+			"snapmount do the same as -d.",
+		Example: "  snapmount mount disk.vhdx mnt\n" +
+			"  snapmount mount -d --key-file keys.txt disk.vhdx mnt\n" +
+			"  snapmount mount -d disk.vhdx mnt && ls mnt/*/snapshots\n" +
+			"  snapmount mount --points latest -o uid=ann,cache=512M disk.vhdx /mnt/disk",
+		Args: args(cobra.MinimumNArgs(2)),
+		RunE: m.run,
 	}
 	m.add(c)
 	return c
@@ -59,14 +81,15 @@ func newMount(o *openFlags, s *process.Signals) *cobra.Command {
 
 func (m *mountFlags) run(c *cobra.Command, args []string) error {
 	fuse, helped, err := setOptions(c.Flags(), m.options)
-	var ownerErr error
 	m.mount.FUSE = fuse
-	m.mount.Owner, ownerErr = mount.ParseOwner(m.owner)
+	if err == nil {
+		err = m.access.set(c.Flags(), &m.mount)
+	}
 	switch dir := args[len(args)-1]; {
 	case err != nil:
 		return err
-	case ownerErr != nil:
-		return usagef("%w", ownerErr)
+	case !slices.Contains(mount.Vias, m.mount.Via):
+		return usagef("--via %s: want %s", m.mount.Via, strings.Join(mount.Vias, ", "))
 	case dir == "":
 		return usagef("the mount point is an empty word")
 	case process.InBackground():
@@ -76,17 +99,30 @@ func (m *mountFlags) run(c *cobra.Command, args []string) error {
 		if helped {
 			out = io.Discard
 		}
-		m.signals.Leave() // the daemon tells how it ended
-		return m.start(out, c.ErrOrStderr())
+		return m.start(c.Context(), out, c.ErrOrStderr())
 	}
 	v := service{mountFlags: m, stderr: c.ErrOrStderr(), end: []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}}
 	if v.log, err = m.log.open(args, false, v.stderr); err != nil {
 		return err
 	}
+	m.open.keys.warnSeen(v.stderr)
 	return v.serve(args, func(s *points.Set, dir string) {
-		printFound(c.OutOrStdout(), s)
-		fmt.Fprintf(c.OutOrStdout(), "mounted on %s; Ctrl-C or \"snapmount umount %s\" ends it\n", dir, dir)
+		m.printMounted(c.OutOrStdout(), s, dir, "Ctrl-C or ")
 	})
+}
+
+// printMounted tells what is mounted, who sees it, and how to end it; or says another way to, first.
+func (m *mountFlags) printMounted(w io.Writer, s *points.Set, dir, or string) {
+	printFound(w, s)
+	for _, img := range s.Images {
+		if slices.ContainsFunc(s.Unopened(img), func(e *points.VolumeError) bool { return e.Locked }) {
+			fmt.Fprintf(w, "what opens it: %s\n", lineOf([]string{"unlock", img.Path}))
+		}
+	}
+	fmt.Fprintf(w, "mounted on %s; %s\"snapmount umount %s\" ends it\n", dir, or, dir)
+	if who := visible(&m.mount); who != "" {
+		fmt.Fprintln(w, who)
+	}
 }
 
 // service is a mount that is served in this process.
@@ -102,27 +138,18 @@ type service struct {
 func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	images, dir := args[:len(args)-1], args[len(args)-1]
 	defer v.log.Close()
-	signal.Ignore(syscall.SIGPIPE) // a reader of our output who goes away is no reason to end
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // most of the heap is caches, which would cost their size once more
-	}
+	asService()
 	v.open.warn = func(err error) {
 		if v.ready.Load() || v.log.Place != "" {
 			v.log.Warn(report.OneLine(err))
 		}
 	}
 	v.mount.Warn = v.warn
-	s, err := v.open.open(v.signals.Context, images)
+	s, err := v.open.readable(v.signals.Context, images)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	switch err := s.Readable(); {
-	case errors.Is(err, points.ErrNoNTFS):
-		return fmt.Errorf("%s: %w%s", images[0], err, because(s))
-	case err != nil:
-		return fmt.Errorf("%w: %s: nothing can be read: %w", mount.ErrRefused, images[0], err)
-	}
 	// From now on points are opened when they are entered.
 	v.open.progress = text.LogProgress(v.log.Lines()).Report
 	stop := make(chan os.Signal, 2)
@@ -144,6 +171,38 @@ func (v *service) serve(args []string, ready func(*points.Set, string)) error {
 	err = v.untilGone(srv, stop)
 	v.log.Info("ended", "mountpoint", dir, "error", err)
 	return err
+}
+
+// asService prepares this process for serving.
+func asService() {
+	signal.Ignore(syscall.SIGPIPE) // a reader of our output who goes away is no reason to end
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // most of the heap is caches, which would cost their size once more
+	}
+}
+
+// readable opens images that are to be served; nothing that can be read in them is an error.
+func (o *openFlags) readable(ctx context.Context, images []string) (*points.Set, error) {
+	s, err := o.open(ctx, images)
+	if err != nil {
+		return nil, err
+	}
+	return o.shown(s, images)
+}
+
+// shown is a set of which something can be read; others are closed.
+func (o *openFlags) shown(s *points.Set, images []string) (*points.Set, error) {
+	o.keys.wipe() // a tree enters no images inside others
+	err := s.Readable()
+	switch {
+	case err == nil:
+		return s, nil
+	case errors.Is(err, points.ErrNoNTFS):
+		err = fmt.Errorf("%s: %w%s", images[0], err, because(s))
+	default:
+		err = fmt.Errorf("%w: %s: nothing can be read: %w", mount.ErrRefused, images[0], err)
+	}
+	return nil, errors.Join(err, s.Close())
 }
 
 // warn takes what the mount warns of: before it answers that is something for the caller, after it a failed read.

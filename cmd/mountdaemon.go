@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/pflag"
+
+	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
 	"snapmount/mount"
 	"snapmount/mount/points"
@@ -21,6 +26,11 @@ import (
 type logFlags struct {
 	file  string
 	level string
+}
+
+func (l *logFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&l.file, "log", "", "log to this file (default: standard error; of a mount with --daemon a file in the state directory)")
+	f.StringVar(&l.level, "log-level", "", "log error, warn, info or debug (default info in a file, warn on standard error)")
 }
 
 // open opens the log of a mount, whose args these are, and tells why there is none.
@@ -49,8 +59,22 @@ func (l *logFlags) open(args []string, daemon bool, stderr io.Writer) (*process.
 }
 
 // start serves in the background, and tells how that began.
-func (m *mountFlags) start(stdout, stderr io.Writer) error {
-	a, err := process.Start(m.open.progress)
+func (m *mountFlags) start(ctx context.Context, stdout, stderr io.Writer) error {
+	keys := &m.open.keys
+	if err := keys.read(ctx); err != nil {
+		return err
+	}
+	given, err := json.Marshal(keys.texts)
+	if err != nil {
+		return err
+	}
+	m.signals.Leave() // the daemon tells how it ended
+	call := process.Call{Args: masked(os.Args[1:]), Given: given, Progress: m.open.progress}
+	if keys.ask != nil {
+		call.Ask = keys.ask
+	}
+	a, err := call.Start()
+	clear(given)
 	switch {
 	case errors.Is(err, layer.ErrUnsupported):
 		return fmt.Errorf("%w: %w", mount.ErrRefused, err)
@@ -75,15 +99,21 @@ func (m *mountFlags) inBackground(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := m.open.keys.take(b.Given()); err != nil {
+		return err
+	}
+	if m.open.keys.ask = nil; b.Asked() {
+		m.open.keys.ask = b.Ask
+	}
 	m.open.progress = b.Progress
 	var said, out strings.Builder
+	m.open.clock.Note = text.NewReporter(&said).Note
 	v := &service{mountFlags: m, stderr: &said, end: []os.Signal{os.Interrupt, syscall.SIGTERM}}
 	told := false
 	if v.log, err = m.log.open(args, true, v.stderr); err == nil {
 		v.log.Crashes()
 		err = v.serve(args, func(s *points.Set, dir string) {
-			printFound(&out, s)
-			fmt.Fprintf(&out, "mounted on %s; \"snapmount umount %s\" ends it\n", dir, dir)
+			m.printMounted(&out, s, dir, "")
 			told = true
 			b.Serves(process.Answer{Out: out.String(), Said: said.String()}, v.log)
 			v.stderr = io.Discard // nobody is there to read

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"snapmount/mount/selection"
 )
 
 // ignored are options of mount(8) that say nothing to a read-only mount, or what it does anyway. Those with "x-" before
@@ -16,6 +18,9 @@ var ignored = strings.Fields("ro defaults auto noauto user nouser users nousers 
 
 // fromHelper are the options of which mount.fuse gives at least one, and that nobody has a reason to give by hand.
 var fromHelper = []string{"dev", "nodev", "suid", "nosuid"}
+
+// notOptions are flags that are none of a mount.
+var notOptions = []string{"options", "help", "help-all", "version"}
 
 // listOptions splits the values of -o at commas; a backslash keeps a comma, or another backslash, in a value.
 func listOptions(lists []string) (all []string) {
@@ -48,9 +53,13 @@ func setOptions(flags *pflag.FlagSet, lists []string) (fuse []string, helped boo
 		f := flags.Lookup(strings.ReplaceAll(name, "_", "-"))
 		switch {
 		case slices.Contains(ignored, o), strings.HasPrefix(strings.ToLower(o), "x-"), name == "comment", o == "rw" && helped:
+		case f != nil && f.Name == "recovery-key":
+			return nil, helped, usagef("-o %s: fstab and options of mounts are for everybody to see: want key_file=FILE", name)
 		case o == "rw":
 			return nil, helped, usagef("-o rw: a mount is always read-only")
-		case f == nil || f.Name == "options" || f.Name == "help":
+		case f == nil && meantOption(flags, name) != "":
+			return nil, helped, usagef("-o %s: not known; want %s", name, meantOption(flags, name))
+		case f == nil || slices.Contains(notOptions, f.Name):
 			fuse = append(fuse, o)
 		default:
 			if err := setFlag(flags, f, value, given); err != nil {
@@ -59,6 +68,32 @@ func setOptions(flags *pflag.FlagSet, lists []string) (fuse []string, helped boo
 		}
 	}
 	return fuse, helped, nil
+}
+
+// meantOption is the option that an unknown one is most likely meant to be; empty for none, which FUSE may know.
+func meantOption(flags *pflag.FlagSet, name string) (meant string) {
+	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s)) }
+	switch word := plain(name); {
+	case slices.Contains([]string{"pw", "pwd", "passphrase", "passcode"}, word), strings.HasPrefix(word, "passw"), word == "pass":
+		meant = "password-file"
+	case secretOption.MatchString(name), strings.HasPrefix(word, "bek"), word == "startupkey":
+		meant = "key-file"
+	case len(word) > 3:
+		flags.VisitAll(func(f *pflag.Flag) {
+			if selection.Distance(word, plain(f.Name), 1) <= 1 && !slices.Contains(notOptions, f.Name) {
+				meant = f.Name
+			}
+		})
+	}
+	f := flags.Lookup(meant)
+	if f == nil {
+		return ""
+	}
+	meant = strings.ReplaceAll(meant, "-", "_")
+	if value, _ := pflag.UnquoteUsage(f); f.NoOptDefVal == "" {
+		meant += "=" + strings.ToUpper(value)
+	}
+	return meant
 }
 
 func setFlag(flags *pflag.FlagSet, f *pflag.Flag, value string, given bool) error {

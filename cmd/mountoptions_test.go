@@ -34,6 +34,10 @@ func TestMountOptions(t *testing.T) {
 		{flags: []string{"-o", "cache=1M,cache=2M"}, err: "given twice"},
 		{flags: []string{"-o", "cache"}, err: "want a value"},
 		{flags: []string{"-o", "cache=much"}, err: "64M"},
+		{flags: []string{"-o", "keyfile=k"}, err: "-o keyfile: not known; want key_file=FILE"},
+		{flags: []string{"-o", "ro,password=geheim"}, err: "-o password: not known; want password_file=FILE"},
+		{flags: []string{"-o", "recovery=1"}, err: "-o recovery: not known; want key_file=FILE"},
+		{flags: []string{"-o", "allowother"}, err: "-o allowother: not known; want allow_other"},
 		{flags: []string{"-o", "fsname=x,max_read=4096,options=y,help"}, fuse: "fsname=x max_read=4096 options=y help"},
 	} {
 		o := &openFlags{}

@@ -32,6 +32,8 @@ func TestOddImages(t *testing.T) {
 		{[]string{"info", "--offset", "9223372036854775808", odd}, exitUsage, "want a number of bytes"},
 		{[]string{"info", "--offset", "8388608T", odd}, exitUsage, "want a number of bytes"},
 		{[]string{"info", "--offset", "-1", odd}, exitUsage, "want a number of bytes"},
+		{[]string{"info", "--cache", "0", odd}, exitUsage, "want a number of bytes"},
+		{[]string{"info", "--offset", "0", "--size", "8K", odd}, exitFormat, "no NTFS volume"},
 	} {
 		code, out, stderr := run(c.args...)
 		if code != c.code || !strings.Contains(stderr, c.text) || c.code != exitOK && strings.Count(stderr, "\n") != 1 {

@@ -49,6 +49,14 @@ func TestHonesty(t *testing.T) {
 		{[]string{"ls", d + ":p1@vss1:/My Letters/"}, 0, "offer.txt"},
 		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt::$DATA"}, 0, "Dear Ms Noether"},
 		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt:author:$DATA"}, 0, "Emmy"},
+		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt:$DATA"}, 0, "Dear Ms Noether"},
+		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt:$data"}, 0, "Dear Ms Noether"},
+		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt:AUTHOR"}, 0, "Emmy"},
+		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt:nobody"}, exitError, `no stream "nobody" (there are: "author")`},
+		{[]string{"cat", d + ":p1@vss1:/Projects/plan.txt:nobody"}, exitError, `no stream "nobody" (no named ones are there)`},
+		{[]string{"cat", d + ":p1@vss1:/Letters/offer.txt/"}, exitError, "not a directory"},
+		{[]string{"stat", d + ":p1@vss1:/Letters/offer.txt/"}, exitError, "not a directory"},
+		{[]string{"cat", d + ":p1@vss1:/Letters/"}, exitError, "is a directory"},
 	} {
 		code, out, errs := run(c.args...)
 		where := errs

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"snapmount/cmd/text"
 	"snapmount/mount/process"
@@ -25,25 +28,34 @@ type restoreFlags struct {
 	open   *openFlags
 	filter selection.Filter
 	opts   restore.Options
+	about  receipt.About
 
-	overwrite, to, receipt, progress string
-	dryRun, applyMeta                bool
+	target, overwrite, to, receipt, progress string
+	sha256sums                               string
+	dryRun, summary, applyMeta, sidecar      bool
 }
 
 const restoreLong = `Restore copies what LOCATIONs name into the directory DEST, which is made if it is not there: a file or a directory
-by its name, or with a slash at its end what is in a directory, or all of a volume. A path that is not there as it
+by its name, or with a slash at its end what is in a directory, or all of a volume. As with cp, DEST is the new name of
+one file where no directory is there and it ends like the file (offer.txt to old.txt); DEST/ is always a directory, and
+one that ends in .zip or .tar an archive, as with --to. A path that is not there as it
 stands may be a pattern, as find has them: * ? and [..] stand for letters of a name and ** for any directories; what it
 finds keeps its place below the first directory that is given in full. FILE:STREAM is a stream alone.
 
 Without a volume, IMAGE@POINT means all volumes that have the point, as those of a shadow copy set do: each goes to a
 directory of its name below DEST. Without a point, it is the current state.
 
-  --as-of TIME           instead the newest snapshot that was not taken after TIME. What is not in it is taken from the
-                         newest before that has it, which is told.
-  --deleted              what some snapshot has and the current state lacks, each from the newest that has it. A file
-                         that was renamed, or whose path has another file, is not deleted.
-  --changed-since POINT  what its path did not lead to at POINT, with the same content and streams: so what was renamed
-                         or moved is restored too. What cannot be compared is restored, and told.
+  --as-of TIME           instead the newest snapshot that was not taken after
+                         TIME. What is not in it is taken from the newest before
+                         that has it, which is told.
+  --deleted              what some snapshot has and the current state lacks,
+                         each from the newest that has it. A file that was
+                         renamed, or whose path has another file, is not
+                         deleted.
+  --changed-since POINT  what its path did not lead to at POINT, with the same
+                         content and streams: so what was renamed or moved is
+                         restored too. What cannot be compared is restored, and
+                         told.
 
 Nothing that is there is replaced without --overwrite, and nothing has its name before it is complete: what was ended
 goes on with --resume. What fails is told, the rest is restored, and the exit code is 7.
@@ -63,6 +75,9 @@ func newRestore(o *openFlags) *cobra.Command {
 			"  snapmount restore --to - disk.vhd@vss2:/Users/ann | ssh host tar -x",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if r.target != "" {
+				args = append(args, r.target)
+			}
 			if r.applyMeta {
 				if len(args) != 1 {
 					return usagef("--apply-meta: want the directory, and nothing else")
@@ -85,22 +100,45 @@ func newRestore(o *openFlags) *cobra.Command {
 func (r *restoreFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringArrayVar(&r.filter.Exclude, "exclude", nil, "leave out what a `PATTERN` matches: names, or with a slash paths from the root on; a slash at its end: directories only (may be repeated)")
-	f.StringVar(&r.filter.Newer, "newer", "", "only files modified at this `TIME` (UTC) or after it")
-	f.StringVar(&r.filter.Older, "older", "", "only files modified before this `TIME` (UTC)")
+	f.StringVar(&r.filter.Newer, "newer", "", "only files modified at this `TIME` or after it")
+	f.StringVar(&r.filter.Older, "older", "", "only files modified before this `TIME`")
 	f.StringVar(&r.filter.ChangedSince, "changed-since", "", "only files whose content, streams or path differ from this `POINT`")
 	f.BoolVar(&r.filter.Deleted, "deleted", false, "only files that the current state lacks, each as the newest point has it")
-	f.StringVar(&r.filter.AsOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME` (UTC)")
-	f.StringVar(&r.to, "to", "dir", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output; --to - writes a tar there, without DEST")
-	f.StringVar(&r.overwrite, "overwrite", "never", "`WHEN` to replace files that are there: never, always, if-changed (size, time or content), if-newer")
+	f.StringVar(&r.filter.AsOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME`")
+	f.StringVarP(&r.target, "target", "t", "", "`DEST`, before the LOCATIONs or among them")
+	f.StringVar(&r.to, "to", "", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output; --to - writes a tar there, without DEST (default what DEST ends in, else dir)")
+	r.addOverwrite(f)
 	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
 	f.BoolVar(&r.opts.Partial, "partial", false, "write files of which ranges are lost too, with holes there and a note (NAME.ranges)")
 	f.BoolVar(&r.opts.Verify, "verify", false, "read back what was written; for archives, read each file twice")
 	f.StringVar(&r.receipt, "receipt", "", "write to this `FILE`, in JSON, what was restored, from where, and its sha256")
+	f.StringVar(&r.sha256sums, "sha256sums", "", "write to this `FILE` the hash of each file, for sha256sum -c in DEST")
 	f.BoolVar(&r.dryRun, "dry-run", false, "tell what would be restored, and the space for it")
+	f.BoolVar(&r.summary, "summary", false, "tell the sum of that alone")
 	f.IntVar(&r.opts.Jobs, "jobs", 0, "`N` files at once (default one for each processor)")
 	f.StringVar(&r.progress, "progress", "", "`HOW` to tell how far it is: plain, json or none (default a line that changes, on a terminal)")
 	f.BoolVar(&r.opts.NoSidecar, "no-sidecar", false, "drop the metadata that DEST cannot hold")
+	f.BoolVar(&r.sidecar, "sidecar", false, "keep it of one plain file too, which any copy of it lacks: permissions, attributes, times, short name")
 	f.BoolVar(&r.applyMeta, "apply-meta", false, "set the metadata that an earlier restore kept aside: restore --apply-meta DIR")
+	inGroup(f, groupWhich, "exclude", "newer", "older", "changed-since", "deleted", "as-of")
+	inGroup(f, "How files are written", "target", "to", "overwrite", "resume", "partial", "verify", "dry-run", "summary", "jobs", "no-sidecar", "sidecar", "apply-meta")
+	addAbout(f, &r.about)
+	inGroup(f, groupOutput, "receipt", "sha256sums", "progress")
+	rare(f, "jobs", "no-sidecar", "sidecar", "apply-meta")
+}
+
+// addAbout adds what is said of the work in a receipt, or a report.
+func addAbout(f *pflag.FlagSet, about *receipt.About) {
+	f.StringVar(&about.Case, "case", "", "`NAME` or number of the case, as the receipt or report is to have it")
+	f.StringVar(&about.Examiner, "examiner", "", "`NAME` of the examiner, likewise")
+	f.StringVar(&about.Notes, "notes", "", "`TEXT` likewise")
+	inGroup(f, groupOutput, "case", "examiner", "notes")
+}
+
+// addOverwrite adds what undelete has, too.
+func (r *restoreFlags) addOverwrite(f *pflag.FlagSet) {
+	f.StringVar(&r.overwrite, "overwrite", "never", "`WHEN` to replace files that are there: never, always, if-changed (size, time or content), if-newer")
+	optional(f, "overwrite", "always", "never", "always", "if-changed", "if-newer")
 }
 
 // check makes sense of the flags, but for those of the filter.
@@ -111,20 +149,44 @@ func (r *restoreFlags) check(dest string) error {
 	switch {
 	case !ok:
 		return usagef("--overwrite %q: want never, always, if-changed or if-newer", r.overwrite)
-	case r.to != "dir" && r.to != "tar" && r.to != "zip":
+	case r.to != "" && r.to != "dir" && r.to != "tar" && r.to != "zip":
 		return usagef("--to %q: want dir, tar, zip or -", r.to)
 	case !map[string]bool{"": true, "plain": true, "json": true, "none": true}[r.progress]:
 		return usagef("--progress %q: want plain, json or none", r.progress)
+	case r.sidecar && r.opts.NoSidecar:
+		return usagef("--sidecar and --no-sidecar: want one of them")
 	case r.opts.Jobs < 0:
 		return usagef("--jobs %d: want how many files at once", r.opts.Jobs)
-	case r.to == "dir" && dest == "-":
+	case (r.to == "" || r.to == "dir") && dest == "-":
 		return usagef("standard output: want --to tar or --to zip")
+	case r.about != (receipt.About{}) && r.receipt == "":
+		return usagef("--case, --examiner and --notes: are for a receipt, want --receipt FILE")
 	case r.receipt == "-":
 		return usagef("--receipt -: want a file")
-	case r.to != "dir" && r.opts.Resume:
-		return usagef("--resume: not with --to %s", r.to)
+	case r.sha256sums == "-":
+		return usagef("--sha256sums -: want a file")
+	case r.receipt != "" && r.receipt == r.sha256sums:
+		return usagef("--receipt and --sha256sums: want two files")
 	}
 	return nil
+}
+
+// land says what dest is, by its name and what was chosen.
+func (r *restoreFlags) land(s *selection.Selection, tell *text.Reporter, dest string) (string, error) {
+	if r.to == "" {
+		l, err := s.Land(dest)
+		if err != nil {
+			return "", err
+		}
+		if l.Note != "" {
+			tell.Note(l.Note)
+		}
+		r.to, dest = l.To, l.Path
+	}
+	if r.to != "dir" && r.opts.Resume {
+		return "", usagef("--resume: not with --to %s", r.to)
+	}
+	return dest, nil
 }
 
 func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) error {
@@ -133,6 +195,7 @@ func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) er
 	}
 	tell := text.NewReporter(c.ErrOrStderr())
 	hooks := selection.Hooks{Note: tell.Note}
+	r.filter.Clock = r.open.clock
 	if r.progress == "" || r.progress == "plain" {
 		hooks.Progress = r.open.progress
 	}
@@ -141,14 +204,25 @@ func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) er
 		return err
 	}
 	defer s.Close()
+	return r.selected(c, s, tell, locations, dest)
+}
+
+// selected plans or does the restore of what was selected.
+func (r *restoreFlags) selected(c *cobra.Command, s *selection.Selection, tell *text.Reporter, locations []string, dest string) (err error) {
 	if err := r.protect(s, dest); err != nil {
 		return err
 	}
-	r.opts.Names.Windows = runtime.GOOS == "windows"
+	if dest, err = r.land(s, tell, dest); err != nil {
+		return err
+	}
+	r.opts.Names.Windows = onWindows
 	r.opts.Names.UTF8 = r.opts.Names.Windows || runtime.GOOS == "darwin"
 	r.opts.LinkText = s.LinkText
-	if r.dryRun {
+	if r.opts.Spare = s.Single() && !r.sidecar; r.dryRun || r.summary {
 		return r.plan(c.Context(), s, text.NewOut(c.OutOrStdout()), tell, dest)
+	}
+	if err := r.fits(c.Context(), s, tell, dest); err != nil {
+		return err
 	}
 	err = r.restore(c.Context(), c, s, tell, locations, dest)
 	if r.to == "dir" && errors.Is(err, process.ErrInterrupted) {
@@ -162,10 +236,16 @@ func (r *restoreFlags) protect(s *selection.Selection, dest string) (err error) 
 	if r.opts.Protected, err = selection.HostFiles(s.Sets...); err != nil {
 		return err
 	}
-	for _, out := range []string{dest, r.receipt} {
+	for _, out := range []string{dest, r.receipt, r.sha256sums} {
+		if err := restore.CheckTarget(out); err != nil {
+			return usageError{Err: err}
+		}
 		if err := selection.NotOfImage(out, r.opts.Protected); err != nil {
 			return err
 		}
+	}
+	if r.open.force && !slices.ContainsFunc(r.opts.Protected, func(f fs.FileInfo) bool { return f.Mode()&fs.ModeDevice != 0 }) {
+		return usagef("--force: is for images that are block devices; --overwrite replaces files that are there")
 	}
 	return nil
 }
@@ -182,22 +262,20 @@ func (r *restoreFlags) restore(ctx context.Context, c *cobra.Command, s *selecti
 	})
 	tell.Pause = progress.Pause
 	report := &restoreReport{flags: r, selection: s, tell: tell, start: time.Now()}
-	if r.receipt != "" {
-		var err error
-		if report.receipt, err = r.newReceipt(s, locations, dest); err != nil {
-			return err
-		}
+	if err := r.lists(report, locations, dest); err != nil {
+		return err
 	}
 	opts := r.opts
 	opts.Done, opts.Progress = report.done, progress.told
+	opts.Warn = func(err error) { tell.Note(dest + ": " + err.Error()) }
 	progress.start(ctx)
 	report.all(s.Lost)
 	var err error
 	if r.to == "dir" {
-		opts.NoHash = r.receipt == "" // to hash takes longer than to copy, and nothing else shows it
+		opts.NoHash = r.receipt == "" && r.sha256sums == "" // to hash takes longer than to copy, and nothing else shows it
 		err = toDir(ctx, dest, s, opts)
 	} else {
-		err = r.toArchive(ctx, dest, c.OutOrStdout(), s, opts)
+		err = r.toArchive(ctx, dest, text.Raw(c.OutOrStdout()), s, opts)
 	}
 	progress.end()
 	if err == nil {
@@ -213,14 +291,32 @@ func (r *restoreFlags) restore(ctx context.Context, c *cobra.Command, s *selecti
 	return report.close(out, dest, err)
 }
 
+// lists begins what is written beside the files.
+func (r *restoreFlags) lists(report *restoreReport, locations []string, dest string) (err error) {
+	if r.receipt != "" {
+		if report.receipt, err = r.newReceipt(report.selection, locations, dest); err != nil {
+			return err
+		}
+	}
+	if r.sha256sums != "" {
+		if report.sums, err = receipt.CreateSums(r.sha256sums, r.replaces()); err != nil && report.receipt != nil {
+			err = errors.Join(err, report.receipt.Abort())
+		}
+	}
+	return err
+}
+
 func (r *restoreFlags) newReceipt(s *selection.Selection, locations []string, dest string) (*receipt.Writer, error) {
-	opts := receipt.Options{Tool: "snapmount " + buildVersion(), Locations: locations, Target: dest, To: r.to, Sets: s.Sets, Points: s.Points(),
-		Replace: r.opts.Overwrite == restore.Always || r.opts.Resume}
+	opts := receipt.Options{Tool: "snapmount " + buildVersion(), Locations: locations, Target: dest, To: r.to, Sets: s.Sets, Points: s.Points(), Zone: r.open.clock.ZoneName(),
+		About: r.about, Replace: r.replaces()}
 	if full, err := filepath.Abs(dest); err == nil && dest != "-" {
 		opts.Target = full
 	}
 	return receipt.Create(r.receipt, opts)
 }
+
+// replaces says whether a receipt and the like that are there are replaced.
+func (r *restoreFlags) replaces() bool { return r.opts.Overwrite == restore.Always || r.opts.Resume }
 
 func toDir(ctx context.Context, dest string, s *selection.Selection, opts restore.Options) error {
 	root, err := os.OpenRoot(dest)
@@ -233,7 +329,10 @@ func toDir(ctx context.Context, dest string, s *selection.Selection, opts restor
 
 // makeDir makes a directory if there is none.
 func makeDir(dest string) error {
-	if info, err := os.Stat(dest); err == nil && !info.IsDir() {
+	if err := restore.CheckTarget(dest); err != nil {
+		return usageError{Err: err}
+	}
+	if info, err := os.Stat(filepath.Clean(dest)); err == nil && !info.IsDir() {
 		return usagef("%s: is a file, want a directory", dest)
 	}
 	return os.MkdirAll(dest, 0o755)

@@ -166,3 +166,23 @@ func checkNoParts(t *testing.T, dir string) {
 		t.Error(err)
 	}
 }
+
+// TestRestoreTooMuch warns before what a small file system has no room for, and says nothing where it has.
+func TestRestoreTooMuch(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("no file system of 64 KiB: %v", err)
+	}
+	defer unix.Unmount(dir, 0)
+	for _, c := range []struct {
+		args []string
+		warn bool
+	}{{[]string{demo(t) + ":p1@vss1:/Letters", filepath.Join(dir, "few")}, false}, {[]string{"--to", "tar", demo(t) + ":p1@vss1:/", filepath.Join(dir, "x.tar")}, true},
+		{[]string{demo(t) + ":p1@vss1:/", dir}, true}} {
+		_, _, errs := run(append([]string{"restore"}, c.args...)...)
+		first, _, _ := strings.Cut(errs, "\n")
+		if warned := strings.Contains(first, "609 KiB are to be written and ") && strings.Contains(first, " free in "+dir); warned != c.warn || !c.warn && errs != "" {
+			t.Errorf("%q: says first %q", c.args, first)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,11 +21,14 @@ type restoreReport struct {
 	selection *selection.Selection
 	tell      *text.Reporter
 	receipt   *receipt.Writer // or nil
+	sums      *receipt.Sums   // or nil
 	start     time.Time
 
-	mu    sync.Mutex
-	sum   receipt.End
-	aside int64 // items of whose metadata the target lacks something
+	mu      sync.Mutex
+	sum     receipt.End
+	aside   int64    // items of whose metadata the target lacks something
+	dropped []string // what a single file lacks
+	there   int64    // that stay, and are not replaced
 }
 
 // all is done for items that no engine was given.
@@ -40,19 +44,29 @@ func (p *restoreReport) done(res restore.Result) {
 	if p.receipt != nil {
 		p.receipt.Add(&res, apart)
 	}
+	if p.sums != nil {
+		p.sums.Add(&res)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(res.Lost) > 0 && res.Err == nil {
+	switch {
+	case len(res.Lost) == 0, res.Err != nil:
+	case res.Dropped:
+		p.dropped = res.Lost
+	default:
 		p.aside++
 	}
 	p.sum.Add(&res, apart)
 	if res.Err != nil {
+		if res.Err == restore.ErrExists { //nolint:errorlint // one that is wrapped stays whatever is asked for
+			p.there++
+		}
 		if !apart {
 			p.tell.Fail(res.Path, p.selection.Because(&res))
 		}
 		return
 	}
-	if res.Mapped != "" {
+	if res.Mapped != "" && !res.Renamed {
 		p.tell.Line("%s: is called %q on the volume", res.Path, res.Mapped)
 	}
 	if n := len(res.Gaps); n > 0 && !apart {
@@ -64,6 +78,9 @@ func (p *restoreReport) done(res restore.Result) {
 // close ends the report: the receipt, the last line, and what the command returns. err is why the work ended early.
 func (p *restoreReport) close(out io.Writer, dest string, err error) error {
 	what := p.summary(dest)
+	if p.there > 0 {
+		p.tell.Line("what is there already stays without --overwrite, which replaces it (--overwrite=if-newer what is older, --resume goes on)")
+	}
 	if p.receipt != nil {
 		p.sum.Complete = err == nil && p.sum.Failed == 0
 		if err != nil {
@@ -71,8 +88,20 @@ func (p *restoreReport) close(out io.Writer, dest string, err error) error {
 		}
 		if err2 := p.receipt.Close(p.sum); err2 == nil {
 			what += "; receipt " + p.flags.receipt
+			p.left(p.receipt.Left())
 		} else if err == nil {
 			err = fmt.Errorf("receipt: %w", err2)
+		}
+	}
+	if p.sums != nil {
+		if n := p.sums.Without(); n > 0 {
+			p.tell.Line("%s: lacks %d files of which no hash was made", p.flags.sha256sums, n)
+		}
+		if err2 := p.sums.Close(); err2 == nil {
+			what += "; hashes " + p.flags.sha256sums
+			p.left(p.sums.Left())
+		} else if err == nil {
+			err = fmt.Errorf("--sha256sums: %w", err2)
 		}
 	}
 	fmt.Fprintln(out, text.Printable(what))
@@ -82,10 +111,25 @@ func (p *restoreReport) close(out io.Writer, dest string, err error) error {
 	return err
 }
 
+// left tells of a file of the program's own that could not be removed.
+func (p *restoreReport) left(err error) {
+	if err != nil {
+		p.tell.Note("a part could not be removed, and stays there: it is of no use: " + report.OneLine(err))
+	}
+}
+
+// linkRight says who may make links.
+func linkRight() string {
+	if onWindows {
+		return " (administrators may make them, and all users in developer mode)"
+	}
+	return ""
+}
+
 // summary is the last line.
 func (p *restoreReport) summary(dest string) string {
 	s := &p.sum
-	what := fmt.Sprintf("%d files, %d directories, %d links, %s in %.1f s", s.Files, s.Dirs, s.Links, text.Bytes(s.Bytes), time.Since(p.start).Seconds())
+	what := fmt.Sprintf("%s, %s, %s, %s in %.1f s", text.Counted(s.Files, "file"), text.Counted(s.Dirs, "directory"), text.Counted(s.Links, "link"), text.Bytes(s.Bytes), time.Since(p.start).Seconds())
 	if s.Skipped > 0 {
 		what += fmt.Sprintf("; %d were there already", s.Skipped)
 	}
@@ -94,6 +138,12 @@ func (p *restoreReport) summary(dest string) string {
 	}
 	if s.Failed > 0 {
 		what += fmt.Sprintf("; %d FAILED", s.Failed)
+	}
+	if len(p.dropped) > 0 {
+		what += fmt.Sprintf("; not kept: %s (--sidecar keeps them)", strings.Join(p.dropped, ", "))
+	}
+	if s.Aside > 0 {
+		what += fmt.Sprintf("; %s NOT made, as %s takes none: kept aside with the metadata%s", text.Counted(s.Aside, "link"), dest, linkRight())
 	}
 	switch {
 	case p.aside == 0:

@@ -19,18 +19,21 @@ func newScan(o *openFlags) *cobra.Command {
 		Use:   "scan IMAGE",
 		Short: "Search all of a disk for volumes, whatever its partition table says",
 		Long: "scan reads every sector of a disk and finds volumes by what they keep at their ends: boot sectors, their copies,\n" +
-			"and the headers of VSS. It prints where each begins and how long it is, whether its file table is where it says,\n" +
+			"the headers of VSS, and the metadata of BitLocker. It prints where each begins and how long it is, whether its file table is where it says,\n" +
 			"and the line to open it with. Other commands look at the likely places by themselves where no table is usable.",
-		Args: args(cobra.ExactArgs(1)),
-		RunE: func(c *cobra.Command, args []string) error { return runScan(c, o, args[0], asJSON) },
+		Example: "  snapmount scan disk.dd",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE:    func(c *cobra.Command, args []string) error { return runScan(c, o, args[0], asJSON) },
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
+	inGroup(c.Flags(), groupOutput, "json")
 	return c
 }
 
 func runScan(c *cobra.Command, o *openFlags, image string, asJSON bool) (err error) {
 	out := text.NewOut(c.OutOrStdout())
 	defer func() { err = errors.Join(out.Flush(), err) }()
+	o.keys.ask = nil // what is locked is told
 	s, err := o.open(c.Context(), []string{image})
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func printScan(out *text.Out, o *openFlags, r report.Scan) {
 		}
 		fmt.Fprintf(out, "offset %d, %s%s (%d bytes): %s: %s\n  %s\n", v.Offset, size, text.Bytes(v.Size), v.Size, fs, strings.Join(marks, ", "), whereabouts(v))
 		if v.Sound || v.Filesystem == "" {
-			fmt.Fprintf(out, "  snapmount info %s --offset %d --size %d\n", text.Quoted(r.Image), int64(o.offset)+v.Offset, v.Size)
+			fmt.Fprintf(out, "  snapmount info %s --offset %d --size %d\n", text.Quoted(r.Image), int64(o.offset.Size)+v.Offset, v.Size)
 		}
 	}
 	if within > 0 {

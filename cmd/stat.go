@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/cmd/text"
+	"snapmount/mount/points"
 	"snapmount/mount/report"
 	"snapmount/mount/selection"
 	"snapmount/ntfs"
@@ -17,14 +18,30 @@ func newStat(o *openFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stat LOCATION...",
 		Short: "Show all that is known of a file or directory",
-		Args:  args(cobra.MinimumNArgs(1)),
+		Long: "stat shows the times, names, owner and permissions (SDDL), attributes, streams and reparse data of a file at a " +
+			"point in time, and whether all of its content is there.",
+		Example: "  snapmount stat disk.vhdx@latest:/Users/ann/report.txt\n" +
+			"  snapmount stat --json disk.vhdx:/Users/ann/report.txt | jq .mtime",
+		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			out, tell := text.NewOut(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
-			err := o.each(c.Context(), args, func(p *selection.Place) error { return stat(out, tell, p, asJSON) })
+			out, tell := o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			err := o.each(c.Context(), tell, args, points.AtPoint, func(all *selection.Places) error {
+				tell.Searched(all.List[0].Apart(), nil)
+				for i, p := range all.List {
+					if i > 0 && !asJSON {
+						fmt.Fprintln(out)
+					}
+					if err := stat(out, tell, p, asJSON); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 			return tell.Done(out, err)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	inGroup(c.Flags(), groupOutput, "json")
 	return c
 }
 
@@ -44,8 +61,8 @@ func stat(out *text.Out, tell *text.Reporter, p *selection.Place, asJSON bool) e
 	out.Table(func(row func(string, ...any)) {
 		r := rows(func(k, v string) { row("%s\t%s", k, text.Printable(v)) })
 		r.put("path", "%s@%s:%s", p.Volume.Name, p.Point.Name, p.FullPath())
-		r.basics(s, n)
-		r.names(s)
+		r.basics(s, n, out.FullStamp)
+		r.names(s, out.FullStamp)
 		r.attached(s)
 		for _, e := range s.Errors() {
 			r.put("error", "%s", e)
@@ -66,22 +83,22 @@ func (r rows) some(key, value string) {
 	}
 }
 
-func (r rows) basics(s *report.Stat, n *ntfs.Node) {
+func (r rows) basics(s *report.Stat, n *ntfs.Node, time func(string) string) {
 	r.put("kind", "%s", s.Kind)
 	r.put("size", "%d (%d allocated)", n.Size, n.Allocated)
-	r.put("modified", "%s", n.Times.Modified)
-	r.put("accessed", "%s", n.Times.Accessed)
-	r.put("changed", "%s", n.Times.Changed)
-	r.put("created", "%s", n.Times.Created)
+	r.put("modified", "%s", time(n.Times.Modified.String()))
+	r.put("accessed", "%s", time(n.Times.Accessed.String()))
+	r.put("changed", "%s", time(n.Times.Changed.String()))
+	r.put("created", "%s", time(n.Times.Created.String()))
 	r.put("reference", "%s", n.Ref)
 	r.put("attributes", "%s", strings.Join(s.Attributes, ", "))
 }
 
 // names shows names and what else identifies a file.
-func (r rows) names(s *report.Stat) {
+func (r rows) names(s *report.Stat, time func(string) string) {
 	for _, x := range s.Names {
 		r.put("name", "%s in %s (%s)", string(x.Name), x.Parent, x.Namespace)
-		r.put("name times", "modified %s, accessed %s, changed %s, created %s", *x.Mtime, *x.Atime, *x.Ctime, *x.Btime)
+		r.put("name times", "modified %s, accessed %s, changed %s, created %s", time(*x.Mtime), time(*x.Atime), time(*x.Ctime), time(*x.Btime))
 	}
 	r.some("owner", s.Owner)
 	r.some("security", s.SDDL)

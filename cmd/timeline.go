@@ -28,12 +28,15 @@ func newTimeline(o *openFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "timeline LOCATION... -o FILE --format bodyfile|csv|jsonl|parquet",
 		Short: "Write the times of all files at all points in time, each version once",
-		Long: "timeline writes the times of all files over all points in time, deleted ones too. Each version of a file record is\n" +
-			"one row for each of its names, whatever the number of points that have it, and one for each named stream:\n\n" +
+		Long: "timeline writes the times of all files over all points in time, deleted ones too. Each version of a file, counted\n" +
+			"as history does, is one row for each of its names, whatever the number of points that have it, and one for each named\n" +
+			"stream; more only where the last access changed:\n\n" +
 			"  bodyfile  for mactime of The Sleuth Kit, with lines as fls -m gives them\n" +
 			"  csv       log2timeline's 17 columns, a line for each moment\n" +
 			"  jsonl     an object for each moment, as plaso and Timesketch know them\n" +
 			"  parquet   a row for each version with all times and valid_from, valid_to",
+		Example: "  snapmount timeline disk.vhdx -o disk.csv --format csv\n" +
+			"  snapmount timeline disk.vhdx -o - --format bodyfile | mactime -d -b -",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, o, args) },
 	}
@@ -45,6 +48,8 @@ func newTimeline(o *openFlags) *cobra.Command {
 	b.BoolVar(&f.distinct, "distinct", false, "a row for each version, with the path of its last point (the default)")
 	b.BoolVar(&f.usn, "usn", false, "the records of the change journals of all points too, each once")
 	b.BoolVar(&f.system, "system", false, "NTFS metafiles such as $MFT, and the files of VSS, too")
+	inGroup(b, groupOutput, "output", "format", "overwrite")
+	inGroup(b, "Which rows", "points", "distinct", "usn", "system")
 	return c
 }
 
@@ -72,7 +77,11 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	tell := text.NewReporter(c.ErrOrStderr())
 	tell.Capped = true
 	tell.Searched(s.Lost, s.Others)
-	err = restore.Whole(f.out, f.overwrite, c.OutOrStdout(), func(w io.Writer) error {
+	stdout := c.OutOrStdout()
+	if !text.IsTerminal(stdout) {
+		stdout = text.Raw(stdout)
+	}
+	err = restore.Whole(f.out, f.overwrite, stdout, func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
 		for _, sc := range s.List {
 			if err := f.rows(c.Context(), sc, len(s.List) > 1, o, t, tell); err != nil {

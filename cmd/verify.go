@@ -6,22 +6,46 @@ import (
 	"github.com/spf13/cobra"
 
 	"snapmount/cmd/text"
+	"snapmount/mount/receipt"
 	"snapmount/mount/report"
 )
+
+const verifyLong = `verify reads all of an image, computes MD5, SHA-1 and SHA-256 of the disk in it, and compares them, and each checksum
+that the format has, with what the image keeps. It says intact only where a stored hash agrees.
+
+Of a receipt of restore it says whether the restored files are as they were written: each by its hash, what is missing,
+and what is in directories that the restore made and is not of it. DEST is where they are now, or where an archive was
+unpacked. Files of the images are compared by size, time and both ends, which is what a receipt has of them. What is not
+in the receipt is not concluded. The exit code is 4 where something differs, and 7 where something could not be compared.`
 
 func newVerify(o *openFlags) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "verify IMAGE",
-		Short: "Read a whole image, compute its hashes, and compare with all checksums and hashes that it keeps",
-		Args:  args(cobra.ExactArgs(1)),
-		RunE:  func(c *cobra.Command, args []string) error { return runVerify(c, o, args[0], asJSON) },
+		Use:   "verify IMAGE | RECEIPT [DEST]",
+		Short: "Read a whole image, and compare with all hashes that it keeps; or restored files with their receipt",
+		Long:  verifyLong,
+		Example: "  snapmount verify disk.E01\n" +
+			"  snapmount verify --json disk.E01 >verified.json\n" +
+			"  snapmount verify receipt.json found",
+		Args: args(cobra.RangeArgs(1, 2)),
+		RunE: func(c *cobra.Command, args []string) error {
+			is, err := receipt.Is(args[0])
+			switch {
+			case err == nil && is:
+				return verifyReceipt(c, o, args, asJSON)
+			case len(args) > 1:
+				return usagef("%s: is no receipt of restore, want one before %s", args[0], args[1])
+			}
+			return runVerify(c, o, args[0], asJSON)
+		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON document")
+	inGroup(c.Flags(), groupOutput, "json")
 	return c
 }
 
 func runVerify(c *cobra.Command, o *openFlags, image string, asJSON bool) error {
+	o.keys.ask = nil // what is locked is told
 	s, err := o.open(c.Context(), []string{image})
 	if err != nil {
 		return err

@@ -7,4 +7,4 @@ import (
 	"snapmount/cmd"
 )
 
-func main() { os.Exit(cmd.Main(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(cmd.Program()) }

@@ -6,39 +6,41 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
+
+	"snapmount/imagefmt/wintype"
 )
 
 // Out is standard output for results. It keeps its first error, which Flush gives.
 type Out struct {
 	*bufio.Writer
 	Terminal bool
+	Colour   bool
+	Width    int            // letters of a line, to fold text to; 0 does not
+	Zone     *time.Location // of times that people read; nil is UTC
+	below    io.Writer
 }
 
 // NewOut makes an Out.
-func NewOut(w io.Writer) *Out { return &Out{bufio.NewWriter(w), IsTerminal(w)} }
-
-// Clean is Printable where somebody may be looking; programs get names as they are.
-func (o *Out) Clean(s string) string {
-	if o.Terminal {
-		return Printable(s)
-	}
-	return s
+func NewOut(w io.Writer) *Out {
+	return &Out{Writer: bufio.NewWriter(w), Terminal: IsTerminal(w), Width: WidthOf(w), below: w}
 }
 
-// Cleaner is PrintableLines where somebody may be looking, else nil.
-func (o *Out) Cleaner() func(string) string {
+// Content returns where contents and names for programs go: to a terminal as all else does, else as they are.
+func (o *Out) Content() io.Writer {
 	if o.Terminal {
-		return PrintableLines
+		return o
 	}
-	return nil
+	_ = o.Flush() // it keeps its error
+	return Raw(o.below)
 }
 
 // JSON writes an object a line.
-func (o *Out) JSON(v any) { o.encode(json.NewEncoder(o), v) }
+func (o *Out) JSON(v any) { o.encode(json.NewEncoder(wintype.JSONWriter{W: o}), v) }
 
 // Document writes JSON for people too.
 func (o *Out) Document(v any) {
-	e := json.NewEncoder(o)
+	e := json.NewEncoder(wintype.JSONWriter{W: o})
 	e.SetIndent("", "  ")
 	o.encode(e, v)
 }

@@ -30,7 +30,7 @@ type Progress struct {
 // NewProgress makes one that writes to standard error.
 func NewProgress(w io.Writer) *Progress {
 	if IsTerminal(w) {
-		return &Progress{out: w, tty: true, first: time.Second, every: 200 * time.Millisecond}
+		return &Progress{out: Raw(w), tty: true, first: time.Second, every: 200 * time.Millisecond}
 	}
 	return LineProgress(w)
 }
@@ -69,7 +69,7 @@ func (p *Progress) Report(what string, done, total int64) {
 func (p *Progress) count() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := fmt.Sprintf("%s: %d", Printable(p.what), p.done)
+	text := fmt.Sprintf("%s: %d", p.what, p.done)
 	if p.total <= 0 {
 		return text
 	}
@@ -106,7 +106,7 @@ func (p *Progress) next() {
 
 // write shows a line; the screen is held.
 func (p *Progress) write(line string) {
-	switch {
+	switch line = Printable(line); {
 	case p.bare:
 		fmt.Fprintln(p.out, line)
 	case p.tty:

@@ -2,17 +2,18 @@
 // flags, results on standard output (Out), what goes wrong with single items (Reporter), and what takes long (Progress).
 //
 // Lines on standard error begin with "snapmount: ", in lower case and without a full stop. Names in an image are not to be
-// trusted: what goes to a terminal, and all of standard error, goes through Printable.
+// trusted: they go through Printable, and all but contents through a Safe, whether a terminal reads it or not: what is in
+// a pipe or a file comes to one later. Programs read JSON, or names that end with a zero byte.
 package text
 
 import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"snapmount/imagefmt/wintype"
 	"snapmount/mount/selection"
 )
 
@@ -28,48 +29,48 @@ func IsTerminal(w io.Writer) bool {
 
 // FileOf returns the file that w writes to, if it is one.
 func FileOf(w io.Writer) (*os.File, bool) {
-	if o, ok := w.(interface{ File() *os.File }); ok {
+	if o, ok := Raw(w).(interface{ File() *os.File }); ok {
 		return o.File(), true
 	}
-	f, ok := w.(*os.File)
+	f, ok := Raw(w).(*os.File)
 	return f, ok
 }
 
 // Printable escapes what could act on a terminal.
-func Printable(s string) string { return escaped(s, "") }
+func Printable(s string) string { return wintype.Printable(s) }
 
-// PrintableLines is Printable for text of lines, and leaves tabs.
-func PrintableLines(s string) string { return escaped(s, "\t\n") }
-
-// escaped escapes all that does not print, but for what is in keep.
-func escaped(s, keep string) string {
-	acts := func(r rune) bool { return !unicode.IsPrint(r) && !strings.ContainsRune(keep, r) }
-	if strings.IndexFunc(s, func(r rune) bool { return r == utf8.RuneError || acts(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if (r == utf8.RuneError && n == 1) || acts(r) {
-			for _, c := range []byte(s[i : i+n]) {
-				fmt.Fprintf(&b, `\x%02x`, c)
-			}
-		} else {
-			b.WriteString(s[i : i+n])
-		}
-		i += n
-	}
-	return b.String()
-}
-
-// Quoted makes a word safe to paste into a shell.
+// Quoted makes a word safe to paste into a shell of this system.
 func Quoted(s string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@-+=,"
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(plain, r) }) < 0 {
+	if runtime.GOOS == "windows" {
+		return quotedWindows(s)
+	}
+	const plain = letters + "@,"
+	if s != "" && strings.Trim(s, plain) == "" {
 		return s
+	}
+	if Printable(s) != s {
+		return "$'" + Printable(strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s)) + "'" // as bash, zsh and ksh read it
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:-+="
+
+// quotedWindows is for both cmd and PowerShell, as far as one word can be; else for PowerShell, which takes quotation marks
+// of print for its own. cmd replaces what is between two percent signs. A program there takes backslashes before a
+// quotation mark for halves.
+func quotedWindows(s string) string {
+	switch {
+	case s != "" && strings.Trim(s, letters+`@\`) == "" && s[0] != '@':
+		return s
+	case strings.ContainsAny(s, "$`\"\u201c\u201d\u201e") || strings.Count(s, "%") > 1:
+		return "'" + singles.Replace(s) + "'"
+	}
+	return `"` + s + strings.Repeat(`\`, len(s)-len(strings.TrimRight(s, `\`))) + `"`
+}
+
+// singles doubles what ends a word in single quotes for PowerShell.
+var singles = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
 
 // Bytes gives a size for people: three digits and a binary unit.
 func Bytes(n int64) string {
@@ -108,3 +109,26 @@ func (b *Size) String() string {
 
 // Type names the values of the flag.
 func (b *Size) Type() string { return "size" }
+
+// Offset is a Size that may be 0.
+type Offset struct{ Size }
+
+// Set takes what Size takes, and 0.
+func (o *Offset) Set(text string) error {
+	if text == "0" {
+		o.Size = 0
+		return nil
+	}
+	return o.Size.Set(text)
+}
+
+// Counted is a number and what it is of: the plural unless there is one.
+func Counted[N ~int | ~int64](n N, what string) string {
+	switch stem, y := strings.CutSuffix(what, "y"); {
+	case n == 1:
+		return "1 " + what
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,7 @@
+//go:build darwin || freebsd
+
+package text
+
+import "golang.org/x/sys/unix"
+
+const getTermios, setTermios = unix.TIOCGETA, unix.TIOCSETA
