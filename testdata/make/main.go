@@ -8,6 +8,7 @@
 //	go run ./testdata/make many /tmp/many.img    64 snapshots of 4,000 files of 1 MiB, overwritten in place
 //	go run ./testdata/make wide /tmp/wide.img    64 snapshots of 200,000 files of a few bytes
 //	go run ./testdata/make million /tmp/m.img    one snapshot of 1,000,000 small files, 1 % changed since
+//	go run ./testdata/make xts /tmp/xts.img      a file of 2 GiB, on a volume encrypted by BitLocker; cbc: by the older method
 //	go run ./testdata/make mixed /tmp/mixed.raw  1 GiB of text, random bytes and zeros in turn; needs no programs
 //
 // Beside all but the demo and mixed it writes FILE.sha256: what each point must show; of million FILE.changes.jsonl instead.
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"snapmount/diffstore/vsstest"
+	"snapmount/imagefmt/bitlocker/bitlockertest"
 	"snapmount/imagefmt/layer"
 	"snapmount/ntfs"
 )
@@ -44,10 +46,12 @@ func run(args []string) error {
 		"many":    makeMany,
 		"wide":    makeWide,
 		"million": makeMillion,
+		"xts":     makeEncrypted(bitlockertest.XTS128),
+		"cbc":     makeEncrypted(bitlockertest.CBC128),
 		"mixed":   makeMixed,
 	}
 	if len(args) != 2 || makers[args[0]] == nil {
-		return errors.New("usage: make demo|big|small|eight|many|wide|million|mixed FILE")
+		return errors.New("usage: make demo|big|small|eight|many|wide|million|xts|cbc|mixed FILE")
 	}
 	work, err := os.MkdirTemp("", "snapmount-make")
 	if err != nil {
