@@ -91,7 +91,7 @@ func FuzzKeys(f *testing.F) {
 		m := newModel(m.Config, m.jobs, 80, 24)
 		m.resize(int(w), int(h))
 		for i, c := range keys {
-			if i == 60 {
+			if i == 24 {
 				break
 			}
 			if m.key(key(c)); c == 0xff {

@@ -211,12 +211,16 @@ func ascii(text string) string {
 	return b.String()
 }
 
-// wrap breaks safe text into lines of so many columns, at blanks where there are some.
+// wrap breaks safe text into lines of so many columns, at blanks where there are some. A file may be one line: no more of
+// it is looked at for a line of the screen than fits.
 func wrap(text string, w int) (out []string) {
 	w = max(w, 8)
 	for line := range strings.SplitSeq(text, "\n") {
-		for width(line) > w {
+		for {
 			head := cut(line, w)
+			if head == line || head == "" {
+				break
+			}
 			if i := strings.LastIndexByte(head, ' '); i > w/2 {
 				head = head[:i+1]
 			}
@@ -230,11 +234,19 @@ func wrap(text string, w int) (out []string) {
 
 // untab puts blanks in place of tabs, to columns of 8.
 func untab(line string) string {
-	for {
-		head, rest, found := strings.Cut(line, "\t")
-		if !found {
-			return line
-		}
-		line = head + strings.Repeat(" ", 8-width(head)%8) + rest
+	if !strings.Contains(line, "\t") {
+		return line
 	}
+	var b strings.Builder
+	column := 0
+	for part := range strings.SplitAfterSeq(line, "\t") {
+		words, found := strings.CutSuffix(part, "\t")
+		b.WriteString(words)
+		if column += width(words); found {
+			n := 8 - column%8
+			b.WriteString("        "[:n])
+			column += n
+		}
+	}
+	return b.String()
 }
