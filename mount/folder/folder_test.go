@@ -187,4 +187,3 @@ func TestListEnds(t *testing.T) {
 		t.Errorf("%v, want that it has ended", err)
 	}
 }
-
