@@ -21,15 +21,16 @@ type dirView struct {
 	filter  string
 	want    string // the name that the cursor is to be on, once it is there
 	reading dirReading
-	kept    map[string]map[int]tick // by path, what is known of its points
+	records map[string]*record // by path
+	follows wanted             // by the job of the strip
 
 	list, arrange, more, judge, strip, follow slot
 }
 
 func newDir(m *model, all []*points.Point, at int, path string) *dirView {
-	v := &dirView{timeLine: newTimeLine(all, at), path: path, gone: true, kept: map[string]map[int]tick{}}
+	v := &dirView{timeLine: newTimeLine(all, at), path: path, gone: true, records: map[string]*record{}}
 	v.load(m)
-	v.readTicks(m, &v.strip, v.path, v.kept)
+	v.readTicks(m)
 	return v
 }
 
@@ -161,26 +162,25 @@ func (v *dirView) eventOf(r *report.Row) string {
 	if r.Gone != "" || v.timeLine.at == 0 {
 		return ""
 	}
-	word, known := v.reading.since.word(r)
-	return v.orUnknown(word, known)
+	return v.wordOf(&v.reading.since, r, false)
 }
 
 func (v *dirView) nowOf(r *report.Row) string {
 	if r.Gone != "" || v.timeLine.at == len(v.points)-1 {
 		return r.Gone
 	}
-	word, known := v.reading.now.word(r)
-	if word == "" && known && r.Kind != "dir" {
-		word = "same"
-	}
-	return v.orUnknown(word, known)
+	return v.wordOf(&v.reading.now, r, r.Kind != "dir")
 }
 
-func (v *dirView) orUnknown(word string, known bool) string {
+// wordOf is what happened to an entry; same says so of what nothing happened to.
+func (v *dirView) wordOf(h *happenings, r *report.Row, same bool) string {
+	word, known := h.word(r)
 	switch {
+	case known && word == "" && same:
+		return "same"
 	case known:
 		return word
-	case v.list.busy || v.more.busy:
+	case !h.known && (v.list.busy || v.more.busy || v.strip.busy):
 		return "..."
 	}
 	return "?"

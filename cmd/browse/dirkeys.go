@@ -95,7 +95,7 @@ func (v *dirView) walk(m *model, path, want string) {
 	v.path, v.want, v.filter, v.cursor = path, want, "", cursor{}
 	v.timeLine = newTimeLine(v.points, v.timeLine.at)
 	v.load(m)
-	v.readTicks(m, &v.strip, v.path, v.kept)
+	v.readTicks(m)
 }
 
 func (v *dirView) up(m *model) {

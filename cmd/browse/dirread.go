@@ -3,7 +3,6 @@ package browse
 import (
 	"cmp"
 	"context"
-	"path"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"snapmount/mount/points"
 	"snapmount/mount/report"
 	"snapmount/ntfs"
-	"snapmount/ntfs/compare"
 )
 
 // order is what entries are sorted by; directories come first.
@@ -39,20 +37,6 @@ type dirReading struct {
 
 // keyOf tells entries of a list apart.
 func keyOf(r *report.Row) string { return string(r.Name) + "\x00" + r.Point }
-
-// happenings are what happened to the entries of a directory between two points.
-type happenings struct {
-	known bool              // it was looked at
-	words map[string]string // by reference
-	lost  map[string]bool   // names of which it is not known
-	all   bool              // of any entry without a word it is not known
-}
-
-// word is what happened to an entry, and whether that is known. None is nothing.
-func (h *happenings) word(r *report.Row) (string, bool) {
-	word := h.words[r.Ref]
-	return word, word != "" || h.known && !h.all && !h.lost[string(r.Name)]
-}
 
 // load has a job read the directory.
 func (v *dirView) load(m *model) {
@@ -180,61 +164,6 @@ func arranged(all []report.Row, by order, filter string) []report.Row {
 		out[i] = *k.row
 	}
 	return out
-}
-
-// readMore has a job find out what happened to entries since the point before, and what they are now.
-func (v *dirView) readMore(m *model) {
-	at, dir, all := v.timeLine.at, v.path, v.points
-	if v.reading.missing != nil {
-		return
-	}
-	m.jobs.start(&v.more, func(ctx context.Context, send func(func()) bool) error {
-		if last := len(all) - 1; at < last {
-			now := happened(ctx, all[at], all[last], dir)
-			send(func() { v.reading.now = now })
-		}
-		if at > 0 {
-			since := happened(ctx, all[at-1], all[at], dir)
-			send(func() { v.reading.since = since })
-		}
-		return nil // what is not known is shown as that
-	}, func(error) {})
-}
-
-// happened tells what happened to the entries of a directory between two points. Whatever failed has a name, or may be any.
-func happened(ctx context.Context, a, b *points.Point, dir string) happenings {
-	h := happenings{known: true, words: map[string]string{}, lost: map[string]bool{}}
-	err := folder.Changes(ctx, a, b, dir, true, func(c compare.Change) bool {
-		c, telling := c.Telling()
-		if w := word(c); telling && w != "" && (h.words[c.Ref.String()] == "" || w != "details") {
-			h.words[c.Ref.String()] = w
-		}
-		return true
-	}, func(name string, err error) bool {
-		h.all = h.all || name == ""
-		h.lost[path.Base(points.ShownPath(name))] = true
-		return true
-	})
-	h.all = h.all || err != nil
-	return h
-}
-
-// word says what a change was. Of what is gone, only a list that it is still in has any use.
-func word(c compare.Change) string {
-	switch c.Kind {
-	case compare.Created:
-		return "new"
-	case compare.Deleted:
-		return "deleted"
-	case compare.Content, compare.Streams:
-		return "changed"
-	case compare.Renamed:
-		return "renamed"
-	}
-	if c.Type == ntfs.KindDir {
-		return ""
-	}
-	return "details"
 }
 
 // look has a job judge the files that the screen shows, and no others.

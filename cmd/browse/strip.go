@@ -1,11 +1,9 @@
 package browse
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
-	"snapmount/mount/folder"
 	"snapmount/mount/points"
 	"snapmount/mount/report"
 )
@@ -162,41 +160,4 @@ func tickOf(s report.Strip) tick {
 		out.words = strings.TrimSuffix("not there; "+words, "; ")
 	}
 	return out
-}
-
-// readTicks has a job find out what changed in a directory, nearest to the point first.
-func (t *timeLine) readTicks(m *model, s *slot, path string, kept map[string]map[int]tick) {
-	known := kept[path]
-	if known == nil {
-		known = map[int]tick{}
-		kept[path] = known
-	}
-	for i, one := range known {
-		t.ticks[i] = one
-	}
-	if len(known) == len(t.points)-1 {
-		return
-	}
-	var order []int
-	for d := range len(t.points) {
-		for _, i := range []int{t.at - d, t.at + 1 + d} {
-			if i <= 0 || i >= len(t.points) {
-				continue
-			}
-			if _, is := known[i]; !is {
-				order = append(order, i)
-			}
-		}
-	}
-	ticks, all := t.ticks, t.points
-	m.jobs.start(s, func(ctx context.Context, send func(func()) bool) error {
-		for _, i := range order {
-			one := tickOf(folder.StripOf(ctx, all[i-1], all[i], path))
-			if ctx.Err() != nil {
-				return nil
-			}
-			send(func() { ticks[i], known[i] = one, one })
-		}
-		return nil
-	}, func(error) {})
 }

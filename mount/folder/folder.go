@@ -3,7 +3,7 @@
 //
 //	folder.go   List, the entries; Missing, of a path that is none
 //	gone.go     what was there at points before
-//	strip.go    StripOf, what changed as numbers; Changes, one by one
+//	strip.go    StripOf, what changed as numbers; Changes, one by one; Look, both
 //	find.go     Find, by name over all points; History, the versions of a file
 //
 // Nothing is kept. All functions may be called from any goroutine, end with their context, and give what they find to a

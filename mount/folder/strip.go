@@ -16,15 +16,21 @@ import (
 
 // StripOf tells what changed in a directory between two neighbours in time.
 func StripOf(ctx context.Context, a, b *points.Point, dir string) report.Strip {
+	return Look(ctx, a, b, dir, func(compare.Change) {}, func(string) {})
+}
+
+// Look is StripOf, and gives what Changes gives of the directory in itself by the way: both are one comparison. What could
+// not be compared goes to fail, with its path, if that is known.
+func Look(ctx context.Context, a, b *points.Point, dir string, put func(compare.Change), fail func(path string)) report.Strip {
 	one := report.Strip{Point: b.Name, From: a.Name}
-	err := countChanges(ctx, a, b, dir, &one)
+	err := countChanges(ctx, a, b, dir, &one, put, fail)
 	if err != nil {
 		one.Error = report.OneLine(b.Because(a.Because(err)))
 	}
 	return one
 }
 
-func countChanges(ctx context.Context, a, b *points.Point, dir string, one *report.Strip) error {
+func countChanges(ctx context.Context, a, b *points.Point, dir string, one *report.Strip, put func(compare.Change), fail func(path string)) error {
 	treeA, err := a.Files()
 	if err != nil {
 		return err
@@ -51,7 +57,13 @@ func countChanges(ctx context.Context, a, b *points.Point, dir string, one *repo
 		}
 		if err != nil {
 			one.Failed++
+			fail(strings.TrimPrefix(group[0].Path, "/"))
 			continue
+		}
+		for _, c := range group {
+			if here.concerns(c) {
+				put(c)
+			}
 		}
 		here.count(group, one)
 	}
@@ -79,6 +91,11 @@ func (d *direct) holds(name string) bool {
 	return name == d.dir || up == d.dir || up == "." && d.dir == ""
 }
 
+// concerns reports whether a change is of the directory in itself: a file may have been moved out of it.
+func (d *direct) concerns(c compare.Change) bool {
+	return d.holds(c.Path) || c.Kind == compare.Renamed && d.holds(c.OldPath)
+}
+
 // count adds the changes of one file.
 func (d *direct) count(group []compare.Change, one *report.Strip) {
 	group = slices.DeleteFunc(group, func(c compare.Change) bool { _, telling := c.Telling(); return !telling })
@@ -86,7 +103,7 @@ func (d *direct) count(group []compare.Change, one *report.Strip) {
 		return
 	}
 	c := group[0]
-	if !d.holds(c.Path) && !(c.Kind == compare.Renamed && d.holds(c.OldPath)) {
+	if !d.concerns(c) {
 		one.Below++
 		return
 	}
@@ -135,7 +152,7 @@ func Changes(ctx context.Context, a, b *points.Point, dir string, flat bool, put
 			if !fail(strings.TrimPrefix(c.Path, "/"), b.Because(a.Because(err))) {
 				return nil
 			}
-		case flat && !here.holds(c.Path) && !(c.Kind == compare.Renamed && here.holds(c.OldPath)):
+		case flat && !here.concerns(c):
 		case !put(c):
 			return nil
 		}

@@ -77,8 +77,9 @@ func decodeRequest(b []byte) (r request, err error) {
 	return request{be.Uint16(b[4:]), be.Uint16(b[6:]), be.Uint64(b[8:]), be.Uint64(b[16:]), be.Uint32(b[24:])}, nil
 }
 
-// readHead is the most that is before the bytes of a read.
-const readHead = 28
+// readHead is the room before the bytes of a read: for what goes before them, and so that they begin on a page. The kernel
+// copies half as fast to anywhere else.
+const readHead = 4 << 10
 
 // buffers are for what is read: most clients ask for 256 KiB.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, readHead+256<<10); return &b }}
@@ -150,20 +151,20 @@ func (s *session) answer(ctx context.Context, r request) (err error) {
 func (s *session) read(r request) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	const head = readHead
-	if cap(*buf) < head+int(r.n) {
-		*buf = make([]byte, 0, head+int(r.n))
+	if cap(*buf) < readHead+int(r.n) {
+		*buf = make([]byte, 0, readHead+int(r.n))
 	}
-	b := (*buf)[:head+int(r.n)]
-	if err := layer.ReadFull(s.export.src, b[head:], int64(r.off)); err != nil {
+	b := (*buf)[:readHead+int(r.n)]
+	if err := layer.ReadFull(s.export.src, b[readHead:], int64(r.off)); err != nil {
 		s.server.warn(fmt.Errorf("%s: read at 0x%x: %w", s.export.name, r.off, err))
 		return s.fail(r, errnoIO, err.Error())
 	}
 	if !s.structured {
-		b = b[head-16:]
+		b = b[readHead-16:]
 		appendSimple(b[:0], 0, r.cookie)
 		return s.send(b)
 	}
+	b = b[readHead-28:]
 	appendStructured(b[:0], chunkData, r.cookie, 8+r.n)
 	be.PutUint64(b[20:], r.off)
 	return s.send(b)

@@ -48,6 +48,8 @@ type Point struct {
 	Blocks func() (layer.Mapper, error)
 	// Files gives the file system at this time. Its errors are of this point alone.
 	Files func() (*ntfs.Tree, error)
+	// ChangedBytes gives how much of the volume the snapshot's own store keeps. It reads a block list at its first call.
+	ChangedBytes func() (int64, error)
 }
 
 // openVolume looks at the boot sector and the VSS header only.
@@ -231,6 +233,7 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 		}
 		return t, nil
 	})
+	p.ChangedBytes = sync.OnceValues(p.changedBytes)
 	s.points = append(s.points, p)
 	v.Points = append(v.Points, p)
 }
@@ -298,8 +301,7 @@ func (p *Point) Size() int64 {
 	return p.Snapshot.Size
 }
 
-// ChangedBytes returns how much of the volume the snapshot's own store keeps.
-func (p *Point) ChangedBytes() (int64, error) {
+func (p *Point) changedBytes() (int64, error) {
 	if p.Snapshot == nil {
 		return 0, nil
 	}

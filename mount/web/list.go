@@ -16,6 +16,7 @@ type missing struct {
 // list gives a line for each entry of a directory, in the order of its index.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	out := newLines(w, r)
+	out.begun = r.URL.Query().Get("early") == "1" // perhaps of nothing: the page does not know yet, and browsers complain of statuses
 	p, err := s.placeOf(r, "point")
 	if err != nil {
 		out.end(err)

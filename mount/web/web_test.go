@@ -190,6 +190,18 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestListEarly asks for a list before it is known whether there is one.
+func TestListEarly(t *testing.T) {
+	s := serve(t, demo(t))
+	for _, volume := range []string{docs, "p9-none"} {
+		ahead, early := get(t, s, query("/api/list", "volume", volume, "point", "current", "path", "/", "early", "1"))
+		answer, body := get(t, s, query("/api/list", "volume", volume, "point", "current", "path", "/"))
+		if early != body || body == "" || ahead.StatusCode != http.StatusOK || (answer.StatusCode == http.StatusOK) != (volume == docs) {
+			t.Errorf("%s: %s %s\nwant %s %s", volume, ahead.Status, early, answer.Status, body)
+		}
+	}
+}
+
 func TestMissing(t *testing.T) {
 	s := serve(t, demo(t))
 	for path, want := range map[string]string{

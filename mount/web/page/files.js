@@ -1,6 +1,6 @@
 // The Files view: a folder at a point.
 import { Pace, Turn, base, byId, dropped, el, join, lines, longName, nameNode, parent, plain, show } from './tools.js';
-import { go, point, state, volume } from './state.js';
+import { go, listOf, point, state, volume } from './state.js';
 import { count, letters, pointShort, settings, size, time, utc, millis, zoneName } from './words.js';
 import { Grid } from './grid.js';
 import { download, downloadOne, format } from './download.js';
@@ -67,11 +67,11 @@ let came = ''; // the folder that was left, where the cursor goes
 
 async function load(signal, cursor) {
   const next = [];
-  let first = true;
+  let seen = -Infinity; // when there was time for others last
   [complete, trouble] = [false, null];
   const waiting = setTimeout(() => say.loading(byId('listnote'), `Reading ${plain(base(state.path)) || 'the folder'} …`), 150);
   try {
-    for await (const part of lines('/api/list', { volume: state.volume, point: state.point, path: state.path, deleted: state.deleted }, signal)) {
+    for await (const part of lines(...listOf(state), signal)) {
       if (part[0]?.missing) {
         show0([]);
         byId('summary').textContent = '';
@@ -79,11 +79,12 @@ async function load(signal, cursor) {
         return;
       }
       for (const r of part) next.push(r);
-      if (first) {
-        show0(next.slice(), cursor);
-        await painted();
-      } else byId('summary').textContent = `Reading … ${count(next.length, 'entry', 'entries')} so far`;
-      first = false;
+      const first = seen < 0;
+      if (first) show0(next.slice(), cursor);
+      else if (performance.now() - seen < 16) continue;
+      else byId('summary').textContent = `Reading … ${count(next.length, 'entry', 'entries')} so far`;
+      await (first ? painted() : heard());
+      seen = performance.now();
     }
   } catch (err) {
     if (dropped(err)) return;
@@ -95,6 +96,9 @@ async function load(signal, cursor) {
   show0(next, cursor);
   beside.ask();
 }
+
+/** Keys that wait are heard before more is read: all of an answer may be there already. */
+const heard = () => new Promise((done) => { setTimeout(done); });
 
 /** The first rows are seen before the others are read. */
 const painted = () => new Promise((done) => {

@@ -54,6 +54,8 @@ export class Grid {
 
   draw() {
     if (!this.box.offsetParent && !this.printing) return; // it is drawn when it is seen, which changes its size
+    cancelAnimationFrame(this.pending);
+    this.pending = null;
     const h = this.rowHeight;
     this.space.style.height = Math.min((this.printing ? Math.min(this.count, mostPrinted) : this.count) * h, tallest) + 'px';
     const [first, last] = this.range();

@@ -30,6 +30,9 @@ export function go(change, keep = false) {
   for (const fn of watchers) fn(old);
 }
 
+/** The request for the folder of a state. */
+export const listOf = (s) => ['/api/list', { volume: s.volume, point: s.point, path: s.path, deleted: s.deleted }];
+
 export function addressOf(s) {
   const params = {};
   for (const [key, name] of Object.entries(short)) if (s[key] !== defaults[key]) params[name] = s[key];

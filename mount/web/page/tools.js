@@ -113,11 +113,33 @@ async function failure(answer) {
   }
 }
 
+let ahead = null; // an answer that was asked for before anybody wanted it
+
+/** Asks for what ask will be called for, if it is so before it is for anything else of that path. An error comes as a line. */
+export function askAhead(path, params) {
+  const ending = new AbortController();
+  ahead = { path, url: path + query(params), ending, answer: fetch(path + query({ ...params, early: 1 }), { signal: ending.signal }) };
+  ahead.answer.catch(() => {}); // told to who asks
+}
+
+/** The answer that was asked for ahead; another one of its path is not wanted any more. */
+function waiting(url, signal) {
+  const one = ahead;
+  if (!one || !url.startsWith(one.path)) return null;
+  ahead = null;
+  if (one.url !== url || signal?.aborted) {
+    one.ending.abort();
+    return null;
+  }
+  signal?.addEventListener('abort', () => one.ending.abort());
+  return one.answer;
+}
+
 /** Asks the server. Where nothing answers, snapmount has ended. */
 export async function ask(url, options = {}) {
   let answer;
   try {
-    answer = await fetch(url, options);
+    answer = await (waiting(url, options.signal) ?? fetch(url, options));
   } catch (err) {
     if (err.name !== 'AbortError') document.dispatchEvent(new CustomEvent('ended'));
     throw err;
