@@ -205,6 +205,13 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 		settle(s, p)
 		v.snapshots = append(v.snapshots, s)
 	}
+	v.settleSizes()
+	parallel(len(v.snapshots), func(i int) { v.snapshots[i].readStore() })
+	v.index = sync.OnceValue(v.build)
+}
+
+// settleSizes makes what depends on the sizes of all snapshots of the stack.
+func (v *Volume) settleSizes() {
 	v.span, v.least = blocks(v.base.Size()), v.base.Size()
 	var largest int64
 	for _, s := range v.snapshots {
@@ -215,8 +222,6 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 		s.older, largest = largest, max(largest, blocks(s.Size))
 		s.bitmaps, s.marks = sync.OnceValue(s.openBitmaps), sync.OnceValue(s.newMarks)
 	}
-	parallel(len(v.snapshots), func(i int) { v.snapshots[i].readStore() })
-	v.index = sync.OnceValue(v.build)
 }
 
 // ordered returns entries by stack position; Windows makes neither ties nor positions against the clock.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/carve"
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
@@ -57,6 +58,9 @@ type Options struct {
 	// Anywhere lets files that an image names lie outside its folder: anywhere on this machine, for an image in another
 	// one anywhere on the same volume.
 	Anywhere bool
+	// Carve looks for deleted snapshots, and CarveShow is the last class of their bytes that is shown; 0 is carve.Agreed.
+	Carve     Carve
+	CarveShow carve.Trust
 	// Keys open volumes of BitLocker, those of images inside others too; nil is none.
 	Keys *bitlocker.Keyring
 	// AskKey is called for a volume of BitLocker that the Keys leave locked, until it opens or nil is returned, by Open
@@ -154,6 +158,11 @@ func (s *Set) findVolumes() {
 		}
 		s.opts.Progress.Tell("looking for points in time: volume", int64(i), int64(len(s.Volumes)))
 		v.findPoints(s)
+	}
+	for _, v := range s.Volumes {
+		if err := v.findCarved(s); err != nil {
+			s.warn(fmt.Errorf("%s: deleted snapshots: %w", v.Name, err))
+		}
 	}
 	s.opts.Progress.Tell("looking for points in time: volume", int64(len(s.Volumes)), int64(len(s.Volumes)))
 	s.warnOfStores()

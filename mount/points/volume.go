@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/carve"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/partition"
 	"snapmount/imagefmt/wintype"
@@ -34,6 +35,8 @@ type Volume struct {
 	stores []wintype.GUID    // that its catalog has entries of
 	// catalog gives the stores that it has snapshot entries and store entries of.
 	catalog func() (snapshots, stores []wintype.GUID)
+	witness func() (*carve.Witness, error) // of the current state
+	hits    func() []carve.Hit
 }
 
 // Point is a volume at one time.
@@ -42,6 +45,7 @@ type Point struct {
 	Number   int                 // counts the points of the whole Set
 	Volume   *Volume             //
 	Snapshot *diffstore.Snapshot // nil for the current state
+	Carved   *carve.View         // of a snapshot that was deleted; else nil
 	unknown  layer.Policy
 
 	// Blocks gives the volume's bytes at this time, as the Windows driver would. It reads the block lists at its first call.
@@ -67,6 +71,14 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 		}
 		return diffstore.Catalog(s.ctx, v.Block, *v.header)
 	})
+	v.witness = sync.OnceValues(func() (*carve.Witness, error) {
+		t, err := v.Current().Files()
+		if err != nil {
+			return nil, err
+		}
+		return witnessOf(t)
+	})
+	v.hits = sync.OnceValue(v.scanOnce)
 	s.addPoint(v, "current", nil)
 	if v.Locked() != nil {
 		return v, nil // what would be read is not the volume
@@ -201,7 +213,7 @@ func (v *Volume) rescue(s *Set) {
 	}
 }
 
-func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
+func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) *Point {
 	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap, unknown: s.opts.Unknown}
 	p.Blocks = func() (layer.Mapper, error) {
 		if err := v.Locked(); err != nil {
@@ -233,6 +245,7 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 	})
 	s.points = append(s.points, p)
 	v.Points = append(v.Points, p)
+	return p
 }
 
 // Set is what the volume is of.
