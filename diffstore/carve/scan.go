@@ -120,6 +120,12 @@ func headAt(src layer.Source, off int64) (diffstore.Head, bool) {
 	return h, ok && h.Current == uint64(off)
 }
 
+// Has reports whether a hit is on the volume.
+func (p *Place) Has(h Hit) bool {
+	head, ok := headAt(p.Volume, h.Off)
+	return ok && head.Kind == h.Kind && head.Relative == h.Relative && head.Next == h.Next
+}
+
 // probe looks at the beginning of a store file, where Windows puts all records but those of the block list, some copies
 // among them, and stops where both bitmaps are complete.
 func probe(src layer.Source, pieces []diffstore.Piece, size int64) (out []Hit) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"snapmount/diffstore"
 	"snapmount/imagefmt/layer"
@@ -55,6 +54,7 @@ type Stack struct {
 	next    []int       // the first barrier at or after a store; len(stores) for none
 	last    []int       // the last barrier before or at a store; -1 for none
 	views   []*View
+	ordered bool
 
 	witnesses []func() (*Witness, error) // by ordinal: of the files then
 	blocks    blockStates
@@ -166,18 +166,24 @@ func (o *opener) age(f *found) {
 	if err != nil {
 		return
 	}
+	newest := uint64(0)
 	for _, r := range o.runs {
 		for x := range v.Explain(r.Off, r.Len) {
 			if x.Err != nil || x.Kind != layer.Data || x.Place != diffstore.Kept || x.Store != f.snap.Index {
 				continue
 			}
-			eachRecord(x.Extent, r, func(_ int64, _ uint64, lsn uint64) { f.made = max(f.made, lsn) })
+			eachRecord(x.Extent, r, func(b []byte, lsn uint64) {
+				if t := changeTime(b); lsn > newest && !t.IsZero() {
+					newest, f.changed = lsn, t
+				}
+				f.made = max(f.made, lsn)
+			})
 		}
 	}
 }
 
-// eachRecord calls f with the whole records in an extent of a run: where they are on the volume, and their numbers.
-func eachRecord(x layer.Extent, r recordRun, f func(off int64, number, lsn uint64)) {
+// eachRecord calls f with the whole file records in an extent of a run, and the numbers of their last changes.
+func eachRecord(x layer.Extent, r recordRun, f func(b []byte, lsn uint64)) {
 	b := make([]byte, r.size)
 	first := x.Off + (r.size-(x.Off-r.Off)%r.size)%r.size
 	for off := first; off+r.size <= x.Off+x.Len; off += r.size {
@@ -185,7 +191,7 @@ func eachRecord(x layer.Extent, r recordRun, f func(off int64, number, lsn uint6
 			continue
 		}
 		if lsn, ok := lsnOf(b, r.number(off)); ok {
-			f(off, r.number(off), lsn)
+			f(b, lsn)
 		}
 	}
 }
@@ -282,6 +288,7 @@ func (o *opener) stacks(all []*found) (list []*Stack, err error) {
 		if err != nil {
 			return nil, err
 		}
+		s.ordered = len(g) > 1 || len(all) == 1
 		list = append(list, s)
 	}
 	return list, nil
@@ -327,8 +334,8 @@ func (o *opener) stack(stores []*found) (*Stack, error) {
 	s.bare = func(i int) (*diffstore.View, error) { return bare[i]() }
 	s.barriers(o.runs)
 	for i := range stores {
-		s.views = append(s.views, &View{s, i, o.Show})
-		s.witnesses = append(s.witnesses, sync.OnceValues(func() (*Witness, error) { return o.Witness(&View{s, i, min(o.Show, Agreed)}) }))
+		s.views = append(s.views, &View{stack: s, at: i, show: o.Show})
+		s.witnesses = append(s.witnesses, sync.OnceValues(func() (*Witness, error) { return o.Witness(&View{stack: s, at: i, show: min(o.Show, Agreed)}) }))
 	}
 	return s, nil
 }
@@ -367,6 +374,7 @@ func (s *Stack) barriers(runs []recordRun) {
 	for i, f := range s.stores {
 		if usable {
 			made.lsn = max(made.lsn, f.made)
+			made.agreed = made.lsn
 		}
 		made.time = f.Created
 		s.damaged[i] = s.vss.Snapshots()[i].ListDamage()
@@ -394,7 +402,7 @@ func (s *Stack) barriers(runs []recordRun) {
 // the store needed and did not copy has changed between.
 func (s *Stack) deleted(i int, runs []recordRun) {
 	f := s.stores[i]
-	if f.remnant == nil || f.remnant.InUse || f.On != layer.Source(s.opts.Volume) || f.remnant.LSN <= s.ends[i].lsn {
+	if f.remnant == nil || f.remnant.InUse || f.On != layer.Source(s.opts.Volume) || f.remnant.LSN <= s.ends[i].agreed || s.opts.unfound() {
 		return
 	}
 	v, err := s.bare(i)
@@ -408,12 +416,24 @@ func (s *Stack) deleted(i int, runs []recordRun) {
 			if x.Err != nil || x.Kind != layer.Data || x.Store == f.Index {
 				continue
 			}
-			eachRecord(x.Extent, r, func(_ int64, _ uint64, lsn uint64) { violated = violated || lsn > made && lsn < end })
+			eachRecord(x.Extent, r, func(_ []byte, lsn uint64) { violated = violated || lsn > made && lsn < end })
 		}
 	}
 	if !violated && made > 0 {
-		s.ends[i].lsn, s.ends[i].from = end, fmt.Sprintf("record %d", f.remnant.File&(1<<48-1))
+		s.ends[i].lsn, s.ends[i].agreed, s.ends[i].from = made, end, fmt.Sprintf("record %d", f.remnant.File&(1<<48-1))
 	}
+}
+
+// unfound reports whether a file of a store is known of which nothing else was found: it may have been the newest one.
+func (o *Options) unfound() bool {
+	for _, p := range o.Places {
+		for i := range p.Remnants {
+			if r := &p.Remnants[i]; !r.InUse && !r.found {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Points returns the deleted snapshots, the oldest first.
@@ -425,6 +445,3 @@ func (s *Stack) Points() (list []*View) {
 	}
 	return list
 }
-
-// lastTime is a lower bound of when a snapshot was made.
-func (f *found) lastTime() time.Time { return f.changed }

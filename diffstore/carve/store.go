@@ -19,6 +19,8 @@ type Remnant struct {
 	LSN     uint64 // of its last change: of its deletion, where it is not in use
 	InUse   bool
 	Pieces  []diffstore.Piece // its runs
+
+	found bool // a store
 }
 
 // A Place is a volume that may hold stores.
@@ -41,7 +43,7 @@ type found struct {
 	link     diffstore.Link
 	linkErr  error
 	made     uint64 // greatest log sequence number of the records that it keeps
-	changed  time.Time
+	changed  time.Time // of the record that was changed last of these: programs can set any time, and few set that one
 	position uint64 // in the catalog, or in one that is left over
 	by       Evidence
 	unique   bool // its bitmap follows one store alone
@@ -72,6 +74,9 @@ func (p *Place) stores(ctx context.Context, size int64) (list []*found) {
 		}
 		if f := p.storeAt(ctx, base, size, r); f != nil {
 			f.how = how
+			if r != nil {
+				r.found = true
+			}
 			taken[base] = true
 			list = append(list, f)
 		}

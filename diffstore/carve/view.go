@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"sync"
+	"time"
 
 	"snapmount/diffstore"
 	"snapmount/imagefmt/layer"
@@ -15,6 +16,7 @@ type View struct {
 	stack *Stack
 	at    int
 	show  Trust
+	quick bool // zeros are not looked for
 }
 
 var _ layer.Mapper = (*View)(nil)
@@ -44,6 +46,25 @@ func (v *View) Trust(off, n int64) (Trust, int64) {
 type Judged struct {
 	diffstore.Explained
 	Trust Trust
+}
+
+// Origin says in words where the extent comes from, and what that is worth.
+func (j Judged) Origin() string {
+	switch {
+	case j.Kind == layer.Unknown && j.Trust == Doubtful:
+		return "not shown: clusters that no file has now, which may have been used and freed since"
+	case j.Kind == layer.Unknown && j.Why == layer.Carved:
+		return "not known: overwritten since, or nothing proves that it was not"
+	case j.Kind == layer.Unknown || j.Trust == Kept:
+		return j.Explained.Origin()
+	case j.Trust == Carved:
+		return j.Explained.Origin() + ", which was deleted; nothing is written over it"
+	case j.Trust == Proved:
+		return j.Explained.Origin() + ": proved, not written since by its log sequence number"
+	case j.Trust == Agreed:
+		return j.Explained.Origin() + ": agreed, not written since by its times"
+	}
+	return "doubtful: clusters that no file has now, which may have been used and freed since"
 }
 
 // Explain yields the extents of [off, off+n). Neighbours are not joined.
@@ -93,7 +114,7 @@ func (v *View) resolve(off, n int64) (j Judged) {
 	case j.Err != nil || j.Kind == layer.Unknown || j.Base == nil:
 	case j.Store > 0:
 		store := s.ordinal[j.Store]
-		if j.Trust = s.kept(store, &j.Extent); j.Trust != Lost {
+		if j.Trust = s.kept(store, &j.Extent, v.quick); j.Trust != Lost {
 			j.Trust = max(j.Trust, v.across(&j, store))
 		}
 	default:
@@ -116,7 +137,7 @@ func (v *View) across(j *Judged, store int) Trust {
 	last := s.last[store-1]
 	t := Lost
 	if store == len(s.stores) {
-		t = j.judgedBy(s.now, s.ends[first])
+		t = j.judgedBy(s.now, s.ends[first], v.quick)
 	}
 	if t <= Agreed || last == len(s.stores)-1 {
 		return t
@@ -125,17 +146,17 @@ func (v *View) across(j *Judged, store int) Trust {
 	if err != nil {
 		return t
 	}
-	if then := j.judgedBy(w, s.ends[first]); then != Doubtful || store < len(s.stores) {
+	if then := j.judgedBy(w, s.ends[first], v.quick); then != Doubtful || store < len(s.stores) {
 		return min(t, then)
 	}
 	return t
 }
 
 // judgedBy asks a witness, and cuts j to what its answer is about. Zeros that no file has prove nothing.
-func (j *Judged) judgedBy(w *Witness, end until) Trust {
+func (j *Judged) judgedBy(w *Witness, end until, quick bool) Trust {
 	t, n := w.judge(j.Off, j.Len, end)
 	j.Len = n
-	if t == Doubtful {
+	if t == Doubtful && !quick {
 		if j.Len = min(j.Len, diffstore.BlockSize-j.Off%diffstore.BlockSize); isZero(j.Extent) {
 			return Lost
 		}
@@ -157,10 +178,13 @@ type blockStates struct {
 }
 
 // kept says what a row of a store rests on: bytes of a deleted store were kept, if nothing was written over them.
-func (s *Stack) kept(store int, x *layer.Extent) Trust {
+func (s *Stack) kept(store int, x *layer.Extent, quick bool) Trust {
 	f := s.stores[store]
 	if f.Live != nil || f.remnant != nil && f.remnant.InUse {
 		return Kept
+	}
+	if quick {
+		return f.overwritten(x.BaseOff&^(diffstore.BlockSize-1), true)
 	}
 	first := x.BaseOff &^ (diffstore.BlockSize - 1)
 	s.blocks.mu.Lock()
@@ -169,7 +193,7 @@ func (s *Stack) kept(store int, x *layer.Extent) Trust {
 	if ok {
 		return t
 	}
-	t = f.overwritten(first)
+	t = f.overwritten(first, false)
 	s.blocks.mu.Lock()
 	defer s.blocks.mu.Unlock()
 	if s.blocks.by == nil {
@@ -184,7 +208,7 @@ func (s *Stack) kept(store int, x *layer.Extent) Trust {
 
 // overwritten looks at the block at off of the volume that holds the store: it is lost where a file has a cluster of it, or
 // had one after the store was deleted, and where it is all zeros.
-func (f *found) overwritten(off int64) Trust {
+func (f *found) overwritten(off int64, quick bool) Trust {
 	w, err := f.place.Witness()
 	if err != nil {
 		return Lost
@@ -205,7 +229,7 @@ func (f *found) overwritten(off int64) Trust {
 			return Lost
 		}
 	}
-	if isZero(layer.Extent{Len: diffstore.BlockSize, Base: f.On, BaseOff: off}) {
+	if !quick && isZero(layer.Extent{Len: diffstore.BlockSize, Base: f.On, BaseOff: off}) {
 		return Lost
 	}
 	return Carved
@@ -235,7 +259,7 @@ func (v *View) rescue(j *Judged, c *Claim) (r Judged, ok bool) {
 		}
 		lsn, is := lsnOf(b, c.Number)
 		now := store >= len(s.stores)
-		if is && (lsn > 0 && lsn <= s.made(v.at) || c.Number == 0 && now) && (now || s.kept(store, &x) != Lost) {
+		if is && (lsn > 0 && lsn <= s.made(v.at) || c.Number == 0 && now) && (now || s.kept(store, &x, v.quick) != Lost) {
 			return cut(j, x, lsn > 0 && lsn <= s.made(v.at)), true
 		}
 		if now {
@@ -273,3 +297,29 @@ func cut(j *Judged, x layer.Extent, proved bool) Judged {
 
 // made is the greatest log sequence number that was there when a snapshot was made, as far as known.
 func (s *Stack) made(i int) uint64 { return s.stores[i].made }
+
+// NotBefore is a time before which the snapshot was not made, where its own is not known: that of the last change in the file
+// records that it or an older one keeps, or of an older snapshot; zero when nothing tells. It is as right as the clock was.
+func (v *View) NotBefore() (t time.Time) {
+	for _, f := range v.stack.stores[:v.at+1] {
+		for _, known := range []time.Time{f.Created, f.changed} {
+			if known.After(t) {
+				t = known
+			}
+		}
+	}
+	return t
+}
+
+// Follows reports whether a snapshot of the catalog is older than that of v, for certain.
+func (v *View) Follows(s *diffstore.Snapshot) bool {
+	for i, f := range v.stack.stores {
+		if f.Live == s {
+			return i < v.at
+		}
+	}
+	return false
+}
+
+// Ordered reports whether the place of the snapshot among others is known, or there are no others.
+func (v *View) Ordered() bool { return v.stack.ordered }

@@ -5,10 +5,13 @@ import (
 	"encoding/binary"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"snapmount/diffstore"
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
+	"snapmount/ntfs/layout"
 )
 
 // Kind tells what a claim is of.
@@ -125,9 +128,10 @@ func (w *Witness) used(off int64) (in bool, n int64) {
 
 // An until is the end of copying: no change up to it went without a copy.
 type until struct {
-	lsn  uint64
-	time time.Time // zero when not known
-	from string    // what tells it
+	lsn    uint64    // up to it, for certain
+	agreed uint64    // up to it, by all that tells
+	time   time.Time // zero when not known
+	from   string    // what tells it
 }
 
 // judge says what the witness proves of [off, off+n) since the end of copying, and of how much of it that holds: 1 at least.
@@ -154,8 +158,8 @@ func (w *Witness) judge(off, n int64, t until) (Trust, int64) {
 	switch {
 	case lsn == Unusable:
 		return Lost, n
-	case lsn > 0 && lsn <= t.lsn:
-		if (w.Dirty || c.Open) && c.Kind == Content {
+	case lsn > 0 && lsn <= t.agreed:
+		if lsn > t.lsn || (w.Dirty || c.Open) && c.Kind == Content {
 			return Agreed, n
 		}
 		return Proved, n
@@ -198,6 +202,43 @@ type recordRun struct {
 
 // number of the record at off of the volume.
 func (r recordRun) number(off int64) uint64 { return r.first + uint64((off-r.Off)/r.size) }
+
+// What a file record begins with, and its attributes $STANDARD_INFORMATION and $FILE_NAME.
+const (
+	standardInformation = 0x10
+	fileName            = 0x30
+	nameAt              = 0x40 // in the value of $FILE_NAME: how many units, and two bytes behind, the name
+	storeSuffix         = "{3808876b-c176-4e48-b7ae-04046e6cc752}"
+)
+
+// changeTime returns the time of the last change of a file record, with its update sequence still in place; zero for those of
+// the files of VSS, which change when a snapshot has been made already.
+func changeTime(b []byte) (t time.Time) {
+	var r layout.FileRecord
+	r.Decode(b)
+	for at := int(r.First); at+layout.ResidentLen <= len(b); {
+		var a layout.Attribute
+		a.Decode(b[at:])
+		if a.Type == layout.EndMarker || a.Len < layout.ResidentLen || int64(at)+int64(a.Len) > int64(len(b)) {
+			break
+		}
+		var in layout.Resident
+		in.Decode(b[at:])
+		value := b[min(at+int(in.ValueOff), at+int(a.Len)):][:max(0, int(a.Len)-int(in.ValueOff))]
+		switch {
+		case a.NonResident != 0:
+		case a.Type == standardInformation && len(value) >= 24:
+			t = wintype.Filetime(binary.LittleEndian.Uint64(value[16:])).Time()
+		case a.Type == fileName && len(value) > nameAt+2:
+			name := wintype.DecodeUTF16(value[nameAt+2:][:min(2*int(value[nameAt]), (len(value)-nameAt-2)&^1)])
+			if strings.HasSuffix(strings.ToLower(name), storeSuffix) || name == "System Volume Information" {
+				return time.Time{}
+			}
+		}
+		at += int(a.Len)
+	}
+	return t
+}
 
 const (
 	lsnOffset    = 0x08

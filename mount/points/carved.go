@@ -2,7 +2,7 @@ package points
 
 import (
 	"fmt"
-	"sync"
+	"slices"
 
 	"snapmount/diffstore"
 	"snapmount/diffstore/carve"
@@ -64,21 +64,13 @@ func (s *Set) holders(v *Volume) []*Volume {
 func (v *Volume) place() *carve.Place {
 	p := &carve.Place{Volume: v.Block, Remnants: v.remnants(), Witness: v.witness}
 	if v.set.opts.Carve == CarveScan {
-		p.Hits = v.hits()
+		for _, h := range v.hits() {
+			if p.Has(h) { // the hits may be from a file
+				p.Hits = append(p.Hits, h)
+			}
+		}
 	}
 	return p
-}
-
-// scanOnce gives the metadata blocks of VSS on the volume.
-func (v *Volume) scanOnce() []carve.Hit {
-	hits, copies, err := carve.Scan(v.set.ctx, v.Block, v.set.opts.Progress.Of(v.Name))
-	if err != nil {
-		v.set.warn(fmt.Errorf("%s: looking for deleted snapshots: %w; what was found until then is used", v.Name, err))
-	}
-	if copies > 0 {
-		v.set.warn(fmt.Errorf("%s: %d blocks of shadow copies belong elsewhere: they are copies, and not used", v.Name, copies))
-	}
-	return hits
 }
 
 // witnessAt tells what the file system of the volume says of its clusters in one of its states.
@@ -108,20 +100,51 @@ func (v *Volume) taken(s *Set, x diffstore.Store) bool {
 	return x.ID != wintype.GUID{} && s.claimed(v, x.ID)
 }
 
-// addCarved puts the deleted snapshots where they belong among the others, the oldest first. What was recovered of the same
-// stores without knowing when copying ended is left out.
+// addCarved puts the deleted snapshots where they belong among the others, the oldest first; what has no place comes before
+// all. What was recovered of the same stores, without knowing when copying ended, is left out.
 func (v *Volume) addCarved(s *Set, stacks []*carve.Stack) {
+	taken := map[string]int{}
+	var first []*Point
 	for _, stack := range stacks {
 		for _, c := range stack.Points() {
-			s.addCarvedPoint(v, c)
+			v.dropRecovered(s, c.Snapshot())
+			p := s.addPoint(v, carvedName(c, taken), c.Snapshot())
+			p.Carved, p.Blocks = c, func() (layer.Mapper, error) { return c, nil }
+			if !c.Ordered() {
+				first = append(first, p)
+				continue
+			}
+			at := 1
+			for i, q := range v.Points {
+				if i > 0 && (q.Carved != nil || c.Follows(q.Snapshot)) {
+					at = i + 1
+				}
+			}
+			v.Points = slices.Insert(v.Points, at, p)
 		}
 	}
+	v.Points = slices.Insert(v.Points, 1, first...)
 }
 
-func (s *Set) addCarvedPoint(v *Volume, c *carve.View) {
-	snap := c.Snapshot()
-	name := snap.Created.UTC().Format("2006-01-02T150405Z") + "-carved"
-	p := s.addPoint(v, name, snap)
-	p.Carved = c
-	p.Blocks = sync.OnceValues(func() (layer.Mapper, error) { return c, nil })
+// dropRecovered takes away the point that a store has already which no catalog has.
+func (v *Volume) dropRecovered(s *Set, store *diffstore.Snapshot) {
+	same := func(p *Point) bool {
+		return p.Snapshot != nil && p.Carved == nil && p.Snapshot.Recovered && !store.CopyID.IsZero() && p.Snapshot.CopyID == store.CopyID
+	}
+	v.Points = slices.DeleteFunc(v.Points, same)
+}
+
+// carvedName is the time of a deleted snapshot where that is known, else what it was made after; with a number where that
+// is not enough.
+func carvedName(c *carve.View, taken map[string]int) string {
+	name, at := "unknown-time", c.Snapshot().Created
+	if after := c.NotBefore(); !at.IsZero() {
+		name = at.UTC().Format("2006-01-02T150405Z")
+	} else if !after.IsZero() {
+		name = "after-" + after.UTC().Format("2006-01-02T1504Z")
+	}
+	if taken[name]++; taken[name] > 1 {
+		name += fmt.Sprintf("-%d", taken[name])
+	}
+	return name + "-carved"
 }

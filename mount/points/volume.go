@@ -79,7 +79,7 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 		return witnessOf(t)
 	})
 	v.hits = sync.OnceValue(v.scanOnce)
-	s.addPoint(v, "current", nil)
+	v.Points = append(v.Points, s.addPoint(v, "current", nil))
 	if v.Locked() != nil {
 		return v, nil // what would be read is not the volume
 	}
@@ -195,7 +195,7 @@ func (v *Volume) namePoints(s *Set, snapshots []*diffstore.Snapshot) {
 		if snap.Recovered {
 			name += "-recovered"
 		}
-		s.addPoint(v, name, snap)
+		v.Points = append(v.Points, s.addPoint(v, name, snap))
 	}
 }
 
@@ -213,6 +213,7 @@ func (v *Volume) rescue(s *Set) {
 	}
 }
 
+// addPoint makes a point that is not among those of its volume yet.
 func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) *Point {
 	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap, unknown: s.opts.Unknown}
 	p.Blocks = func() (layer.Mapper, error) {
@@ -244,7 +245,6 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) *Point 
 		return t, nil
 	})
 	s.points = append(s.points, p)
-	v.Points = append(v.Points, p)
 	return p
 }
 
@@ -267,12 +267,14 @@ func (v *Volume) Current() *Point { return v.Points[0] }
 // Snapshots returns the points from snapshots, oldest first.
 func (v *Volume) Snapshots() []*Point { return v.Points[1:] }
 
-// Latest returns the newest snapshot that its owner did not delete, else the newest; nil when there is none.
+// Latest returns the newest snapshot that its owner did not delete, else the newest; nil when there is none. It is none that
+// was carved: these are taken by name alone.
 func (v *Volume) Latest() *Point {
 	return FirstShown(slices.Backward(v.Snapshots()))
 }
 
-// Oldest returns the oldest snapshot that its owner did not delete, else the oldest; nil when there is none.
+// Oldest returns the oldest snapshot that its owner did not delete, else the oldest; nil when there is none. It is none that
+// was carved.
 func (v *Volume) Oldest() *Point {
 	return FirstShown(slices.All(v.Snapshots()))
 }
@@ -280,6 +282,9 @@ func (v *Volume) Oldest() *Point {
 func FirstShown(points func(func(int, *Point) bool)) *Point {
 	var hidden *Point
 	for _, p := range points {
+		if p.Carved != nil {
+			continue
+		}
 		if !p.Snapshot.Offline {
 			return p
 		}
@@ -300,7 +305,7 @@ func (p *Point) Created() time.Time {
 
 // After reports whether a point of the same volume is a later one than q.
 func (p *Point) After(q *Point) bool {
-	return q.Snapshot != nil && (p.Snapshot == nil || p.Snapshot.Index > q.Snapshot.Index)
+	return q.Snapshot != nil && (p.Snapshot == nil || slices.Index(p.Volume.Points, p) > slices.Index(p.Volume.Points, q))
 }
 
 // Size returns the bytes of the volume at this time, without opening the snapshot.

@@ -101,6 +101,7 @@ type Point struct {
 	Consistency   *string  `json:"consistency"`    // application (writers took part), crash (none did) or unknown
 	Offline       bool     `json:"offline"`        // deleted by its owner, but kept
 	Recovered     bool     `json:"recovered"`      // found although its entries in the catalog are lost: order and time may be inferred
+	Carved        *Carved  `json:"carved"`         // of a snapshot that was deleted; null of others
 	Machine       *string  `json:"machine"`        // that made the snapshot
 	ChangedBytes  *int64   `json:"changed_bytes"`  // kept by this snapshot's own store
 	DiffArea      *string  `json:"diff_area"`      // local, or the volume that holds the store
@@ -238,7 +239,8 @@ func pointOf(s *points.Set, p *points.Point) Point {
 		return r
 	}
 	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
-	r.Recovered = snap.Recovered
+	r.Recovered = snap.Recovered && p.Carved == nil
+	r.Carved = carvedOf(p)
 	if !snap.Created.IsZero() {
 		r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
 	}
