@@ -39,7 +39,7 @@ type openFlags struct {
 	parents   []string
 	rescueMap string
 	anywhere  bool
-	carve     string
+	carve     carveFlag
 	carveShow string
 	carveFrom string
 	warn      func(error) // told warnings as they come, or nil
@@ -67,8 +67,8 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.rescueMap, "map", "", "the map of GNU ddrescue for the first image, which is raw; without, it is looked for beside it")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	f.BoolVar(&o.anywhere, "allow-backing-anywhere", false, "open files that an image names wherever they lie, not in its own folder only")
-	f.StringVar(&o.carve, "carve", "", "deleted snapshots too: those that file records tell of, or with =scan all that one pass over the volumes finds")
-	f.Lookup("carve").NoOptDefVal = "remnants"
+	f.Var(&o.carve, "carve", "deleted snapshots too: those that file records tell of; --carve=scan: all that one pass over the volumes finds")
+	f.Lookup("carve").NoOptDefVal = "true"
 	f.StringVar(&o.carveShow, "carve-show", "agreed", "what is shown of them: proved, agreed (by times too), or doubtful (free clusters that may have been used since)")
 	f.StringVar(&o.carveFrom, "carve-from", "", "keep what the pass finds in this `FILE`, and take it from there the next time")
 	f.StringVar(&o.tz, "tz", "", "zone of times without one, given and shown: local, utc, image, +01:00 or Area/City (default local; shown in UTC where the output is no terminal)")
@@ -134,17 +134,34 @@ func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, err
 	return s, err
 }
 
+// carveFlag is how deleted snapshots are looked for. To the help it is a flag without a value.
+type carveFlag points.Carve
+
+func (f *carveFlag) Type() string { return "bool" }
+
+// String is what Set takes.
+func (f *carveFlag) String() string {
+	return [...]string{points.CarveOff: "false", points.CarveRemnants: "true", points.CarveScan: "scan"}[*f]
+}
+
+// Set takes "scan", or what stands for the flag alone.
+func (f *carveFlag) Set(s string) error {
+	switch s {
+	case "false":
+		*f = carveFlag(points.CarveOff)
+	case "true", "remnants":
+		*f = carveFlag(points.CarveRemnants)
+	case "scan":
+		*f = carveFlag(points.CarveScan)
+	default:
+		return errors.New("want --carve or --carve=scan")
+	}
+	return nil
+}
+
 // carving reads what is wanted of deleted snapshots.
 func (o *openFlags) carving(opts *points.Options) (err error) {
-	switch o.carve {
-	case "":
-	case "remnants":
-		opts.Carve = points.CarveRemnants
-	case "scan":
-		opts.Carve = points.CarveScan
-	default:
-		return usagef("--carve=%s: want --carve or --carve=scan", o.carve)
-	}
+	opts.Carve = points.Carve(o.carve)
 	switch opts.CarveShow, err = points.ParseTrust(o.carveShow); o.carveShow {
 	case "proved", "agreed", "doubtful":
 	default:

@@ -2,10 +2,8 @@ package diffstore
 
 import (
 	"context"
-	"time"
 
 	"snapmount/imagefmt/layer"
-	"snapmount/imagefmt/wintype"
 )
 
 // The kinds of records that a store or a catalog has.
@@ -61,36 +59,4 @@ func Ranges(ctx context.Context, src layer.Source, first uint64) (pieces []Piece
 		pieces = append(pieces, Piece{int64(r.rel), int64(r.off), int64(r.len)})
 	}
 	return pieces
-}
-
-// Entry is what a catalog says of a snapshot and of its store.
-type Entry struct {
-	Store    wintype.GUID
-	Position uint64
-	Created  time.Time
-	Flags    StoreFlags
-	Size     uint64 // bytes of the volume; 0 where the snapshot's own entry is lost
-	Header   uint64 // bytes; 0 where the store's own entry is lost
-}
-
-// Entries reads one block of a catalog, wherever it is left over.
-func Entries(src layer.Source, off int64) (list []Entry) {
-	var b [BlockSize]byte
-	if layer.ReadFull(src, b[:], off) != nil {
-		return nil
-	}
-	var c catalog
-	c.add(uint64(off)+recordSize, b[recordSize:], func(error) {})
-	headers := map[wintype.GUID]uint64{}
-	for _, e := range c.stores {
-		headers[e.store] = e.header
-	}
-	for _, e := range c.snapshots {
-		list = append(list, Entry{e.store, e.position, e.created.Time(), e.flags, e.size, headers[e.store]})
-		delete(headers, e.store)
-	}
-	for id, header := range headers {
-		list = append(list, Entry{Store: id, Header: header})
-	}
-	return list
 }

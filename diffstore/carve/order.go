@@ -11,16 +11,15 @@ type Evidence uint8
 
 // The evidence for an order.
 const (
-	ByCatalog Evidence = iota + 1 // positions in the catalog, or in a block of one that is left over
+	ByCatalog Evidence = iota + 1 // positions in the catalog, of those that it has
 	ByBitmaps                     // the bitmaps follow each other, in one way alone
 	ByLSN                         // the greatest log sequence numbers of the file records that they keep
 	ByFile                        // the creation times of their files
 	ByGUID                        // their identifiers, which count up within a boot
-	ByChange                      // the greatest times of change in the file records that they keep
 	evidences
 )
 
-var evidenceWords = [...]string{"", "catalog", "bitmaps", "lsn", "file", "guid", "change"}
+var evidenceWords = [...]string{"", "catalog", "bitmaps", "lsn", "file", "guid"}
 
 // String is a word for e.
 func (e Evidence) String() string { return evidenceWords[e] }

@@ -30,8 +30,6 @@ type Options struct {
 	Taken func(diffstore.Store) bool
 	// Recognize tells whether what a store keeps of the block at an offset is of the Volume: see diffstore.Options.
 	Recognize func(off int64, b []byte) int
-	// Remains are what is left of catalogs.
-	Remains []diffstore.Entry
 	// Show is the last class that is given as bytes; 0 is Agreed.
 	Show Trust
 
@@ -103,11 +101,6 @@ func (o *Options) find() (out []*found) {
 				o.Warn(fmt.Errorf("more than %d deleted stores: %w", maxStores, layer.ErrUnsupported))
 				return out
 			}
-			for _, e := range o.Remains {
-				if f.Header > 0 && e.Header == f.Header || !f.ID.IsZero() && e.Store == f.ID {
-					f.remains(e)
-				}
-			}
 			if seen[f.ID] && !f.ID.IsZero() {
 				continue
 			}
@@ -116,14 +109,6 @@ func (o *Options) find() (out []*found) {
 		}
 	}
 	return out
-}
-
-// remains takes what is left of the catalog entry of a store.
-func (f *found) remains(e diffstore.Entry) {
-	f.ID = e.Store
-	if e.Size > 0 {
-		f.position, f.Created = e.Position, e.Created
-	}
 }
 
 // opener looks at the stores of one volume.
@@ -355,8 +340,6 @@ func (o *opener) gap(stores []*found, i int) error {
 		return nil
 	case next.unique && next.link.Follows(f.link):
 		return nil
-	case f.position > 0 && next.position == f.position+1:
-		return nil
 	}
 	return errMissing
 }
@@ -369,7 +352,7 @@ func (s *Stack) barriers(runs []recordRun) {
 	made := until{from: "the records that stores keep"}
 	usable := false // else the log has started anew
 	for _, f := range s.stores {
-		usable = usable || f.made > 0 && f.made < s.now.Newest
+		usable = usable || f.made > 0 && f.made < s.now.Newest && !s.now.Anew
 	}
 	for i, f := range s.stores {
 		if usable {

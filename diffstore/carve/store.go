@@ -42,9 +42,9 @@ type found struct {
 	snap     *diffstore.Snapshot // in a stack of its own
 	link     diffstore.Link
 	linkErr  error
-	made     uint64 // greatest log sequence number of the records that it keeps
+	made     uint64    // greatest log sequence number of the records that it keeps
 	changed  time.Time // of the record that was changed last of these: programs can set any time, and few set that one
-	position uint64 // in the catalog, or in one that is left over
+	position uint64    // in the catalog, of a live one
 	by       Evidence
 	unique   bool // its bitmap follows one store alone
 }

@@ -47,6 +47,7 @@ type Witness struct {
 	Used   []diffstore.Range // what $Bitmap says is in use, in order
 	Newest uint64            // greatest log sequence number of all records
 	Dirty  bool              // the volume was in use when it was imaged
+	Anew   bool              // the log has started anew: its sequence numbers tell nothing
 
 	reach []int64 // by freed claim: the end of all up to it
 }

@@ -51,6 +51,13 @@ func witnessOf(t *ntfs.Tree) (*carve.Witness, error) {
 	if err := w.used(); err != nil {
 		return nil, err
 	}
+	if l, err := t.Log(); err == nil && !l.Empty && l.CurrentLSN > 0 {
+		slack := uint64(0) // what was not noted yet of a log that counts in units of 8 bytes
+		if !l.Clean {
+			slack = l.Size / 8
+		}
+		w.out.Anew = l.CurrentLSN+slack < w.out.Newest
+	}
 	w.out.Settle()
 	return w.out, nil
 }

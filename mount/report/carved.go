@@ -34,12 +34,12 @@ type Until struct {
 
 // CarvedShares are bytes by class.
 type CarvedShares struct {
-	Kept     int64 `json:"kept"`
-	Carved   int64 `json:"carved"`
-	Proved   int64 `json:"proved"`
-	Agreed   int64 `json:"agreed"`
-	Doubtful int64 `json:"doubtful"`
-	Unknown  int64 `json:"unknown"`
+	Kept     int64 `json:"kept"`     // by a store that is not deleted, or as they are now without a gap in copying
+	Carved   int64 `json:"carved"`   // by a deleted store, and not written over
+	Proved   int64 `json:"proved"`   // as they are now: by sequence numbers their file was not written since
+	Agreed   int64 `json:"agreed"`   // as they are now, by times or by what is probable
+	Doubtful int64 `json:"doubtful"` // in clusters that no file has now
+	Unknown  int64 `json:"unknown"`  // nowhere for certain
 }
 
 func carvedOf(p *points.Point) *Carved {

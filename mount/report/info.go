@@ -87,25 +87,25 @@ type NTFS struct {
 
 // Point is one point in time; what only snapshots have is null for the current state.
 type Point struct {
-	Name          string   `json:"name"`           // as POINT takes it
-	Location      Name     `json:"location"`       // IMAGE:VOLUME@POINT
-	Kind          string   `json:"kind"`           // current or snapshot
-	Index         int      `json:"index"`          // 1 is the oldest snapshot; 0 the current state
-	Created       *string  `json:"created"`        // null where it is lost too
-	CopyID        *string  `json:"copy_id"`        // GUID of the shadow copy
-	SetID         *string  `json:"set_id"`         // GUID of the shadow copy set
-	StoreID       *string  `json:"store_id"`       // GUID of the store
-	Size          int64    `json:"size"`           // bytes of the volume then
-	Attributes    []string `json:"attributes"`     // words, of the shadow copy
-	AttributesRaw uint32   `json:"attributes_raw"` // the same as a number
-	Consistency   *string  `json:"consistency"`    // application (writers took part), crash (none did) or unknown
-	Offline       bool     `json:"offline"`        // deleted by its owner, but kept
-	Recovered     bool     `json:"recovered"`      // found although its entries in the catalog are lost: order and time may be inferred
-	Carved        *Carved  `json:"carved"`         // of a snapshot that was deleted; null of others
-	Machine       *string  `json:"machine"`        // that made the snapshot
-	ChangedBytes  *int64   `json:"changed_bytes"`  // kept by this snapshot's own store
-	DiffArea      *string  `json:"diff_area"`      // local, or the volume that holds the store
-	Damage        *string  `json:"damage"`         // in a line; null where none was found
+	Name          string   `json:"name"`             // as POINT takes it
+	Location      Name     `json:"location"`         // IMAGE:VOLUME@POINT
+	Kind          string   `json:"kind"`             // current or snapshot
+	Index         int      `json:"index"`            // 1 is the oldest snapshot; 0 the current state
+	Created       *string  `json:"created"`          // null where it is lost too
+	CopyID        *string  `json:"copy_id"`          // GUID of the shadow copy
+	SetID         *string  `json:"set_id"`           // GUID of the shadow copy set
+	StoreID       *string  `json:"store_id"`         // GUID of the store
+	Size          int64    `json:"size"`             // bytes of the volume then
+	Attributes    []string `json:"attributes"`       // words, of the shadow copy
+	AttributesRaw uint32   `json:"attributes_raw"`   // the same as a number
+	Consistency   *string  `json:"consistency"`      // application (writers took part), crash (none did) or unknown
+	Offline       bool     `json:"offline"`          // deleted by its owner, but kept
+	Recovered     bool     `json:"recovered"`        // found although its entries in the catalog are lost: order and time may be inferred
+	Carved        *Carved  `json:"carved,omitempty"` // of a snapshot that was deleted
+	Machine       *string  `json:"machine"`          // that made the snapshot
+	ChangedBytes  *int64   `json:"changed_bytes"`    // kept by this snapshot's own store
+	DiffArea      *string  `json:"diff_area"`        // local, or the volume that holds the store
+	Damage        *string  `json:"damage"`           // in a line; null where none was found
 }
 
 // InfoOf reads the block lists too, for changed bytes and damage. A snapshot with damage is still reported.
