@@ -56,7 +56,7 @@ func (v *View) Facts() Facts {
 	r := Facts{Found: f.how, Store: int64(firstOf(f.Header, f.List, f.Ranges, f.Current)), Order: f.by, Alone: !s.ordered, LSN: end.lsn,
 		AgreedLSN: end.agreed, Time: end.time, From: end.from, Gap: f.Gap != nil, Damage: s.damaged[v.at],
 		Listed: f.remnant != nil && f.remnant.InUse}
-	quick := &View{stack: s, at: v.at, show: Lost, quick: true}
+	quick := &View{stack: s, at: v.at, show: Agreed, quick: true}
 	for j := range quick.Explain(0, v.Size()) {
 		if j.Store == f.Index && j.Place == diffstore.Kept {
 			r.Rows++

@@ -51,8 +51,8 @@ type Judged struct {
 // Origin says in words where the extent comes from, and what that is worth.
 func (j Judged) Origin() string {
 	switch {
-	case j.Kind == layer.Unknown && j.Trust == Doubtful:
-		return "not shown: clusters that no file has now, which may have been used and freed since"
+	case j.Trust == Doubtful:
+		return "doubtful: clusters that no file has now, which may have been used and freed since"
 	case j.Kind == layer.Unknown && j.Why == layer.Carved:
 		return "not known: overwritten since, or nothing proves that it was not"
 	case j.Kind == layer.Unknown || j.Trust == Kept:
@@ -64,7 +64,7 @@ func (j Judged) Origin() string {
 	case j.Trust == Agreed:
 		return j.Explained.Origin() + ": agreed, not written since by its times"
 	}
-	return "doubtful: clusters that no file has now, which may have been used and freed since"
+	return "not known: overwritten since, or nothing proves that it was not"
 }
 
 // Explain yields the extents of [off, off+n). Neighbours are not joined.
@@ -91,10 +91,25 @@ func (v *View) judge(off, n int64) Judged {
 			j.Len = min(j.Len, c.Off+c.Len-j.Off)
 		}
 	}
-	if j.Err == nil && j.Trust > v.show && j.Kind != layer.Unknown {
-		j.Kind, j.Why = layer.Unknown, layer.Carved
-	}
+	v.withhold(&j)
 	return j
+}
+
+// withhold makes unknown what is below the class that is shown. Doubtful bytes are unknown in any case, so that nobody
+// concludes from them: reading as layer.Live gives them where they are shown. All else is an error then.
+func (v *View) withhold(j *Judged) {
+	switch {
+	case j.Err != nil || j.Trust <= Agreed && j.Trust <= v.show:
+	case v.show < Doubtful || j.Trust == Doubtful:
+		if j.Kind != layer.Unknown {
+			j.Kind, j.Why = layer.Unknown, layer.Carved
+		}
+	default:
+		j.Err = &layer.UnknownError{Why: max(j.Why, layer.Unprotected), Off: j.Off, Len: j.Len}
+		if j.Kind != layer.Unknown {
+			j.Err = &layer.UnknownError{Why: layer.Carved, Off: j.Off, Len: j.Len}
+		}
+	}
 }
 
 // resolve finds the bytes and their class, whether that is shown or not.

@@ -16,7 +16,7 @@ func (p *Point) Image() (layer.Mapper, error) {
 		return filled{blocks}, nil
 	}
 	view, ok := blocks.(*diffstore.View)
-	if err != nil || p.unknown != layer.Fail || p.Carved == nil && (!ok || view.Damage() == nil) {
+	if err != nil || p.unknown != layer.Fail || p.doubtful() || p.Carved == nil && (!ok || view.Damage() == nil) {
 		return blocks, err
 	}
 	return damagedImage{blocks}, nil

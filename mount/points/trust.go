@@ -15,6 +15,12 @@ const Agreed = carve.Agreed
 // ParseTrust takes the word for a class.
 func ParseTrust(word string) (Trust, error) { return carve.ParseTrust(word) }
 
+// doubtful reports whether doubtful bytes of a point that was carved are given: they are what of it is unknown, and all
+// else that is not shown is an error.
+func (p *Point) doubtful() bool {
+	return p.Carved != nil && p.Volume.set.opts.CarveShow >= carve.Doubtful && p.unknown == layer.Fail
+}
+
 // TrustIn says what a file of a carved snapshot rests on, its records and the content of a stream together: it is as good as
 // its worst byte. It reads tables, and of blocks that were deleted whether there is anything in them. For a point that was
 // not carved it is 0.

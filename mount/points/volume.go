@@ -236,7 +236,11 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) *Point 
 		if err != nil {
 			return nil, err
 		}
-		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Ciphertext: s.opts.Ciphertext, ForeignReparse: s.opts.ForeignReparse, Cache: s.cache, Warn: func(err error) {
+		unknown := s.opts.Unknown
+		if p.doubtful() {
+			unknown = layer.Live
+		}
+		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: unknown, Ciphertext: s.opts.Ciphertext, ForeignReparse: s.opts.ForeignReparse, Cache: s.cache, Warn: func(err error) {
 			s.warn(fmt.Errorf("%s@%s: %w", v.Name, name, err))
 		}})
 		if err != nil {
