@@ -119,6 +119,9 @@ func (t *infoText) volume(tv *points.Volume, v report.Volume) {
 	case v.Filesystem == "ntfs" || v.Filesystem == "refs":
 		fmt.Fprintln(t.out, "  no snapshots")
 	}
+	if v.Deleted != "" {
+		t.out.Hung(text.Plain, "  ", v.Deleted)
+	}
 }
 
 // ntfs says what state the file system is in.

@@ -159,6 +159,14 @@ func (f *carveFlag) Set(s string) error {
 	return nil
 }
 
+// concluding is for commands that say what is equal: they take nothing from doubtful bytes.
+func (o *openFlags) concluding(tell *text.Reporter) {
+	if o.carveShow == "doubtful" {
+		o.carveShow = "agreed"
+		tell.Note("nothing is called equal by doubtful bytes: this command shows deleted snapshots as with --carve-show agreed")
+	}
+}
+
 // carving reads what is wanted of deleted snapshots.
 func (o *openFlags) carving(opts *points.Options) (err error) {
 	opts.Carve = points.Carve(o.carve)

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/carve"
 	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 )
@@ -95,6 +96,9 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) bool) bool {
 	if c := p.Carved; c != nil {
 		for j := range c.Explain(e.BaseOff, e.Len) {
+			if j.Trust == carve.Doubtful && p.doubtful() {
+				j.Extent.Why = 0 // it is given
+			}
 			if !onStore(j.Explained, Piece{Off: e.Off + j.Off - e.BaseOff, Why: j.Origin(), Trust: j.Trust}, emit) {
 				return false
 			}

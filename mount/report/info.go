@@ -69,6 +69,8 @@ type Volume struct {
 	// Faults are lines: what of the volume is cut off or not in the image, and which of the structures that all of it rests
 	// on are lost, or taken from a copy.
 	Faults []string `json:"faults"`
+	// Deleted says in a line what tells that the volume had snapshots which were deleted, if they were not looked for.
+	Deleted string `json:"deleted,omitempty"`
 
 	Locked     *Locked     `json:"locked,omitempty"`     // what is known of a volume of BitLocker that was not unlocked
 	Encryption *Encryption `json:"encryption,omitempty"` // what is below an unlocked volume
@@ -119,6 +121,7 @@ func InfoOf(s *points.Set) Info {
 		vr := Volume{Name: v.Name, Image: v.Image.Path, Location: Name(points.Target{Volume: v}.Location()), Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
 			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}, Faults: lines(v.Faults())}
 		vr.Locked, vr.Encryption = encryptionOf(v)
+		vr.Deleted = v.Deleted()
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, pointOf(s, p))
 		}
