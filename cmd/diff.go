@@ -53,6 +53,7 @@ func newDiff(o *openFlags) *cobra.Command {
 				o.cache = 48 << 20
 			}
 			d.out, d.tell = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr())
+			o.concluding(d.tell)
 			return d.tell.Done(d.out, d.run(c.Context(), o, args))
 		},
 	}

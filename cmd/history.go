@@ -52,6 +52,7 @@ func newHistory(o *openFlags) *cobra.Command {
 				return usagef("--diff writes text: leave --json out")
 			}
 			h.out, h.tell, h.progress = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr()), o.progress
+			o.concluding(h.tell)
 			return h.tell.Done(h.out, o.each(c.Context(), h.tell, args, points.AtAnyPoint, func(all *selection.Places) error { return h.places(c.Context(), all) }))
 		},
 	}

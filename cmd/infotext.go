@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"snapmount/cmd/text"
@@ -118,6 +119,9 @@ func (t *infoText) volume(tv *points.Volume, v report.Volume) {
 	case v.Filesystem == "ntfs" || v.Filesystem == "refs":
 		fmt.Fprintln(t.out, "  no snapshots")
 	}
+	if v.Deleted != "" {
+		t.out.Hung(text.Plain, "  ", v.Deleted)
+	}
 }
 
 // ntfs says what state the file system is in.
@@ -153,6 +157,8 @@ func (t *infoText) points(tv *points.Volume, list []report.Point) {
 			created, changed := "unknown time", "?"
 			if p.Created != nil {
 				created = t.stamp(*p.Created)
+			} else if p.Carved != nil && p.Carved.NotBefore != nil {
+				created = "after " + t.stamp(*p.Carved.NotBefore)
 			}
 			if p.ChangedBytes != nil {
 				changed = text.Bytes(*p.ChangedBytes)
@@ -165,9 +171,41 @@ func (t *infoText) points(tv *points.Volume, list []report.Point) {
 			}
 		}
 	})
+	t.deleted(list)
 	for i, p := range list {
 		t.details(p, tv.Points[i])
 	}
+}
+
+// deleted says of all deleted snapshots what is back of them, and what cannot be.
+func (t *infoText) deleted(list []report.Point) {
+	n, least, most := 0, 1.0, 0.0
+	until := ""
+	for _, p := range list {
+		if c := p.Carved; c != nil {
+			n++
+			least, most = min(least, c.Share), max(most, c.Share)
+			if c.Until.Time != nil {
+				until = max(until, *c.Until.Time)
+			}
+		}
+	}
+	if n == 0 {
+		return
+	}
+	share := fmt.Sprintf("%.0f to %.0f %%", math.Floor(100*least), math.Floor(100*most))
+	if math.Floor(100*least) == math.Floor(100*most) {
+		share = fmt.Sprintf("%.0f %%", math.Floor(100*most))
+	}
+	line := fmt.Sprintf("%d deleted snapshots are found", n)
+	if n == 1 {
+		line = "1 deleted snapshot is found"
+	}
+	if until != "" {
+		line += fmt.Sprintf(", deleted after %s", t.stamp(until))
+	}
+	t.out.Hung(text.Plain, "  ", line+fmt.Sprintf(": %s of what they need is proven or agreed, and shown. What was changed or encrypted after the "+
+		"deletion, and not before it, has no copy; the rest is unknown or doubtful.", share))
 }
 
 // age says how long ago a point was made.
@@ -184,7 +222,7 @@ func state(p report.Point) string {
 	for _, w := range []struct {
 		is   bool
 		word string
-	}{{p.Damage != nil, "DAMAGED"}, {p.Recovered, "recovered"}, {p.Offline, "deleted"}} {
+	}{{p.Carved != nil, "carved"}, {p.Carved == nil && p.Damage != nil || p.Carved != nil && p.Carved.Table != nil, "DAMAGED"}, {p.Recovered, "recovered"}, {p.Offline, "deleted"}} {
 		if w.is && len(words) < 2 {
 			words = append(words, w.word)
 		}
@@ -229,8 +267,31 @@ func (t *infoText) details(p report.Point, tp *points.Point) {
 	if p.Offline {
 		t.out.Hung(text.Plain, name, "deleted by its owner, but still kept")
 	}
-	if p.Damage != nil {
+	if c := p.Carved; c != nil {
+		t.carved(name, c)
+	} else if p.Damage != nil {
 		t.out.Hung(text.Fault, name+"DAMAGED: ", text.Printable(*p.Damage))
+	}
+}
+
+// carved says what is back of a deleted snapshot, and to the verbose how that is known.
+func (t *infoText) carved(name string, c *report.Carved) {
+	b := c.Bytes
+	line := fmt.Sprintf("%.0f %% is shown: kept %s, proved unchanged %s, agreed %s; not shown: doubtful %s, unknown %s", math.Floor(100*c.Share),
+		text.Bytes(b.Kept+b.Carved), text.Bytes(b.Proved), text.Bytes(b.Agreed), text.Bytes(b.Doubtful), text.Bytes(b.Unknown))
+	if t.verbose {
+		line += fmt.Sprintf("; found by its %s, at 0x%x", c.Found, c.Store)
+		if c.Order != "" {
+			line += "; newer than the one before by " + c.Order
+		}
+		if c.Alone {
+			line += "; its place among others is not known"
+		}
+		line += fmt.Sprintf("; copies up to sequence number %d for certain, %d by %s; %d of %d blocks overwritten", c.Until.LSN, c.Until.Agreed, c.Until.From, c.Overwritten, c.Rows)
+	}
+	t.out.Hung(text.Plain, name, line)
+	if c.Table != nil {
+		t.out.Hung(text.Fault, name+"DAMAGED: ", text.Printable(*c.Table))
 	}
 }
 

@@ -127,7 +127,7 @@ func (l *lister) place(ctx context.Context, p *selection.Place) error {
 	}
 	l.ctx, l.point, l.seen = ctx, p.Point, map[uint64]bool{}
 	if l.long && !l.json && !l.zero {
-		l.out.Head("%-13s %s  %-*s  %s", "attributes", l.sizeCell("size"), l.out.TimeWidth(), "modified", "name")
+		l.out.Head("%-13s %s  %-*s  %s%s", "attributes", l.sizeCell("size"), l.out.TimeWidth(), "modified", l.trustCell("trust"), "name")
 	}
 	path := p.FullPath()
 	if n.Kind != ntfs.KindDir {
@@ -200,7 +200,8 @@ func (l *lister) one(path, shown string, n *ntfs.Node) error {
 		if l.human {
 			size = text.Bytes(n.Size)
 		}
-		l.line(fmt.Sprintf("%s %s  %s  %s", mode(n), l.sizeCell(size), l.out.Time(n.Times.Modified.Time()), shown))
+		trust := l.trustCell(l.point.TrustIn(n, "").String())
+		l.line(fmt.Sprintf("%s %s  %s  %s%s", mode(n), l.sizeCell(size), l.out.Time(n.Times.Modified.Time()), trust, shown))
 	default:
 		l.line(shown)
 	}
@@ -213,6 +214,14 @@ func (l *lister) sizeCell(size string) string {
 		return fmt.Sprintf("%9s", size)
 	}
 	return fmt.Sprintf("%14s", size)
+}
+
+// trustCell is a column that only deleted snapshots have: what a file rests on.
+func (l *lister) trustCell(word string) string {
+	if l.point.Carved == nil {
+		return ""
+	}
+	return fmt.Sprintf("%-8s  ", word)
 }
 
 // mode shows the kind and the attributes in fixed columns.

@@ -39,6 +39,9 @@ type openFlags struct {
 	parents   []string
 	rescueMap string
 	anywhere  bool
+	carve     carveFlag
+	carveShow string
+	carveFrom string
 	warn      func(error) // told warnings as they come, or nil
 	progress  layer.Progress
 	tz        string
@@ -64,15 +67,19 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.StringVar(&o.rescueMap, "map", "", "the map of GNU ddrescue for the first image, which is raw; without, it is looked for beside it")
 	f.BoolVar(&o.force, "force", false, "read a block device although it is mounted for writing")
 	f.BoolVar(&o.anywhere, "allow-backing-anywhere", false, "open files that an image names wherever they lie, not in its own folder only")
+	f.Var(&o.carve, "carve", "deleted snapshots too: those that file records tell of; --carve=scan: all that one pass over the volumes finds")
+	f.Lookup("carve").NoOptDefVal = "true"
+	f.StringVar(&o.carveShow, "carve-show", "agreed", "what is shown of them: proved, agreed (by times too), or doubtful (free clusters that may have been used since)")
+	f.StringVar(&o.carveFrom, "carve-from", "", "keep what the pass finds in this `FILE`, and take it from there the next time")
 	f.StringVar(&o.tz, "tz", "", "zone of times without one, given and shown: local, utc, image, +01:00 or Area/City (default local; shown in UTC where the output is no terminal)")
 	f.StringVar(&o.color, "color", "auto", "colours on standard output: auto (on a terminal, unless NO_COLOR is set), always or never")
 	o.cache = ntfs.DefaultCache
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
-	inGroup(f, groupOpen, "with", "unknown", "encrypted", "tz", "cache")
+	inGroup(f, groupOpen, "with", "carve", "unknown", "encrypted", "tz", "cache")
 	inGroup(f, groupOutput, "color")
-	inGroup(f, groupOdd, "diff-area", "reparse", "offset", "size", "layer", "image-snapshot", "bad-chunks", "part", "parent", "map", "force",
+	inGroup(f, groupOdd, "carve-show", "carve-from", "diff-area", "reparse", "offset", "size", "layer", "image-snapshot", "bad-chunks", "part", "parent", "map", "force",
 		"allow-backing-anywhere")
-	rare(f, "diff-area", "reparse", "offset", "size", "layer", "image-snapshot", "bad-chunks", "part", "parent", "map", "force",
+	rare(f, "carve-show", "carve-from", "diff-area", "reparse", "offset", "size", "layer", "image-snapshot", "bad-chunks", "part", "parent", "map", "force",
 		"allow-backing-anywhere")
 }
 
@@ -92,6 +99,9 @@ func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, err
 		opts.Unknown = layer.Live
 	default:
 		return nil, usagef("--unknown %q: want error, zero or live", o.unknown)
+	}
+	if err := o.carving(&opts); err != nil {
+		return nil, err
 	}
 	if o.encrypted != "error" && o.encrypted != "raw" {
 		return nil, usagef("--encrypted %q: want error or raw", o.encrypted)
@@ -122,6 +132,53 @@ func (o *openFlags) open(ctx context.Context, images []string) (*points.Set, err
 		return nil, errors.Join(ended, s.Close())
 	}
 	return s, err
+}
+
+// carveFlag is how deleted snapshots are looked for. To the help it is a flag without a value.
+type carveFlag points.Carve
+
+func (f *carveFlag) Type() string { return "bool" }
+
+// String is what Set takes.
+func (f *carveFlag) String() string {
+	return [...]string{points.CarveOff: "false", points.CarveRemnants: "true", points.CarveScan: "scan"}[*f]
+}
+
+// Set takes "scan", or what stands for the flag alone.
+func (f *carveFlag) Set(s string) error {
+	switch s {
+	case "false":
+		*f = carveFlag(points.CarveOff)
+	case "true", "remnants":
+		*f = carveFlag(points.CarveRemnants)
+	case "scan":
+		*f = carveFlag(points.CarveScan)
+	default:
+		return errors.New("want --carve or --carve=scan")
+	}
+	return nil
+}
+
+// concluding is for commands that say what is equal: they take nothing from doubtful bytes.
+func (o *openFlags) concluding(tell *text.Reporter) {
+	if o.carveShow == "doubtful" {
+		o.carveShow = "agreed"
+		tell.Note("nothing is called equal by doubtful bytes: this command shows deleted snapshots as with --carve-show agreed")
+	}
+}
+
+// carving reads what is wanted of deleted snapshots.
+func (o *openFlags) carving(opts *points.Options) (err error) {
+	opts.Carve = points.Carve(o.carve)
+	switch opts.CarveShow, err = points.ParseTrust(o.carveShow); o.carveShow {
+	case "proved", "agreed", "doubtful":
+	default:
+		return usagef("--carve-show %q: want proved, agreed or doubtful", o.carveShow)
+	}
+	if opts.CarveFrom = o.carveFrom; o.carveFrom != "" {
+		opts.Carve = points.CarveScan
+	}
+	return err
 }
 
 // begin makes the clock, by which times are read, from that of the machine.

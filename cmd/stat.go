@@ -142,4 +142,7 @@ func (r rows) attached(s *report.Stat) {
 		r.put("stream", "%s (%d bytes)", string(st.Name), st.Size)
 	}
 	r.some("content", s.Verdict)
+	if s.Trust > 0 {
+		r.put("trust", "%s", s.Trust)
+	}
 }

@@ -1,6 +1,7 @@
 package diffstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -186,6 +187,9 @@ func (p *page) set(first int64) *roaring.Bitmap {
 
 // readBits takes the first area that has all of a bitmap, else what reaches farthest.
 func (s *Snapshot) readBits(first uint64, n int64) (set *roaring.Bitmap, known int64, err error) {
+	if len(s.areas) == 0 {
+		return roaring.New(), 0, cmp.Or(s.lost, errors.New("no bitmap"))
+	}
 	for i, a := range s.areas {
 		bits, k, e := readBits(s.vol.ctx, a, first, n, s.warn)
 		if e == nil {

@@ -33,8 +33,8 @@
 //     Server 2003 keeps none and asks all older bitmaps instead. What cannot be read of a bitmap raises doubt in
 //     snapshots that may be scoped (IgnoredAsZeros); in others it only drops the zeros.
 //  12. A store whose block list could not be read to its end is incomplete. For snapshots that are read through it, a
-//     copy found there or before is data; everything else is layer.Unknown, with the best guess as Base. Newer
-//     snapshots are not concerned. A list ends at its first free slot: a block of it that is not full is the last,
+//     copy found there or before is data, and so is what is proven not to have changed since it was made (rule 18);
+//     everything else is layer.Unknown, with the best guess as Base. Newer snapshots are not concerned. A list ends at its first free slot: a block of it that is not full is the last,
 //     whatever its next field says; a full one has a successor, which lies in the store file right behind the last copy.
 //     A slot left out before others is lost, and what is behind it counts no more.
 //  13. Each snapshot has its own size. Live bytes past the end of the live volume are an error, not zeros.

@@ -166,6 +166,10 @@ func (f *storeFile) entry() storeEntry {
 	return e
 }
 
+// UUIDTime returns the time of a version 1 UUID in ticks of 100 ns, 0 for another. Store GUIDs of one boot share it but for
+// what counts them.
+func UUIDTime(g wintype.GUID) uint64 { return uuidTime(g) }
+
 // uuidTime returns the time of a version 1 UUID in ticks, 0 for another. Those of one boot count up (RFC 9562, 5.1).
 func uuidTime(g wintype.GUID) uint64 {
 	le := binary.LittleEndian

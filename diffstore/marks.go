@@ -39,11 +39,11 @@ func (s *Snapshot) checkBitmaps() error {
 
 // counts reports whether what s leaves unprotected counts in older snapshots (rule 11).
 func (s *Snapshot) counts() bool {
-	return s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0 || s.Recovered
+	return s.Flags&IgnoredAsZeros != 0 || s.entry.previous != 0 || s.Recovered || s.strict
 }
 
 // scoped reports whether s may leave blocks of files unprotected.
-func (s *Snapshot) scoped() bool { return s.Flags&IgnoredAsZeros != 0 || s.Recovered }
+func (s *Snapshot) scoped() bool { return s.Flags&IgnoredAsZeros != 0 || s.Recovered || s.strict }
 
 // word says of 64 blocks what a store leaves unprotected.
 type word struct {

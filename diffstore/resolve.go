@@ -61,7 +61,7 @@ func overlaid(overlays []row, n int) (*row, int) {
 
 // stored explains x, which is inside block b, by row o, which keeps it.
 func (v *View) stored(x *Explained, b block, o *row) {
-	if x.Store = int(o.store) + 1; o.at == lostData {
+	if x.Store = v.snap.vol.snapshots[o.store].Index; o.at == lostData {
 		x.Err = layer.Corrupt("block", b.off(), "impossible data offset or target in store %d", x.Store)
 		return
 	}

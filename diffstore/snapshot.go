@@ -45,6 +45,7 @@ type Snapshot struct {
 	lost    error
 	strange bool  // not in the catalog that the volume has now
 	orphan  bool  // no catalog has its snapshot entry
+	strict  bool  // what it leaves unprotected counts in all older ones: see OpenStack
 	gap     error // the next newer snapshot is missing
 	ended   bool  // gap is because copies may have ended: see end
 	proof   func() []Range

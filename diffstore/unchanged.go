@@ -18,7 +18,11 @@ type UnchangedFunc func(last *View) ([]Range, error)
 // have been overwritten without a copy (rule 18).
 func (s *Snapshot) end(why error) {
 	s.gap, s.ended = why, true
-	s.proof = sync.OnceValue(func() []Range {
+}
+
+// provenSince finds what has not changed on the live volume since s was made, which no store need have kept.
+func (s *Snapshot) provenSince() func() []Range {
+	return sync.OnceValue(func() []Range {
 		if s.vol.unchanged == nil {
 			return nil
 		}

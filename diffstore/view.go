@@ -44,8 +44,14 @@ func (s *Snapshot) Open() (*View, error) {
 		v.damaged++
 	}
 	v.why = layer.Incomplete
-	if last := s.vol.snapshots[v.end-1]; last.ended && v.damaged == v.end && x.newerThanImage(s) == nil {
-		v.proof, v.why = last.proof, layer.Carved
+	switch last := s.vol.snapshots[v.end-1]; {
+	case x.newerThanImage(s) != nil:
+	case v.damaged < v.end:
+		v.proof = s.vol.snapshots[v.damaged].proof
+	case v.gap:
+		if v.proof = last.proof; last.ended {
+			v.why = layer.Carved
+		}
 	}
 	v.damage = sync.OnceValue(func() error {
 		own, through := s.Check()

@@ -24,8 +24,8 @@ type Options struct {
 	// Files are store and catalog files of System Volume Information, copied out at the time of the image or as the
 	// volume's own NTFS lists them, in any order. They are used where the volume lacks a store or its catalog.
 	Files []File
-	// Unchanged tells what has not changed on base since a snapshot that no catalog has, or that was deleted. Without it
-	// all that no store keeps is layer.Unknown there.
+	// Unchanged tells what has not changed on base since a snapshot whose store is damaged, that no catalog has, or that was
+	// deleted. Without it all that no store keeps is layer.Unknown there.
 	Unchanged UnchangedFunc
 	// Claimed reports whether another volume has the snapshot of a store; nil says that none has.
 	Claimed func(store wintype.GUID) bool
@@ -205,6 +205,13 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 		settle(s, p)
 		v.snapshots = append(v.snapshots, s)
 	}
+	v.settleSizes()
+	parallel(len(v.snapshots), func(i int) { v.snapshots[i].readStore() })
+	v.index = sync.OnceValue(v.build)
+}
+
+// settleSizes makes what depends on the sizes of all snapshots of the stack.
+func (v *Volume) settleSizes() {
 	v.span, v.least = blocks(v.base.Size()), v.base.Size()
 	var largest int64
 	for _, s := range v.snapshots {
@@ -213,10 +220,8 @@ func (v *Volume) assemble(points []point, settle func(s *Snapshot, p point)) {
 		}
 		v.span, v.least = max(v.span, blocks(s.Size)), min(v.least, s.Size)
 		s.older, largest = largest, max(largest, blocks(s.Size))
-		s.bitmaps, s.marks = sync.OnceValue(s.openBitmaps), sync.OnceValue(s.newMarks)
+		s.bitmaps, s.marks, s.proof = sync.OnceValue(s.openBitmaps), sync.OnceValue(s.newMarks), s.provenSince()
 	}
-	parallel(len(v.snapshots), func(i int) { v.snapshots[i].readStore() })
-	v.index = sync.OnceValue(v.build)
 }
 
 // ordered returns entries by stack position; Windows makes neither ties nor positions against the clock.

@@ -15,15 +15,17 @@ type emptied struct {
 	Volumes []struct {
 		Snapshots []struct {
 			Copy  string `json:"copy_id"`
-			Files []struct {
-				Path, SHA256, Lost string
-				Size               int64
-				Dir                bool
-				Record             uint64
-				Sequence           uint16
-			}
+			Files []truthFile
 		}
 	}
+}
+
+type truthFile struct {
+	Path, SHA256, Lost string
+	Size               int64
+	Dir                bool
+	Record             uint64
+	Sequence           uint16
 }
 
 // TestEmptiedCatalog has a real file system's snapshots of which the catalog was emptied before most files were encrypted

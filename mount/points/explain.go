@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/carve"
 	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
 )
@@ -19,6 +20,7 @@ type Piece struct {
 	Image    string       // the image file that holds the bytes; empty when none does
 	ImageOff int64        // bytes, in that file; -1 when they are packed there
 	Reason   layer.Reason // why its content is unknown; 0 when it is not
+	Trust    Trust        // what it rests on at a point that was carved; else 0
 	Err      error        // why it cannot be read, or nil
 }
 
@@ -57,7 +59,7 @@ func (p *Piece) settle() {
 
 func (p Piece) continues(prev Piece) bool {
 	after := func(a, b int64) bool { return b == a+prev.Len || a == -1 && b == -1 }
-	return prev.Err == nil && p.Err == nil && prev.Why == p.Why && prev.Image == p.Image &&
+	return prev.Err == nil && p.Err == nil && prev.Why == p.Why && prev.Trust == p.Trust && prev.Image == p.Image &&
 		after(prev.Volume, p.Volume) && after(prev.Sealed, p.Sealed) && (prev.Image == "" || after(prev.ImageOff, p.ImageOff))
 }
 
@@ -92,23 +94,36 @@ func (p *Point) explain(m layer.Mapper, emit func(Piece) bool) bool {
 
 // onVolume explains an extent of clusters.
 func (p *Point) onVolume(blocks layer.Mapper, e layer.Extent, emit func(Piece) bool) bool {
+	if c := p.Carved; c != nil {
+		for j := range c.Explain(e.BaseOff, e.Len) {
+			if j.Trust == carve.Doubtful && p.doubtful() {
+				j.Extent.Why = 0 // it is given
+			}
+			if !onStore(j.Explained, Piece{Off: e.Off + j.Off - e.BaseOff, Why: j.Origin(), Trust: j.Trust}, emit) {
+				return false
+			}
+		}
+		return true
+	}
 	view, isView := blocks.(*diffstore.View)
 	if !isView {
 		return onDisk(blocks, e.BaseOff, Piece{Off: e.Off, Len: e.Len, Volume: e.BaseOff, Sealed: -1, Why: "on the volume as imaged"}, emit)
 	}
 	for x := range view.Explain(e.BaseOff, e.Len) {
-		piece := Piece{Off: e.Off + x.Off - e.BaseOff, Len: x.Len, Volume: x.Off, Sealed: -1, Why: x.Origin(), Reason: x.Extent.Why, Err: x.Err}
-		more := false
-		if x.Err != nil || x.Base == nil {
-			more = emit(piece)
-		} else {
-			more = onDisk(x.Base, x.BaseOff, piece, emit)
-		}
-		if !more {
+		if !onStore(x, Piece{Off: e.Off + x.Off - e.BaseOff, Why: x.Origin()}, emit) {
 			return false
 		}
 	}
 	return true
+}
+
+// onStore follows a piece that a snapshot has.
+func onStore(x diffstore.Explained, piece Piece, emit func(Piece) bool) bool {
+	piece.Len, piece.Volume, piece.Sealed, piece.Reason, piece.Err = x.Len, x.Off, -1, x.Extent.Why, x.Err
+	if x.Err != nil || x.Base == nil {
+		return emit(piece)
+	}
+	return onDisk(x.Base, x.BaseOff, piece, emit)
 }
 
 // onDisk follows a piece whose bytes are at off of s down to the image files, through what encrypts them.

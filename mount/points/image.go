@@ -16,10 +16,10 @@ func (p *Point) Image() (layer.Mapper, error) {
 		return filled{blocks}, nil
 	}
 	view, ok := blocks.(*diffstore.View)
-	if err != nil || !ok || view.Damage() == nil || p.unknown != layer.Fail {
+	if err != nil || p.unknown != layer.Fail || p.doubtful() || p.Carved == nil && (!ok || view.Damage() == nil) {
 		return blocks, err
 	}
-	return damagedImage{view}, nil
+	return damagedImage{blocks}, nil
 }
 
 // Block is the disk of an image, to be read as a whole: as far as Options.Unknown is layer.Zeros, with zeros for what is
@@ -38,8 +38,8 @@ func (f filled) ReadAt(p []byte, off int64) (int, error) {
 	return layer.Read(f.Mapper, p, off, layer.LiveOrZeros)
 }
 
-// damagedImage is a View whose incomplete ranges are errors.
-type damagedImage struct{ view *diffstore.View }
+// damagedImage is a point whose incomplete ranges are errors.
+type damagedImage struct{ view layer.Mapper }
 
 func (d damagedImage) Size() int64 { return d.view.Size() }
 

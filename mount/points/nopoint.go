@@ -31,6 +31,9 @@ func (e *NoPointError) Error() string {
 	case e.Volume.Damage != nil:
 		return fmt.Sprintf("%s is left (there are: %s): %v", none, pointNames(e.Volume.Points), e.Err)
 	case len(e.Volume.Snapshots()) == 0:
+		if deleted := e.Volume.Deleted(); deleted != "" {
+			return none + ": " + deleted
+		}
 		return none + ": the volume has no snapshots, only the current state"
 	case e.Near != nil:
 		return fmt.Sprintf("%s: the nearest is vss%d, %s", none, e.Near.Snapshot.Index, e.Near.Name)

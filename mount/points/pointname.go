@@ -13,7 +13,7 @@ import (
 
 var (
 	vssName = regexp.MustCompile(`^(?:vss([0-9]{1,6})|([0-9]{1,3}))$`)
-	dirName = regexp.MustCompile(`^(\d{4}-\d\d-\d\dt\d{6}z|unknown-time)(-\d+)?(-offline)?(-recovered)?$`)
+	dirName = regexp.MustCompile(`^((?:after-)?\d{4}-\d\d-\d\dt\d{4}(?:\d\d)?z|unknown-time)(-\d+)?(-offline)?(-recovered)?(-carved)?$`)
 	idStart = regexp.MustCompile(`^\{?([0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,27})\}?$`)
 )
 
@@ -83,10 +83,7 @@ func (v *Volume) PointNamed(name string) (*Point, error) {
 		return v.orNone(of(v), nil)
 	case number != nil:
 		n, _ := strconv.Atoi(number[1] + number[2]) // digits that fit
-		if n < 1 || n > len(v.Snapshots()) {
-			return nil, v.noPoint(nil)
-		}
-		return v.Snapshots()[n-1], nil
+		return v.orNone(v.numbered(n), nil)
 	}
 	span, err := v.clock().Parse(text)
 	var byID *Point
@@ -107,6 +104,16 @@ func (v *Volume) PointNamed(name string) (*Point, error) {
 		return v.orNone(found, &span)
 	}
 	return byID, nil
+}
+
+// numbered is the snapshot of a number, nil for none.
+func (v *Volume) numbered(n int) *Point {
+	for _, p := range v.Snapshots() {
+		if p.Snapshot.Index == n {
+			return p
+		}
+	}
+	return nil
 }
 
 // at is the point that a time names.

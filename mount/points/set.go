@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/carve"
 	"snapmount/imagefmt"
 	"snapmount/imagefmt/bitlocker"
 	"snapmount/imagefmt/layer"
@@ -57,6 +58,11 @@ type Options struct {
 	// Anywhere lets files that an image names lie outside its folder: anywhere on this machine, for an image in another
 	// one anywhere on the same volume.
 	Anywhere bool
+	// Carve looks for deleted snapshots, and CarveShow is the last class of their bytes that is shown; 0 is carve.Agreed.
+	Carve     Carve
+	CarveShow carve.Trust
+	// CarveFrom names the file that keeps what a CarveScan finds: it is read where it is there, else written.
+	CarveFrom string
 	// Keys open volumes of BitLocker, those of images inside others too; nil is none.
 	Keys *bitlocker.Keyring
 	// AskKey is called for a volume of BitLocker that the Keys leave locked, until it opens or nil is returned, by Open
@@ -76,6 +82,10 @@ type Set struct {
 	cache   *ntfs.Cache
 
 	captured []diffstore.File // of Options.DiffArea
+	found    *carveFile       // of Options.CarveFrom, if it was there
+	scanned  []carvedVolume   // by passes
+	partly   bool             // one of them was ended
+	refused  bool             // found is of another image
 	outer    []*Set           // which hold images of this one as files; among the closers
 	closers  []io.Closer
 	closed   sync.Once
@@ -108,6 +118,12 @@ func Open(ctx context.Context, paths []string, opts Options) (*Set, error) {
 	if s.opts.Keys == nil {
 		s.opts.Keys = bitlocker.NewKeyring()
 	}
+	if opts.CarveFrom != "" {
+		var err error
+		if s.found, err = readCarveFile(opts.CarveFrom); err != nil {
+			return nil, fmt.Errorf("deleted snapshots: %w", err)
+		}
+	}
 	if err := s.openStoreFiles(opts.DiffArea); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -120,6 +136,9 @@ func Open(ctx context.Context, paths []string, opts Options) (*Set, error) {
 		s.addImage(path, disk)
 	}
 	s.findVolumes()
+	if err := s.keepScan(); err != nil {
+		return nil, errors.Join(fmt.Errorf("deleted snapshots: %w", err), s.Close())
+	}
 	if ctx.Err() != nil {
 		return nil, errors.Join(context.Cause(ctx), s.Close())
 	}
@@ -154,6 +173,11 @@ func (s *Set) findVolumes() {
 		}
 		s.opts.Progress.Tell("looking for points in time: volume", int64(i), int64(len(s.Volumes)))
 		v.findPoints(s)
+	}
+	for _, v := range s.Volumes {
+		if err := v.findCarved(s); err != nil && s.ctx.Err() == nil {
+			s.warn(fmt.Errorf("%s: deleted snapshots: %w", v.Name, err))
+		}
 	}
 	s.opts.Progress.Tell("looking for points in time: volume", int64(len(s.Volumes)), int64(len(s.Volumes)))
 	s.warnOfStores()

@@ -15,6 +15,7 @@ type Verdict struct {
 	More       bool    // there are more of them than a Verdict lists
 	Ciphertext bool    // it is there, encrypted by EFS
 	Err        error   // why nothing can be told
+	Trust      Trust   // what it rests on at a point that was carved, where that was asked for (Point.TrustIn)
 }
 
 // Range is a range of a stream that is not in the image.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"snapmount/diffstore"
+	"snapmount/diffstore/carve"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/partition"
 	"snapmount/imagefmt/wintype"
@@ -34,6 +35,8 @@ type Volume struct {
 	stores []wintype.GUID    // that its catalog has entries of
 	// catalog gives the stores that it has snapshot entries and store entries of.
 	catalog func() (snapshots, stores []wintype.GUID)
+	witness func() (*carve.Witness, error) // of the current state
+	hits    func() []carve.Hit
 }
 
 // Point is a volume at one time.
@@ -42,6 +45,7 @@ type Point struct {
 	Number   int                 // counts the points of the whole Set
 	Volume   *Volume             //
 	Snapshot *diffstore.Snapshot // nil for the current state
+	Carved   *carve.View         // of a snapshot that was deleted; else nil
 	unknown  layer.Policy
 
 	// Blocks gives the volume's bytes at this time, as the Windows driver would. It reads the block lists at its first call.
@@ -69,7 +73,15 @@ func openVolume(s *Set, img *Image, p partition.Partition, prefix string) (*Volu
 		}
 		return diffstore.Catalog(s.ctx, v.Block, *v.header)
 	})
-	s.addPoint(v, "current", nil)
+	v.witness = sync.OnceValues(func() (*carve.Witness, error) {
+		t, err := v.Current().Files()
+		if err != nil {
+			return nil, err
+		}
+		return witnessOf(t)
+	})
+	v.hits = sync.OnceValue(v.scanOnce)
+	v.Points = append(v.Points, s.addPoint(v, "current", nil))
 	if v.Locked() != nil {
 		return v, nil // what would be read is not the volume
 	}
@@ -185,7 +197,7 @@ func (v *Volume) namePoints(s *Set, snapshots []*diffstore.Snapshot) {
 		if snap.Recovered {
 			name += "-recovered"
 		}
-		s.addPoint(v, name, snap)
+		v.Points = append(v.Points, s.addPoint(v, name, snap))
 	}
 }
 
@@ -203,7 +215,8 @@ func (v *Volume) rescue(s *Set) {
 	}
 }
 
-func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
+// addPoint makes a point that is not among those of its volume yet.
+func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) *Point {
 	p := &Point{Name: name, Number: len(s.points), Volume: v, Snapshot: snap, unknown: s.opts.Unknown}
 	p.Blocks = func() (layer.Mapper, error) {
 		if err := v.Locked(); err != nil {
@@ -225,7 +238,11 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 		if err != nil {
 			return nil, err
 		}
-		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: s.opts.Unknown, Ciphertext: s.opts.Ciphertext, ForeignReparse: s.opts.ForeignReparse, Cache: s.cache, Warn: func(err error) {
+		unknown := s.opts.Unknown
+		if p.doubtful() {
+			unknown = layer.Live
+		}
+		t, err := ntfs.Open(blocks, ntfs.Options{Unknown: unknown, Ciphertext: s.opts.Ciphertext, ForeignReparse: s.opts.ForeignReparse, Cache: s.cache, Warn: func(err error) {
 			s.warn(fmt.Errorf("%s@%s: %w", v.Name, name, err))
 		}})
 		if err != nil {
@@ -235,7 +252,7 @@ func (s *Set) addPoint(v *Volume, name string, snap *diffstore.Snapshot) {
 	})
 	p.ChangedBytes = sync.OnceValues(p.changedBytes)
 	s.points = append(s.points, p)
-	v.Points = append(v.Points, p)
+	return p
 }
 
 // Set is what the volume is of.
@@ -257,12 +274,14 @@ func (v *Volume) Current() *Point { return v.Points[0] }
 // Snapshots returns the points from snapshots, oldest first.
 func (v *Volume) Snapshots() []*Point { return v.Points[1:] }
 
-// Latest returns the newest snapshot that its owner did not delete, else the newest; nil when there is none.
+// Latest returns the newest snapshot that its owner did not delete, else the newest; nil when there is none. It is none that
+// was carved: these are taken by name alone.
 func (v *Volume) Latest() *Point {
 	return FirstShown(slices.Backward(v.Snapshots()))
 }
 
-// Oldest returns the oldest snapshot that its owner did not delete, else the oldest; nil when there is none.
+// Oldest returns the oldest snapshot that its owner did not delete, else the oldest; nil when there is none. It is none that
+// was carved.
 func (v *Volume) Oldest() *Point {
 	return FirstShown(slices.All(v.Snapshots()))
 }
@@ -270,6 +289,9 @@ func (v *Volume) Oldest() *Point {
 func FirstShown(points func(func(int, *Point) bool)) *Point {
 	var hidden *Point
 	for _, p := range points {
+		if p.Carved != nil {
+			continue
+		}
 		if !p.Snapshot.Offline {
 			return p
 		}
@@ -290,7 +312,7 @@ func (p *Point) Created() time.Time {
 
 // After reports whether a point of the same volume is a later one than q.
 func (p *Point) After(q *Point) bool {
-	return q.Snapshot != nil && (p.Snapshot == nil || p.Snapshot.Index > q.Snapshot.Index)
+	return q.Snapshot != nil && (p.Snapshot == nil || slices.Index(p.Volume.Points, p) > slices.Index(p.Volume.Points, q))
 }
 
 // Size returns the bytes of the volume at this time, without opening the snapshot.

@@ -7,6 +7,7 @@
 package receipt
 
 import (
+	"snapmount/mount/points"
 	"snapmount/mount/report"
 	"snapmount/ntfs/restore"
 )
@@ -85,6 +86,7 @@ type Item struct {
 	SHA256   string        `json:"sha256,omitempty"`            // of what was written
 	Verdict  string        `json:"verdict,omitempty"`           // whether all content is in the image, by its tables
 	Ranges   []report.Gap  `json:"ranges,omitempty"`            // of the verdict
+	Trust    points.Trust  `json:"trust,omitempty"`             // what a file of a deleted snapshot rests on: kept, carved, proved, agreed, doubtful or unknown
 	Result   string        `json:"result"`                      // restored, skipped (was there, and is right), aside (a link, in the sidecar alone), incomplete, failed, or left-out (of the snapshot by Windows)
 	Error    string        `json:"error,omitempty"`             // why it failed
 	Link     *report.Name  `json:"link,omitempty"`              // what the symbolic link leads to; not of links that the target has otherwise

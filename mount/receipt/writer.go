@@ -107,6 +107,7 @@ func (w *Writer) item(res *restore.Result) Item {
 	}
 	if res.Type == "file" {
 		v, known := w.verdict(res)
+		item.Trust = v.Trust
 		if known && !(v.Intact() && (item.Error != "" || len(res.Gaps) > 0)) { // by the tables alone
 			item.Verdict, item.Ranges = v.String(), report.GapsOf(v)
 		}
@@ -136,6 +137,7 @@ func (w *Writer) verdict(res *restore.Result) (v points.Verdict, known bool) {
 	if res.Stream != "" || n.HasData || n.Damage != nil {
 		v = points.Judge(n, res.Stream)
 	}
+	v.Trust = point.TrustIn(n, res.Stream)
 	if n.Links > 1 {
 		w.verdicts.Store(key, v)
 	}

@@ -22,7 +22,9 @@ type Entry struct {
 	Target     *Name    `json:"target"`            // of symbolic links and junctions, as Windows has it
 	Verdict    string   `json:"verdict,omitempty"` // stat only: whether all content of the stream is in the image
 	Ranges     []Gap    `json:"ranges,omitempty"`  // of the verdict
-	Error      string   `json:"error,omitempty"`   // what of it cannot be read
+	// Trust is what a file of a deleted snapshot rests on: kept, carved, proved, agreed, doubtful or unknown.
+	Trust points.Trust `json:"trust,omitempty"`
+	Error string       `json:"error,omitempty"` // what of it cannot be read
 }
 
 // Stream is a named stream, or an extended attribute.
@@ -37,6 +39,9 @@ func EntryOf(p *points.Point, path string, n *ntfs.Node) Entry {
 	e := Entry{Head: headOf(p, path, n.Ref), Path: Name(path), Kind: KindName(n.Kind), Size: n.Size, Ref: n.Ref.String(), Links: n.Links,
 		Mtime: stamp(t.Modified), Atime: stamp(t.Accessed), Ctime: stamp(t.Changed), Btime: stamp(t.Created),
 		Attributes: append([]string{}, n.Attr.Words()...), Streams: []Stream{}}
+	if n.Kind == ntfs.KindFile || n.Kind == ntfs.KindDir {
+		e.Trust = p.TrustIn(n, "")
+	}
 	streams, err := n.Streams()
 	e.Error = lineOf(err)
 	for _, s := range streams {

@@ -69,6 +69,8 @@ type Volume struct {
 	// Faults are lines: what of the volume is cut off or not in the image, and which of the structures that all of it rests
 	// on are lost, or taken from a copy.
 	Faults []string `json:"faults"`
+	// Deleted says in a line what tells that the volume had snapshots which were deleted, if they were not looked for.
+	Deleted string `json:"deleted,omitempty"`
 
 	Locked     *Locked     `json:"locked,omitempty"`     // what is known of a volume of BitLocker that was not unlocked
 	Encryption *Encryption `json:"encryption,omitempty"` // what is below an unlocked volume
@@ -87,24 +89,25 @@ type NTFS struct {
 
 // Point is one point in time; what only snapshots have is null for the current state.
 type Point struct {
-	Name          string   `json:"name"`           // as POINT takes it
-	Location      Name     `json:"location"`       // IMAGE:VOLUME@POINT
-	Kind          string   `json:"kind"`           // current or snapshot
-	Index         int      `json:"index"`          // 1 is the oldest snapshot; 0 the current state
-	Created       *string  `json:"created"`        // null where it is lost too
-	CopyID        *string  `json:"copy_id"`        // GUID of the shadow copy
-	SetID         *string  `json:"set_id"`         // GUID of the shadow copy set
-	StoreID       *string  `json:"store_id"`       // GUID of the store
-	Size          int64    `json:"size"`           // bytes of the volume then
-	Attributes    []string `json:"attributes"`     // words, of the shadow copy
-	AttributesRaw uint32   `json:"attributes_raw"` // the same as a number
-	Consistency   *string  `json:"consistency"`    // application (writers took part), crash (none did) or unknown
-	Offline       bool     `json:"offline"`        // deleted by its owner, but kept
-	Recovered     bool     `json:"recovered"`      // found although its entries in the catalog are lost: order and time may be inferred
-	Machine       *string  `json:"machine"`        // that made the snapshot
-	ChangedBytes  *int64   `json:"changed_bytes"`  // kept by this snapshot's own store
-	DiffArea      *string  `json:"diff_area"`      // local, or the volume that holds the store
-	Damage        *string  `json:"damage"`         // in a line; null where none was found
+	Name          string   `json:"name"`             // as POINT takes it
+	Location      Name     `json:"location"`         // IMAGE:VOLUME@POINT
+	Kind          string   `json:"kind"`             // current or snapshot
+	Index         int      `json:"index"`            // 1 is the oldest snapshot; 0 the current state
+	Created       *string  `json:"created"`          // null where it is lost too
+	CopyID        *string  `json:"copy_id"`          // GUID of the shadow copy
+	SetID         *string  `json:"set_id"`           // GUID of the shadow copy set
+	StoreID       *string  `json:"store_id"`         // GUID of the store
+	Size          int64    `json:"size"`             // bytes of the volume then
+	Attributes    []string `json:"attributes"`       // words, of the shadow copy
+	AttributesRaw uint32   `json:"attributes_raw"`   // the same as a number
+	Consistency   *string  `json:"consistency"`      // application (writers took part), crash (none did) or unknown
+	Offline       bool     `json:"offline"`          // deleted by its owner, but kept
+	Recovered     bool     `json:"recovered"`        // found although its entries in the catalog are lost: order and time may be inferred
+	Carved        *Carved  `json:"carved,omitempty"` // of a snapshot that was deleted
+	Machine       *string  `json:"machine"`          // that made the snapshot
+	ChangedBytes  *int64   `json:"changed_bytes"`    // kept by this snapshot's own store
+	DiffArea      *string  `json:"diff_area"`        // local, or the volume that holds the store
+	Damage        *string  `json:"damage"`           // in a line; null where none was found
 }
 
 // InfoOf reads the block lists too, for changed bytes and damage. A snapshot with damage is still reported.
@@ -118,6 +121,7 @@ func InfoOf(s *points.Set) Info {
 		vr := Volume{Name: v.Name, Image: v.Image.Path, Location: Name(points.Target{Volume: v}.Location()), Partition: v.Partition.Number, Searched: v.Partition.Searched, Offset: v.Partition.Off, Size: v.Partition.Len,
 			Filesystem: v.Filesystem, Label: Name(v.Label), ClusterSize: v.ClusterSize, NTFS: ntfsOf(v), Points: []Point{}, Faults: lines(v.Faults())}
 		vr.Locked, vr.Encryption = encryptionOf(v)
+		vr.Deleted = v.Deleted()
 		for _, p := range v.Points {
 			vr.Points = append(vr.Points, pointOf(s, p))
 		}
@@ -238,7 +242,8 @@ func pointOf(s *points.Set, p *points.Point) Point {
 		return r
 	}
 	r.Kind, r.Index, r.Offline = "snapshot", snap.Index, snap.Offline
-	r.Recovered = snap.Recovered
+	r.Recovered = snap.Recovered && p.Carved == nil
+	r.Carved = carvedOf(p)
 	if !snap.Created.IsZero() {
 		r.Created = text(snap.Created.UTC().Format(wintype.Layout7))
 	}

@@ -20,13 +20,14 @@ type Piece struct {
 	Image        string       `json:"image"`                      // what holds the bytes: a file of this machine, mostly; empty where nothing does
 	ImageOffset  *int64       `json:"image_offset"`               // in that file; null where it is packed there
 	Reason       layer.Reason `json:"reason,omitempty"`           // why the content is unknown: unprotected, incomplete, ...
+	Trust        points.Trust `json:"trust,omitempty"`            // what it rests on at a deleted snapshot: kept, carved, proved, agreed, doubtful or unknown
 	Error        string       `json:"error,omitempty"`            // why it cannot be read
 }
 
 // PieceOf describes a range of what is at a path.
 func PieceOf(p *points.Point, path string, x points.Piece) Piece {
 	j := Piece{Head: headOf(p, path, ntfs.Ref{}), Offset: x.Off, Length: x.Len, VolumeOffset: atLeastZero(x.Volume),
-		Why: x.Why, Image: x.Image, Reason: x.Reason, Error: lineOf(x.Err)}
+		Why: x.Why, Image: x.Image, Reason: x.Reason, Trust: x.Trust, Error: lineOf(x.Err)}
 	if x.Sealed >= 0 {
 		j.Encrypted = &x.Sealed
 	}

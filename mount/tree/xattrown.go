@@ -19,6 +19,7 @@ var ownXattrs = map[string]func(context.Context, Node) ([]byte, error){
 	ownPrefix + "owner":    func(_ context.Context, n Node) ([]byte, error) { return n.ownerSID() },
 	ownPrefix + "sddl":     func(_ context.Context, n Node) ([]byte, error) { return n.sddl() },
 	ownPrefix + "verdict":  func(_ context.Context, n Node) ([]byte, error) { return n.verdict() },
+	ownPrefix + "trust":    func(_ context.Context, n Node) ([]byte, error) { return n.trust() },
 	sambaAttr:              func(_ context.Context, n Node) ([]byte, error) { return n.dosAttrib() },
 	sumXattr:               func(ctx context.Context, n Node) ([]byte, error) { return n.sha256(ctx) },
 }
@@ -91,6 +92,19 @@ func (n Node) verdict() ([]byte, error) {
 		return nil, ErrNoXattr
 	}
 	return []byte(v.String()), nil
+}
+
+// trust says what a file of a deleted snapshot rests on.
+func (n Node) trust() ([]byte, error) {
+	file, err := n.owned()
+	if err != nil || n.Point == nil || n.Point.Carved == nil {
+		return nil, ErrNoXattr
+	}
+	stream := ""
+	if n.part == partStream {
+		stream = n.name
+	}
+	return []byte(n.Point.TrustIn(file, stream).String()), nil
 }
 
 // sha256 reads all of the content.
