@@ -343,7 +343,7 @@ func (r *restoreFlags) toArchive(ctx context.Context, dest string, stdout io.Wri
 	if r.to == "zip" {
 		format = restore.Zip
 	}
-	return restore.Whole(dest, r.opts.Overwrite == restore.Always, stdout, func(w io.Writer) error {
+	return restore.Whole(dest, r.opts.Overwrite == restore.Always, stdout, opts.Warn, func(w io.Writer) error {
 		return restore.Archive(ctx, w, format, s.Sources(ctx), opts)
 	})
 }
