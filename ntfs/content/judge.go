@@ -2,14 +2,6 @@ package content
 
 import "context"
 
-// A finding is what the structure check of a kind tells.
-type finding struct {
-	state State // Undecided when the check cannot tell, as of encrypted members
-	full  bool  // nearly every byte was proved
-	off   int64 // where it is wrong, for Torn
-	why   string
-}
-
 // Judge tells the state of one version of a file of a kind, from the version alone. It reads what the kind's structure
 // check needs, all of the file for many, and up to 64 windows. The error is a failure to read, or the end of ctx; bytes that
 // are not known make a verdict.
