@@ -78,9 +78,24 @@ func corpusRoots(t testing.TB) []string {
 	return append(roots, filepath.Join(filepath.Dir(testenv.Root(t)), "shared", "data"))
 }
 
+// broken reports whether a path tells that the file is broken on purpose, to test readers.
+func broken(path string) bool {
+	path = strings.ToLower(path)
+	for _, word := range []string{"invalid", "corrupt", "broken", "truncat", "crash", "fuzz", "bad", "fail", "malformed"} {
+		if strings.Contains(path, word) {
+			return true
+		}
+	}
+	apps := strings.Contains(path, "/shared/data/") && !strings.Contains(path, "/real/")
+	return apps && (strings.Contains(path, "/apps/") || strings.Contains(path, "/registry/"))
+}
+
 // corpusExt is the extension of a path, if files of it are taken: those of known kinds, and some that no rule knows.
 func corpusExt(path string) string {
 	name := strings.ToLower(filepath.Base(path))
+	if broken(path) {
+		return ""
+	}
 	if strings.HasSuffix(name, ".gz") && strings.Contains(path, "/shared/data/") {
 		name = strings.TrimSuffix(name, ".gz")
 	}

@@ -357,7 +357,7 @@ func checkEVTX(f *file) finding {
 		b := s.peek(chunk)
 		switch {
 		case b == nil && n >= int(le.Uint16(h[42:])):
-			return evtxState(dirty, true)
+			return evtxState(dirty)
 		case b == nil:
 			return cut("it ends within a chunk")
 		case zeros(b[:512]):
@@ -376,14 +376,14 @@ func checkEVTX(f *file) finding {
 	if n < int(le.Uint16(h[42:])) && !dirty {
 		return cut("it has %d of %d chunks", n, le.Uint16(h[42:]))
 	}
-	return evtxState(dirty, false)
+	return evtxState(dirty)
 }
 
-func evtxState(dirty, partial bool) finding {
+func evtxState(dirty bool) finding {
 	if dirty {
-		return finding{state: Open, full: !partial, why: "it was in use, and all chunks have the right CRC"}
+		return finding{state: Open, why: "it was in use, and all chunks have the right CRC"}
 	}
-	return sound(!partial, "all chunks have the right CRC")
+	return sound(false, "all chunks have the right CRC")
 }
 
 // checkHive compares the sum of the header and walks bins and cells of a registry hive. One that was in use needs its logs.

@@ -57,9 +57,9 @@ func (s sig) in(head []byte) bool {
 	return true
 }
 
-// strong reports whether the signature alone is enough to believe a kind that no name tells.
+// strong reports whether the signature alone is enough to believe a kind that no name tells: three bytes that are not zero.
 func (s sig) strong() bool {
-	return len(s.pattern)-strings.Count(s.pattern, "?") >= 4
+	return len(s.pattern)-strings.Count(s.pattern, "?")-strings.Count(s.pattern, "\x00") >= 3
 }
 
 // signed reports whether head has the signature of the format; true when it has none.
@@ -95,21 +95,20 @@ func formatOf(k Kind) *format {
 
 // KindOf returns the kind of a file by its name in the older version, and by its first bytes (512 are enough; none are
 // allowed). An unknown last extension, as ransomware appends it, is taken off, up to four times: "a.docx.locked" is a docx.
-// First bytes that are of another known kind win over the name, for extensions lie; those that tell nothing do not, for
-// they may be encrypted.
+// First bytes that are of another known kind win over a name, for extensions lie; those that tell nothing do not, for they
+// may be encrypted. A name that tells nothing is NoKind, whatever the first bytes are: Judge and Compare look at them.
 func KindOf(name string, head []byte) Kind {
 	f, sure := named(name)
-	if f == nil {
-		return sniff(head)
-	}
-	if len(head) == 0 || len(f.sig) > 0 && f.signed(head) {
-		return f.kind
-	}
-	if other := sniff(head); len(f.sig) > 0 && other != NoKind {
-		return other
-	}
-	if !sure && len(f.sig) == 0 && f.class != text {
+	switch {
+	case f == nil:
 		return NoKind
+	case len(head) == 0 || len(f.sig) > 0 && f.signed(head):
+		return f.kind
+	case len(f.sig) == 0 && f.class != text && !sure:
+		return NoKind
+	}
+	if other := sniff(head); other != NoKind && (len(f.sig) > 0 || other != Text) {
+		return other
 	}
 	return f.kind
 }
@@ -248,6 +247,7 @@ var formats = []format{
 	{kind: "mdb", exts: "mde", class: mixed, sig: []sig{{4, "Standard Jet DB\x00"}, {4, "\xef\xcd\xab\x89"}, {4, "Standard ACE DB\x00"}}, check: checkJet},
 	{kind: "evtx", class: plain, sig: []sig{{0, "ElfFile\x00"}}, head: true, check: checkEVTX},
 	{kind: "hive", class: mixed, sig: []sig{{0, "regf"}}, head: true, check: checkHive},
+	{kind: "cer", exts: "crt der p7b p7s p7m p12 pfx crl cat pem key", class: mixed, sig: []sig{{0, "\x30\x82"}, {0, "\x30\x80"}, {0, "\x30\x81"}, {0, "\x30\x83"}, {0, "-----BEGIN"}}},
 	{kind: "lnk", class: mixed, sig: []sig{{0, "L\x00\x00\x00\x01\x14\x02\x00"}}},
 	{kind: "mo", exts: "gmo", class: plain, sig: []sig{{0, "\xde\x12\x04\x95"}, {0, "\x95\x04\x12\xde"}}, head: true, check: checkMO},
 	{kind: "pyc", exts: "pyo", class: plain, sig: []sig{{2, "\r\n"}}, head: true},
@@ -259,6 +259,7 @@ var formats = []format{
 	{kind: "exe", exts: "dll sys ocx scr cpl drv ax efi mui pyd node com", class: mixed, sig: []sig{{0, peSig}, {0, "\x7fELF"}}, head: true, check: checkPE},
 	{kind: "so", exts: "elf o ko debug", class: mixed, sig: elfSigs, head: true, check: checkELF},
 	{kind: "class", class: plain, sig: []sig{{0, "\xca\xfe\xba\xbe"}}, head: true, check: checkClass},
+	{kind: "bc", class: mixed, sig: []sig{{0, "BC\xc0\xde"}, {0, "\xde\xc0\x17\x0b"}}},
 	{kind: "wasm", class: mixed, sig: []sig{{0, "\x00asm"}}},
 	{kind: "ttf", exts: "otf ttc otc", class: mixed, sig: fontSigs, check: checkFont},
 	{kind: "woff", class: packed, sig: []sig{{0, "wOFF"}}},
@@ -270,9 +271,9 @@ var formats = []format{
 	{kind: "html", exts: "htm xhtml shtml mht mhtml", class: text},
 	{kind: "csv", exts: "tsv", class: text},
 	{kind: "eml", exts: "emlx ics vcf vcard mbox ldif", class: text},
-	{kind: Text, exts: `text md markdown log ini conf cfg inf reg url rst tex bib srt sub nfo asc pem crt sql yaml yml toml properties
-		bat cmd ps1 psm1 psd1 vbs sh bash fish zsh csh awk sed tcl lua pl pm pod t rb rbs py pyi pyw go mod sum c h cc cpp cxx hh hpp hxx
-		inl java kt scala cs vb fs js mjs cjs jsx tsx css scss less php asp aspx jsp swift rs d pas bas asm s f90 m4 cmake mk diff patch
-		vim el lisp scm hs ml erl ex r jl proto graphql tmpl tpl in am ac po pot desktop service rules lst list srt cue m3u m3u8 pls`,
+	{kind: Text, exts: `text md markdown log ini conf cfg inf reg url rst tex bib srt sub nfo asc sql yaml yml toml properties
+		bat cmd ps1 psm1 psd1 vbs sh bash fish zsh csh awk sed tcl lua pl pm pod rb rbs py pyi pyw go mod sum c h cc cpp cxx hh hpp hxx
+		inl java kt scala cs vb fs js mjs cjs jsx tsx css scss less php asp aspx jsp swift rs d pas bas asm f90 m4 cmake mk diff patch
+		vim el lisp scm hs ml erl jl proto graphql tmpl tpl po pot desktop service rules lst list srt cue m3u m3u8 pls`,
 		class: text},
 }
