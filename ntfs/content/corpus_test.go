@@ -81,7 +81,7 @@ func corpusRoots(t testing.TB) []string {
 // broken reports whether a path tells that the file is broken on purpose, to test readers.
 func broken(path string) bool {
 	path = strings.ToLower(path)
-	for _, word := range []string{"invalid", "corrupt", "broken", "truncat", "crash", "fuzz", "bad", "fail", "malformed"} {
+	for _, word := range []string{"invalid", "corrupt", "broken", "truncat", "crash", "fuzz", "bad", "fail", "malformed", "issue"} {
 		if strings.Contains(path, word) {
 			return true
 		}

@@ -42,8 +42,11 @@ func judge(f *file, fm *format) Verdict {
 	if len(fm.sig) > 0 {
 		return verdict(Whole, RuleNone, "the signature of %s is there", fm.kind)
 	}
-	if w.text && (fm.class == text || fm.kind == NoKind) {
+	switch {
+	case w.text && (fm.class == text || fm.kind == NoKind):
 		return verdict(Whole, RuleNone, "it is text")
+	case fm.class == text && f.size >= leastRandom && f.v.known(0, f.size):
+		return verdict(Whole, RuleNone, "it is text with control characters")
 	}
 	return verdict(Undecided, RuleNone, "no rule for this kind of file")
 }
@@ -109,8 +112,8 @@ func look(f *file, fm *format) (s seen) {
 		}
 		if looksLike(b, script, off%2 == 1) {
 			texts++
-		} else if fm.class == text && s.spoiled.State == Undecided && notText(b, script, off%2 == 1) {
-			s.spoiled = verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off)
+		} else if fm.class == text && s.spoiled.Rule == RuleNone && notText(b, script, off%2 == 1) {
+			s.spoiled = f.changedType(fm, head, verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off))
 		}
 	}
 	s.text = n > 0 && texts == n
@@ -141,11 +144,17 @@ func (f *file) unsigned(fm *format, head []byte, isText bool) Verdict {
 	if isText {
 		return verdict(Undecided, RuleTypeChanged, "a text under the name of a %s", fm.kind)
 	}
+	return f.changedType(fm, head, verdict(Spoiled, RuleSignature, "the signature of %s is gone", fm.kind))
+}
+
+// changedType returns v, or that the version is a whole file of another kind.
+func (f *file) changedType(fm *format, head []byte, v Verdict) Verdict {
 	other := formatOf(sniff(head))
-	if other.kind != NoKind && other.kind != Text && other.signed(head) {
-		if other.check == nil || f.v.known(0, f.size) && other.check(f).state.Good() {
-			return verdict(Undecided, RuleTypeChanged, "a %s under the name of a %s", other.kind, fm.kind)
-		}
+	if other.kind == NoKind || other.kind == Text || other == fm {
+		return v
 	}
-	return verdict(Spoiled, RuleSignature, "the signature of %s is gone", fm.kind)
+	if other.check == nil || f.v.known(0, f.size) && other.check(f).state.Good() {
+		return verdict(Undecided, RuleTypeChanged, "a %s under the name of a %s", other.kind, fm.kind)
+	}
+	return v
 }

@@ -58,8 +58,11 @@ func checkGIF(f *file) finding {
 	for images := 0; ; {
 		at := s.off
 		b := s.take(1)
-		if b == nil {
-			return cut("it ends before its trailer")
+		switch {
+		case b == nil && images > 0:
+			return sound(false, "all images unpack; the trailer is missing")
+		case b == nil:
+			return cut("it ends before its images")
 		}
 		var bad finding
 		switch b[0] {
