@@ -285,11 +285,21 @@ func checkVHDX(f *file) finding {
 	}
 	regions := 0
 	for _, at := range []int64{192 * kib, 256 * kib} {
-		if r := f.bytes(at, 64*kib); r != nil && string(r[:4]) == "regi" && castagnoli(r) {
-			regions++
+		r := f.bytes(at, 64*kib)
+		if r == nil || string(r[:4]) != "regi" || !castagnoli(r) {
+			continue
+		}
+		regions++
+		for i := range min(int64(le.Uint32(r[8:])), 2047) {
+			e := r[16+32*i:]
+			if off, n := le.Uint64(e[16:]), uint64(le.Uint32(e[24:])); off > uint64(f.size) || n > uint64(f.size)-off {
+				return cut("a region is beyond the end")
+			}
 		}
 	}
 	switch {
+	case regions == 0 && f.size < 320*kib:
+		return cut("it ends within its region tables")
 	case regions == 0:
 		return torn(192*kib, "both region tables are wrong")
 	case replay:

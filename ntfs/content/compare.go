@@ -36,10 +36,10 @@ func compare(o, n *file, fm *format) Verdict {
 		case same:
 			v = verdict(Undecided, v.Rule, "%s; the older version is the same", v.Why)
 			fm = &format{kind: fm.kind}
-		case guessed && (v.Rule == RuleSignature || v.Rule == RuleText):
+		case guessed && (v.Rule == RuleSignature || v.Rule == RuleText) && !random(n.upTo(0, windowSize)):
 			v = verdict(Undecided, RuleTypeChanged, "%s, but no name tells that it should be", v.Why)
 		default:
-			return v
+			return worse(o, n, fm, v)
 		}
 	}
 	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged && !guessed {
@@ -51,6 +51,18 @@ func compare(o, n *file, fm *format) Verdict {
 		return spoiled
 	case v.State == Undecided && v.Rule == RuleNone && p.able():
 		return verdict(Whole, RulePlaces, "what changed does not look random")
+	}
+	return v
+}
+
+// worse returns v, which is of damage, as Spoiled if what changed since the older version is random.
+func worse(o, n *file, fm *format, v Verdict) Verdict {
+	if v.State == Spoiled {
+		return v
+	}
+	p := pairs(o, n)
+	if spoiled := p.verdict(fm); spoiled.State == Spoiled {
+		v.State, v.Why = Spoiled, v.Why+"; "+spoiled.Why
 	}
 	return v
 }

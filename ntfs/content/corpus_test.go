@@ -146,7 +146,7 @@ var damages = []fileChange{
 		return spoil(b, r, 0, 1<<20)
 	}},
 	{"every other 64 KiB", func(b []byte, r *rand.Rand) []byte { return spoilEvery(b, r, 0, 64<<10, 128<<10) }},
-	{"the same, first 64 KiB spared", func(b []byte, r *rand.Rand) []byte {
+	{"first 64 KiB spared", func(b []byte, r *rand.Rand) []byte {
 		if len(b) <= 64<<10 {
 			return nil
 		}

@@ -1,6 +1,9 @@
 package content
 
-import "context"
+import (
+	"bytes"
+	"context"
+)
 
 // Judge tells the state of one version of a file of a kind, from the version alone. It reads what the kind's structure
 // check needs, all of the file for many, and up to 64 windows. The error is a failure to read, or the end of ctx; bytes that
@@ -54,10 +57,30 @@ func judge(f *file, fm *format) Verdict {
 // structure is the verdict of a structure check.
 func (f *file) structure(fm *format, found finding, w seen) Verdict {
 	v := Verdict{State: found.state, Rule: RuleStructure, Full: found.full, Why: found.why}
-	if found.state == Torn && random(f.upTo(max(found.off-found.off%windowSize, 0), windowSize)) {
+	switch at := found.off &^ (windowSize - 1); {
+	case found.state != Torn:
+	case fm.class == packed && f.zeroTail():
+		v.State, v.Why = Incomplete, "it ends in zeros, as what was not written yet; "+v.Why
+	case random(f.upTo(at, windowSize)) && !zeroSector(f.upTo(at, 16*windowSize)):
 		v.State = Spoiled
 	}
 	return v
+}
+
+// zeroTail reports whether the end of a file is zeros, as that of a download for which room was made.
+func (f *file) zeroTail() bool {
+	n := min(f.size/8, 64<<10)
+	return n >= windowSize && zeros(f.upTo(f.size-n, n))
+}
+
+// zeroSector reports whether a sector is zeros: a write that was lost leaves them.
+func zeroSector(b []byte) bool {
+	for ; len(b) >= 512; b = b[512:] {
+		if zeros(b[:512]) {
+			return true
+		}
+	}
+	return false
 }
 
 func empty(fm *format) Verdict {
@@ -114,6 +137,9 @@ func look(f *file, fm *format) (s seen) {
 			texts++
 		} else if fm.class == text && s.spoiled.Rule == RuleNone && notText(b, script, off%2 == 1) {
 			s.spoiled = f.changedType(fm, head, verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off))
+			if bytes.Count(b, []byte{0})*20 > len(b) {
+				s.spoiled = verdict(Undecided, RuleText, "binary data under the name of a text")
+			}
 		}
 	}
 	s.text = n > 0 && texts == n

@@ -103,14 +103,12 @@ func formatOf(k Kind) *format {
 // First bytes that are of another known kind win over a name, for extensions lie; those that tell nothing do not, for they
 // may be encrypted. A name that tells nothing is NoKind, whatever the first bytes are: Judge and Compare look at them.
 func KindOf(name string, head []byte) Kind {
-	f, sure := named(name)
+	f := named(name)
 	switch {
 	case f == nil:
 		return NoKind
 	case len(head) == 0 || len(f.sig) > 0 && f.signed(head):
 		return f.kind
-	case len(f.sig) == 0 && f.class != text && !sure:
-		return NoKind
 	}
 	if other := sniff(head); other != NoKind && (len(f.sig) > 0 || other != Text) {
 		return other
@@ -118,20 +116,20 @@ func KindOf(name string, head []byte) Kind {
 	return f.kind
 }
 
-// named returns the format that a name tells, and whether its last extension does.
-func named(name string) (f *format, sure bool) {
+// named returns the format that a name tells; nil when it tells none.
+func named(name string) *format {
 	name = strings.ToLower(name)
-	for n := range 5 {
+	for range 5 {
 		dot := strings.LastIndexByte(name, '.')
 		if dot < 0 {
-			return nil, false
+			return nil
 		}
 		if f := byExt()[name[dot+1:]]; f != nil {
-			return f, n == 0
+			return f
 		}
 		name = name[:dot]
 	}
-	return nil, false
+	return nil
 }
 
 // sniff returns the kind that first bytes tell alone: by a signature of four bytes and more, or a text.
@@ -279,6 +277,6 @@ var formats = []format{
 	{kind: Text, exts: `text md markdown log ini conf cfg inf reg url rst tex bib srt sub nfo asc sql yaml yml toml properties
 		bat cmd ps1 psm1 psd1 vbs sh bash fish zsh csh awk sed tcl lua pl pm pod rb rbs py pyi pyw go mod sum c h cc cpp cxx hh hpp hxx
 		inl java kt scala cs vb fs js mjs cjs jsx tsx css scss less php asp aspx jsp swift rs d pas bas asm f90 m4 cmake mk diff patch
-		vim el lisp scm hs ml erl jl proto graphql tmpl tpl po pot desktop service rules lst list srt cue m3u m3u8 pls`,
+		vim el lisp scm hs ml erl jl proto graphql tmpl tpl po pot desktop service rules lst list srt cue m3u m3u8 pls md5 sha1 sha256 sha512`,
 		class: text},
 }

@@ -14,12 +14,15 @@ import (
 )
 
 // tally counts what was said of one sort of change.
-type tally struct{ damaged, undecided, good int }
+type tally struct{ damaged, spoiled, undecided, good int }
 
 func (c *tally) add(s State) {
 	switch {
 	case s.Damaged():
 		c.damaged++
+		if s == Spoiled {
+			c.spoiled++
+		}
 	case s.Good():
 		c.good++
 	default:
@@ -62,6 +65,7 @@ func TestMeasure(t *testing.T) {
 	bad, honest := measure(t, half)
 	precision := 100 * float64(bad.damaged) / float64(bad.damaged+honest.damaged)
 	recall := 100 * float64(bad.damaged) / float64(bad.sum())
+	t.Logf("%d honest changes undecided", honest.undecided)
 	t.Logf("against an older version: precision %.2f %%, recall %.2f %%", precision, recall)
 	if !odd && (precision < 99.5 || recall < 99) {
 		t.Errorf("precision %.2f %%, recall %.2f %%; want 99.5 and 99", precision, recall)
@@ -101,11 +105,11 @@ func measure(t *testing.T, files []sample) (bad, honest tally) {
 			explainMiss(t, o)
 		}
 	}
-	t.Logf("%-32s %6s %22s   %s", "", "", "with an older version", "one version alone")
-	t.Logf("%-32s %6s %7s %7s %6s   %7s %7s %6s", "change", "files", "damaged", "undec.", "good", "damaged", "undec.", "good")
+	t.Logf("%-38s %s %9s %s", "", "with an older version", "", "one version alone")
+	t.Logf("%-30s %6s %7s %7s %6s %5s  %7s %7s %6s %5s", "change", "files", "damaged", "spoiled", "undec.", "good", "damaged", "spoiled", "undec.", "good")
 	for _, name := range order {
 		p, a := pair[name], alone[name]
-		t.Logf("%-32s %6d %7d %7d %6d   %7d %7d %6d", name, p.sum(), p.damaged, p.undecided, p.good, a.damaged, a.undecided, a.good)
+		t.Logf("%-30s %6d %7d %7d %6d %5d  %7d %7d %6d %5d", name, p.sum(), p.damaged, p.spoiled, p.undecided, p.good, a.damaged, a.spoiled, a.undecided, a.good)
 		into := &honest
 		switch {
 		case strings.HasPrefix(name, "damage: "):

@@ -3,11 +3,11 @@ package content
 // change is what pairs of windows at the same offsets of two versions tell.
 type change struct {
 	grown      int64 // bytes by which the newer version is longer
-	n          int // pairs looked at
-	changed    int // pairs whose windows differ
-	random     int // of those, whose newer window is random
-	randomThen int // whose older window is
-	bytes      int // looked at
+	n          int   // pairs looked at
+	changed    int   // pairs whose windows differ
+	random     int   // of those, whose newer window is random
+	randomThen int   // whose older window is
+	bytes      int   // looked at
 	before     counts
 	after      counts // of the bytes that differ, in the older and newer version
 }

@@ -5,8 +5,6 @@ import (
 	"compress/lzw"
 	"hash/crc32"
 	"io"
-
-	"snapmount/imagefmt/layer"
 )
 
 // checkPNG compares the CRC of each chunk, to IEND. What stands behind it does not matter.
@@ -283,47 +281,6 @@ func checkBMP(f *file) finding {
 	return sound(false, "the header fits the size")
 }
 
-// checkTIFF walks the directories: known types, values and strips within the file.
-func checkTIFF(f *file) finding {
-	h := f.bytes(0, 8)
-	if h == nil {
-		return cut("it ends within its header")
-	}
-	u16, u32 := le.Uint16, le.Uint32
-	if h[0] == 'M' {
-		u16, u32 = be.Uint16, be.Uint32
-	}
-	if u16(h[2:]) != 42 {
-		return silent // offsets of 64 bits
-	}
-	sizes := [19]int64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8}
-	for at, n := int64(u32(h[4:])), 0; at != 0; n++ {
-		count := f.bytes(at, 2)
-		if count == nil {
-			return cut("a directory is beyond the end")
-		}
-		k := int64(u16(count))
-		dir := f.bytes(at+2, 12*k+4)
-		if dir == nil {
-			return cut("a directory is beyond the end")
-		}
-		for i := range k {
-			e := dir[12*i:]
-			kind, num := u16(e[2:]), int64(u32(e[4:]))
-			if kind == 0 || int(kind) >= len(sizes) || sizes[kind] == 0 {
-				return torn(at+2+12*i, "an entry of a directory is wrong")
-			}
-			if bytes := num * sizes[kind]; bytes > 4 && layer.Clip(f.size, int64(u32(e[8:])), bytes) < bytes {
-				return cut("a value is beyond the end")
-			}
-		}
-		if at = int64(u32(dir[12*k:])); n > 10000 {
-			return torn(at, "the directories do not end,")
-		}
-	}
-	return sound(false, "the directories are right")
-}
-
 // checkPSD walks the sections (Adobe Photoshop file formats): each must end before the next.
 func checkPSD(f *file) finding {
 	h := f.bytes(0, 26)
@@ -358,10 +315,23 @@ func checkPSD(f *file) finding {
 		}
 		at += width + n
 	}
-	if b := f.bytes(at, 2); b == nil {
+	b := f.bytes(at, 2)
+	if b == nil {
 		return cut("the picture is beyond the end")
-	} else if be.Uint16(b) > 3 {
+	}
+	rows := int64(be.Uint32(h[14:])) * int64(be.Uint16(h[12:]))
+	need := int64(0)
+	switch be.Uint16(b) {
+	case 0:
+		need = rows * ((int64(be.Uint32(h[18:]))*int64(be.Uint16(h[22:])) + 7) / 8)
+	case 1: // run lengths, behind the length of each row
+		need = 2 * rows * int64(version)
+	case 2, 3:
+	default:
 		return torn(at, "the picture is wrong")
+	}
+	if need > f.size-at-2 {
+		return cut("the picture is beyond the end")
 	}
 	return sound(false, "the sections are right")
 }

@@ -320,7 +320,7 @@ func checkMO(f *file) finding {
 			}
 			size, off := int64(u32(b)), int64(u32(b[4:]))
 			if off+size >= f.size {
-				return torn(s.off-8, "a string is beyond the end,")
+				return cut("a string is beyond the end")
 			}
 		}
 	}
