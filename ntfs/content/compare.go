@@ -33,6 +33,8 @@ func compare(o, n *file, fm *format) Verdict {
 	if v.State.Damaged() {
 		before := judge(o, fm)
 		switch same := before.Rule == v.Rule && before.State.Damaged(); {
+		case same && guessed && v.Rule == RuleText:
+			v, fm = verdict(Undecided, RuleNone, "no rule for this kind of file"), &format{}
 		case same:
 			v = verdict(Undecided, v.Rule, "%s; the older version is the same", v.Why)
 			fm = &format{kind: fm.kind}

@@ -35,8 +35,10 @@ func judge(f *file, fm *format) Verdict {
 		return verdict(Unknown, RuleUnknown, "part of the content is not known")
 	}
 	if fm.check != nil {
-		if found := fm.check(f); found.state != Undecided || found.why != "" {
-			return f.structure(fm, found, w)
+		found := fm.check(f)
+		random := fm.class == plain && w.random.State != Undecided && found.state.Good() && !found.full
+		if !random && found != silent {
+			return f.structure(fm, found)
 		}
 	}
 	if w.random.State != Undecided {
@@ -48,14 +50,14 @@ func judge(f *file, fm *format) Verdict {
 	switch {
 	case w.text && (fm.class == text || fm.kind == NoKind):
 		return verdict(Whole, RuleNone, "it is text")
-	case fm.class == text && f.size >= leastRandom && f.v.known(0, f.size):
-		return verdict(Whole, RuleNone, "it is text with control characters")
+	case fm.class == text && f.size >= leastRandom:
+		return f.changedType(fm, f.upTo(0, headSize), verdict(Whole, RuleNone, "it is text with control characters"))
 	}
 	return verdict(Undecided, RuleNone, "no rule for this kind of file")
 }
 
 // structure is the verdict of a structure check.
-func (f *file) structure(fm *format, found finding, w seen) Verdict {
+func (f *file) structure(fm *format, found finding) Verdict {
 	v := Verdict{State: found.state, Rule: RuleStructure, Full: found.full, Why: found.why}
 	switch at := found.off &^ (windowSize - 1); {
 	case found.state != Torn:
@@ -146,7 +148,8 @@ func look(f *file, fm *format) (s seen) {
 	if head != nil && !fm.signed(head) {
 		s.spoiled = f.unsigned(fm, head, s.text)
 	}
-	if fm.class == plain && n > 0 && randoms*10 > n*9 {
+	// The first window has the header, whatever follows.
+	if fm.class == plain && (n > 0 && randoms*10 > n*9 || n > 3 && randoms == n-1 && !random(head)) {
 		s.random = verdict(Spoiled, RuleRandom, "%d of %d windows look like random bytes", randoms, n)
 	}
 	return s

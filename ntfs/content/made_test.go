@@ -16,6 +16,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -554,3 +555,42 @@ const bzip2Sample = "" +
 	"7cce00dbb6a070c05110f8fbdc8f9c4ab456187124a77b8b5a69ab3d63ebce9df5dff87e8cdf6250ad72d763b43255cc6dd82e925a6f5337880cf94a" +
 	"44f3511755600bd3b93e174b0d7c5927256d610b638cd21e4dd038692b138ea86a0f36f3cad1d04010e00a5b50d8f6d17e6f1543b7c2ee48a70a1211" +
 	"fb6a3100"
+
+// random1 is a source of bytes that is the same in each run.
+func random1() *rand.Rand { return rand.New(rand.NewPCG(1, 1)) }
+
+// zeroed returns a copy with n zeros at an offset.
+func zeroed(b []byte, at, n int) []byte {
+	b = bytes.Clone(b)
+	clear(b[at : at+n])
+	return b
+}
+
+// bomb unpacks to a hundred megabytes.
+func bomb() []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	for range 100 {
+		_, _ = w.Write(make([]byte, 1<<20))
+	}
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// madeSecretZip has members that are marked as encrypted.
+func madeSecretZip() []byte {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for i := range 3 {
+		b := noise(uint64(i), 30000)
+		w, err := z.CreateRaw(&zip.FileHeader{Name: fmt.Sprintf("secret%d", i), Flags: 1, Method: 8, CompressedSize64: uint64(len(b)), UncompressedSize64: 50000})
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	_ = z.Close()
+	return out.Bytes()
+}

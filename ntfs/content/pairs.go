@@ -8,6 +8,7 @@ type change struct {
 	random     int   // of those, whose newer window is random
 	randomThen int   // whose older window is
 	bytes      int   // looked at
+	tail       bool  // what the newer version has more is random
 	before     counts
 	after      counts // of the bytes that differ, in the older and newer version
 }
@@ -26,6 +27,9 @@ func pairs(o, n *file) (c change) {
 		if k := min(len(a), len(b)); k > 0 {
 			c.add(a[:k], b[:k], int(again))
 		}
+	}
+	if c.grown > windowSize {
+		c.tail = random(n.upTo(o.size, windowSize)) || random(n.upTo(o.size+c.grown/2, windowSize))
 	}
 	return c
 }
@@ -53,11 +57,14 @@ func (c *change) add(a, b []byte, again int) {
 	}
 }
 
-// able reports whether the older version's bytes differ from random ones and what changed does so now, so that the rule
-// would have seen a change.
+// able reports whether the older version's bytes differ from random ones and what changed or was added does so now, so
+// that the rule would have seen a change.
 func (c *change) able() bool {
-	if c.changed == 0 {
-		return c.n > 0
+	switch {
+	case c.n == 0 || c.tail:
+		return false
+	case c.changed == 0, c.after.n < leastRandom && c.after.n*100 < c.bytes:
+		return true
 	}
 	return c.randomThen*2 < c.changed && c.before.chi() > 2*randomChi && c.after.chi() > 2*randomChi
 }

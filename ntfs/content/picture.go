@@ -281,6 +281,9 @@ func checkBMP(f *file) finding {
 	return sound(false, "the header fits the size")
 }
 
+// psdMost is the most rows and columns that a document has.
+const psdMost = 300000
+
 // checkPSD walks the sections (Adobe Photoshop file formats): each must end before the next.
 func checkPSD(f *file) finding {
 	h := f.bytes(0, 26)
@@ -288,7 +291,8 @@ func checkPSD(f *file) finding {
 		return cut("it ends within its header")
 	}
 	version := be.Uint16(h[4:])
-	if version < 1 || version > 2 || !zeros(h[6:12]) || be.Uint16(h[12:]) == 0 || be.Uint16(h[12:]) > 56 {
+	if version < 1 || version > 2 || !zeros(h[6:12]) || be.Uint16(h[12:]) == 0 || be.Uint16(h[12:]) > 56 ||
+		be.Uint32(h[14:]) > psdMost || be.Uint32(h[18:]) > psdMost || be.Uint16(h[22:]) > 32 {
 		return torn(4, "the header is wrong")
 	}
 	at := int64(26)
