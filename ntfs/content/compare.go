@@ -30,6 +30,9 @@ func compare(o, n *file, fm *format) Verdict {
 		fm, guessed = formatOf(sniff(head)), true
 	}
 	v := judge(n, fm)
+	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged {
+		return v
+	}
 	if v.State.Damaged() {
 		before := judge(o, fm)
 		switch same := before.Rule == v.Rule && before.State.Damaged(); {
@@ -43,9 +46,6 @@ func compare(o, n *file, fm *format) Verdict {
 		default:
 			return worse(o, n, fm, v)
 		}
-	}
-	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged && !guessed {
-		return v
 	}
 	p := pairs(o, n)
 	switch spoiled := p.verdict(fm); {

@@ -29,7 +29,7 @@ type sample struct {
 const (
 	largestSample  = 3 << 20
 	smallestSample = 64
-	perExt         = 24
+	perExt         = 20
 )
 
 // corpus collects real files of as many extensions as there are, some of each, always the same on the same machine.

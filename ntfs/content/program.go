@@ -115,12 +115,15 @@ func (e *elf) sections(at int64, size, n uint16) finding {
 	if size < least {
 		return torn(at, "the table of sections is wrong")
 	}
-	t := e.f.bytes(at, int64(size)*int64(n))
-	if t == nil {
+	if at > e.f.size || int64(size)*int64(n) > e.f.size-at {
 		return cut("the table of sections is beyond the end")
 	}
-	for i := range int64(n) {
-		s := t[i*int64(size):]
+	table := e.f.from(at)
+	for range n {
+		s := table.take(int(size))
+		if s == nil {
+			return cut("the table of sections is beyond the end")
+		}
 		kind, off, length := e.u32(s[4:]), int64(e.u32(s[16:])), int64(e.u32(s[20:]))
 		if e.wide {
 			off, length = int64(e.u64(s[24:])&(1<<62-1)), int64(e.u64(s[32:])&(1<<62-1))

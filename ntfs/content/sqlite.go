@@ -37,7 +37,7 @@ func checkSQLite(f *file) finding {
 	}
 	reserved := int64(h[20])
 	for page := int64(1); page <= db.pages; page++ {
-		if !db.leaf[page] && !db.sane(page, size-reserved) {
+		if !db.isFree(page) && !db.sane(page, size-reserved) {
 			return torn((page-1)*size, "page %d is no page of a database,", page)
 		}
 	}
@@ -50,29 +50,42 @@ func checkSQLite(f *file) finding {
 type sqlite struct {
 	f           *file
 	size, pages int64
-	leaf        map[int64]bool // free pages, which hold anything
+	leaf        []uint64 // free pages, which hold anything, a bit each
 	buf         *stream
 }
 
 // free walks the list of free pages.
 func (db *sqlite) free(trunk int64) finding {
-	db.leaf = map[int64]bool{}
+	db.leaf = make([]uint64, db.pages/64+1)
 	for trunk != 0 {
-		b := db.f.bytes((trunk-1)*db.size, db.size)
-		if b == nil || db.leaf[trunk] {
-			return torn((trunk-1)*db.size, "the list of free pages is wrong")
+		at := (trunk - 1) * db.size
+		b := db.f.bytes(at, db.size)
+		if b == nil || !db.setFree(trunk) {
+			return torn(at, "the list of free pages is wrong")
 		}
-		db.leaf[trunk] = true
 		n := int64(be.Uint32(b[4:]))
 		if n > db.size/4-2 {
-			return torn((trunk-1)*db.size, "the list of free pages is wrong")
+			return torn(at, "the list of free pages is wrong")
 		}
 		for i := range n {
-			db.leaf[int64(be.Uint32(b[8+4*i:]))] = true
+			if !db.setFree(int64(be.Uint32(b[8+4*i:]))) {
+				return torn(at, "the list of free pages is wrong")
+			}
 		}
 		trunk = int64(be.Uint32(b))
 	}
 	return sound(false, "")
+}
+
+func (db *sqlite) isFree(page int64) bool { return db.leaf[page/64]>>(page%64)&1 != 0 }
+
+// setFree marks a page as free; false when it is one already, or none.
+func (db *sqlite) setFree(page int64) bool {
+	if page < 1 || page > db.pages || db.isFree(page) {
+		return false
+	}
+	db.leaf[page/64] |= 1 << (page % 64)
+	return true
 }
 
 // sane reports whether a page begins as one of a tree, an overflow page or a page of the map of pointers does.

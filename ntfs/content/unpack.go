@@ -41,8 +41,8 @@ func checkBzip2(f *file) finding {
 	return unpacked(max(s.off-1, 0), "the packed data", err)
 }
 
-// zstdMemory bounds the window of a frame.
-const zstdMemory = 256 << 20
+// zstdWindow bounds the window of a frame: that of the levels in common use, and more for files that are large themselves.
+func zstdWindow(size int64) uint64 { return uint64(min(max(size*32, 8<<20), 128<<20)) }
 
 // checkZstd unpacks all frames, and compares their checksums where they have one.
 func checkZstd(f *file) finding {
@@ -51,7 +51,7 @@ func checkZstd(f *file) finding {
 		return torn(0, "the frame header is wrong")
 	}
 	s := f.from(0)
-	z, err := zstd.NewReader(s, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(zstdMemory))
+	z, err := zstd.NewReader(s, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow(f.size)))
 	if err == nil {
 		defer z.Close()
 		_, err = f.drain(io.Discard, z)
