@@ -41,14 +41,17 @@ func judge(f *file, fm *format) Verdict {
 			return f.structure(fm, found)
 		}
 	}
-	if w.random.State != Undecided {
-		return w.random
-	}
-	if len(fm.sig) > 0 {
-		return verdict(Whole, RuleNone, "the signature of %s is there", fm.kind)
-	}
+	return f.unopposed(fm, w)
+}
+
+// unopposed is the verdict on a version that no rule but perhaps that of random bytes speaks of.
+func (f *file) unopposed(fm *format, w seen) Verdict {
 	switch {
-	case w.text && (fm.class == text || fm.kind == NoKind):
+	case w.random.State != Undecided:
+		return w.random
+	case len(fm.sig) > 0:
+		return verdict(Whole, RuleNone, "the signature of %s is there", fm.kind)
+	case w.text() && (fm.class == text || fm.kind == NoKind):
 		return verdict(Whole, RuleNone, "it is text")
 	case fm.class == text && f.size >= leastRandom:
 		return f.changedType(fm, f.upTo(0, headSize), verdict(Whole, RuleNone, "it is text with control characters"))
@@ -96,7 +99,18 @@ func empty(fm *format) Verdict {
 type seen struct {
 	spoiled Verdict // by zeros, signature, text
 	random  Verdict // by the rule of random bytes, which a structure that holds outweighs
-	text    bool    // all windows look like text
+	head    []byte  // the first window; nil when it is not known
+	script  script
+	// How many windows were looked at, and of those look like text and like random bytes.
+	n, texts, randoms int
+}
+
+// text reports whether all windows look like text.
+func (s *seen) text() bool { return s.n > 0 && s.texts == s.n }
+
+// mostly reports whether nearly all windows look like random bytes. The first one has the header, whatever follows.
+func (s *seen) mostly() bool {
+	return s.n > 0 && s.randoms*10 > s.n*9 || s.n > 3 && s.randoms == s.n-1 && !random(s.head)
 }
 
 // zeroEnds reports whether the first and last 64 KiB are known and zero.
@@ -116,43 +130,42 @@ func look(f *file, fm *format) (s seen) {
 		s.spoiled = verdict(Torn, RuleZeros, "the first and last 64 KiB are zero")
 		return s
 	}
-	randoms, texts, n := 0, 0, 0
-	var script script
-	var head []byte
-	for i, off := range windows(f.size, maxWindows) {
-		if !f.known0(off, windowSize) {
-			continue
-		}
-		b := f.upTo(off, windowSize)
-		if off == 0 {
-			head, script = b, scriptOf(b)
-		}
-		n++
-		isRandom := random(b)
-		if isRandom {
-			randoms++
-			if i == 0 && fm.head {
-				s.random = verdict(Spoiled, RuleRandom, "the first 4 KiB look like random bytes")
-			}
-		}
-		if looksLike(b, script, off%2 == 1) {
-			texts++
-		} else if fm.class == text && s.spoiled.Rule == RuleNone && notText(b, script, off%2 == 1) {
-			s.spoiled = f.changedType(fm, head, verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off))
-			if bytes.Count(b, []byte{0})*20 > len(b) {
-				s.spoiled = verdict(Undecided, RuleText, "binary data under the name of a text")
-			}
+	for _, off := range windows(f.size, maxWindows) {
+		if f.known0(off, windowSize) {
+			s.window(f, fm, off)
 		}
 	}
-	s.text = n > 0 && texts == n
-	if head != nil && !fm.signed(head) {
-		s.spoiled = f.unsigned(fm, head, s.text)
+	if s.head != nil && !fm.signed(s.head) {
+		s.spoiled = f.unsigned(fm, s.head, s.text())
 	}
-	// The first window has the header, whatever follows.
-	if fm.class == plain && (n > 0 && randoms*10 > n*9 || n > 3 && randoms == n-1 && !random(head)) {
-		s.random = verdict(Spoiled, RuleRandom, "%d of %d windows look like random bytes", randoms, n)
+	if fm.class == plain && s.mostly() {
+		s.random = verdict(Spoiled, RuleRandom, "%d of %d windows look like random bytes", s.randoms, s.n)
 	}
 	return s
+}
+
+// window looks at the window at an offset.
+func (s *seen) window(f *file, fm *format, off int64) {
+	b, odd := f.upTo(off, windowSize), off%2 == 1
+	if off == 0 {
+		s.head, s.script = b, scriptOf(b)
+	}
+	s.n++
+	if random(b) {
+		s.randoms++
+		if off == 0 && fm.head {
+			s.random = verdict(Spoiled, RuleRandom, "the first 4 KiB look like random bytes")
+		}
+	}
+	switch {
+	case looksLike(b, s.script, odd):
+		s.texts++
+	case fm.class != text || s.spoiled.Rule != RuleNone || !notText(b, s.script, odd):
+	case bytes.Count(b, []byte{0})*20 > len(b):
+		s.spoiled = verdict(Undecided, RuleText, "binary data under the name of a text")
+	default:
+		s.spoiled = f.changedType(fm, s.head, verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off))
+	}
 }
 
 // known0 is known, of as many bytes as there are.
