@@ -10,11 +10,7 @@ import (
 // are not known make a verdict.
 func Judge(ctx context.Context, kind Kind, v Version) (Verdict, error) {
 	f := newFile(ctx, v)
-	verdict := judge(f, formatOf(kind))
-	if f.err != nil {
-		return f.failed()
-	}
-	return verdict, nil
+	return judge(f, formatOf(kind)).unless(f)
 }
 
 // judge runs the rules that need one version. f.err is for the caller.
