@@ -98,8 +98,7 @@ func (c *chooser) against(i int) string {
 		return fmt.Sprintf("%v as far as one version tells, and no older one is sound: %s", v.State, v.Why)
 	case v.State.Good():
 		return ""
-	case v.State != Undecided || v.Rule == RuleTypeChanged:
-	case c.untouched(i):
+	case v.State == Undecided && c.untouched(i):
 		return ""
 	}
 	return fmt.Sprintf("%v: %s", v.State, v.Why)
