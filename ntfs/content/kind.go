@@ -168,7 +168,7 @@ var (
 	oleSigs  = []sig{{0, oleSig}}
 	docSigs  = []sig{{0, oleSig}, {0, "{\\rtf"}, {0, zipSig}, {0, "\xdb\xa5-\x00"}, {0, "\x31\xbe\x00\x00"}}
 	xlsSigs  = []sig{{0, oleSig}, {0, "\x09\x08??\x00\x00"}, {0, "\x09\x04??\x00\x00"}, {0, "\x09\x02??\x00\x00"}, {0, "\x09\x00\x04\x00"}, {0, zipSig}}
-	elfSigs  = []sig{{0, "\x7fELF"}}
+	elfSigs  = []sig{{0, "\x7fELF"}, {0, "\xcf\xfa\xed\xfe"}, {0, "\xce\xfa\xed\xfe"}, {0, "\xca\xfe\xba\xbe\x00\x00\x00"}}
 	ftypSigs = []sig{{4, "ftyp"}, {4, "moov"}, {4, "mdat"}, {4, "wide"}, {4, "free"}, {4, "skip"}, {4, "pnot"}}
 	fontSigs = []sig{{0, "\x00\x01\x00\x00\x00"}, {0, "OTTO"}, {0, "true\x00"}, {0, "ttcf"}, {0, "typ1\x00"}}
 	mp3Sigs  = []sig{{0, "ID3"}, {0, "\xff\xfb"}, {0, "\xff\xfa"}, {0, "\xff\xf3"}, {0, "\xff\xf2"}, {0, "\xff\xe3"}, {0, "\xff\xfd"}, {0, "RIFF"}}
@@ -244,6 +244,10 @@ var formats = []format{
 	{kind: "cab", class: packed, sig: []sig{{0, "MSCF\x00\x00\x00\x00"}}},
 	{kind: "wim", exts: "esd swm", class: packed, sig: []sig{{0, "MSWIM\x00\x00\x00"}}},
 	{kind: "a", exts: "lib deb udeb", class: mixed, sig: []sig{{0, "!<arch>\n"}, {0, "!<thin>\n"}}, once: true, check: checkAr},
+	{kind: "kdbx", exts: "kdb", class: packed, sig: []sig{{0, "\x03\xd9\xa2\x9a"}}},
+	{kind: "lz", class: packed, sig: []sig{{0, "LZIP\x01"}}},
+	{kind: "age", class: packed, sig: []sig{{0, "age-encryption.org"}, {0, "-----BEGIN AGE"}}},
+	{kind: "gpg", exts: "pgp br brotli lzma lzo", class: packed}, // they look random, and no rule tells more of them
 	{kind: "rpm", class: packed, sig: []sig{{0, "\xed\xab\xee\xdb"}}},
 	{kind: "jmod", class: packed, sig: []sig{{0, "JM\x01\x00PK"}}, check: checkZip},
 	{kind: "iso", exts: "udf", class: mixed, once: true, check: checkISO},
