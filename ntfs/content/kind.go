@@ -34,7 +34,9 @@ type format struct {
 	// head says that the first window is never random, whatever follows it.
 	head bool
 	// once says that programs write such a file as a whole, and change nothing in place.
-	once  bool
+	once bool
+	// paged says that the check looks at every page, so that what programs put into a page need not be judged by its bytes.
+	paged bool
 	check func(f *file) finding // nil when the kind has no structure to check
 }
 
@@ -142,7 +144,7 @@ func named(name string) *format {
 	return nil
 }
 
-// sniff returns the kind that first bytes tell alone: by a signature of four bytes and more, or a text.
+// sniff returns the kind that first bytes tell alone: by a signature that is enough alone, or a text.
 func sniff(head []byte) Kind {
 	for i := range formats {
 		if _, strong := formats[i].likely(head); strong {
@@ -208,7 +210,7 @@ var formats = []format{
 	{kind: "webp", class: packed, sig: []sig{{0, "RIFF????WEBP"}}, check: checkRIFF},
 	{kind: "tif", exts: "tiff dng nef arw cr2", class: packed, sig: []sig{{0, "II*\x00"}, {0, "MM\x00*"}, {0, "II+\x00"}, {0, "MM\x00+"}}, check: checkTIFF},
 	{kind: "psd", exts: "psb", class: packed, sig: []sig{{0, "8BPS\x00"}}, check: checkPSD},
-	{kind: "heic", exts: "heif avif", class: packed, sig: []sig{{4, "ftyp"}}, check: checkBoxes},
+	{kind: "heic", exts: "heif avif", class: packed, sig: []sig{{4, "ftyphe"}, {4, "ftypmif1"}, {4, "ftypmsf1"}, {4, "ftypavi"}}, check: checkBoxes},
 	{kind: "jp2", exts: "j2k jpx", class: packed, sig: []sig{{4, "jP  "}, {0, "\xff\x4f\xff\x51"}}},
 	{kind: "ico", exts: "cur", class: mixed, sig: []sig{{0, "\x00\x00\x01\x00"}, {0, "\x00\x00\x02\x00"}}},
 	{kind: "bmp", exts: "dib", class: plain, sig: []sig{{0, "BM"}}, check: checkBMP},
@@ -256,12 +258,12 @@ var formats = []format{
 	{kind: "qcow2", class: mixed, sig: []sig{{0, "QFI\xfb"}}, head: true},
 	{kind: "e01", class: packed, sig: []sig{{0, "EVF\x09\x0d\x0a\xff\x00"}, {0, "EVF2\x0d\x0a\x81\x00"}}},
 	// Data.
-	{kind: "sqlite", exts: "sqlite3 db3", class: mixed, sig: []sig{{0, "SQLite format 3\x00"}}, head: true, check: checkSQLite},
-	{kind: "accdb", exts: "accde", class: mixed, sig: []sig{{4, "Standard ACE DB\x00"}, {4, "Standard Jet DB\x00"}}, check: checkJet},
-	{kind: "edb", exts: "jtx dit", class: mixed, sig: eseSigs, head: true, check: checkESE},
-	{kind: "mdb", exts: "mde", class: mixed, sig: []sig{{4, "Standard Jet DB\x00"}, {4, "\xef\xcd\xab\x89"}, {4, "Standard ACE DB\x00"}}, check: checkJet},
-	{kind: "evtx", class: plain, sig: []sig{{0, "ElfFile\x00"}}, head: true, check: checkEVTX},
-	{kind: "hive", class: mixed, sig: []sig{{0, "regf"}}, head: true, check: checkHive},
+	{kind: "sqlite", exts: "sqlite3 db3", class: mixed, sig: []sig{{0, "SQLite format 3\x00"}}, head: true, paged: true, check: checkSQLite},
+	{kind: "accdb", exts: "accde", class: mixed, sig: []sig{{4, "Standard ACE DB\x00"}, {4, "Standard Jet DB\x00"}}, paged: true, check: checkJet},
+	{kind: "edb", exts: "jtx dit", class: mixed, sig: eseSigs, head: true, paged: true, check: checkESE},
+	{kind: "mdb", exts: "mde", class: mixed, sig: []sig{{4, "Standard Jet DB\x00"}, {4, "\xef\xcd\xab\x89"}, {4, "Standard ACE DB\x00"}}, paged: true, check: checkJet},
+	{kind: "evtx", class: plain, sig: []sig{{0, "ElfFile\x00"}}, head: true, paged: true, check: checkEVTX},
+	{kind: "hive", class: mixed, sig: []sig{{0, "regf"}}, head: true, paged: true, check: checkHive},
 	{kind: "cer", exts: "crt der p7b p7s p7m p12 pfx crl cat pem key", class: mixed, sig: []sig{{0, "\x30\x82"}, {0, "\x30\x80"}, {0, "\x30\x81"}, {0, "\x30\x83"}, {0, "-----BEGIN"}}},
 	{kind: "lnk", class: mixed, sig: []sig{{0, "L\x00\x00\x00\x01\x14\x02\x00"}}},
 	{kind: "mo", exts: "gmo", class: plain, sig: []sig{{0, "\xde\x12\x04\x95"}, {0, "\x95\x04\x12\xde"}}, head: true, check: checkMO},
