@@ -26,6 +26,8 @@ type Options struct {
 	// Live are the snapshots that its catalog has, the oldest first, of a stack that is whole if Whole.
 	Live  []*diffstore.Snapshot
 	Whole bool
+	// First is a number that snapshots have already: those that are found get higher ones.
+	First int
 	// Taken reports whether a store is of another volume, by its catalog.
 	Taken func(diffstore.Store) bool
 	// Recognize tells whether what a store keeps of the block at an offset is of the Volume: see diffstore.Options.
@@ -242,7 +244,7 @@ func (o *opener) stacks(all []*found) (list []*Stack, err error) {
 	for _, odd := range in.odd {
 		o.Warn(errors.New(odd))
 	}
-	number := 0
+	number := o.First
 	for _, s := range o.Live {
 		number = max(number, s.Index)
 	}
