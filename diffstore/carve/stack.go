@@ -46,7 +46,6 @@ type Stack struct {
 	now     *Witness
 	stores  []*found // by ordinal
 	vss     *diffstore.Volume
-	by      []Evidence
 	ends    []until // of copying into the store, if copies may have ended before the next one was made
 	damaged []error
 	bare    func(i int) (*diffstore.View, error)
