@@ -32,6 +32,24 @@ var harms = map[string]struct {
 	"table torn by others": {live: func(l *lifetime) []int {
 		return l.torn(vsstest.TypeList, 1, 1024, 0x55)
 	}},
+	"table of another": {live: func(l *lifetime) []int {
+		l.twice(vsstest.Options{}, vsstest.Options{})
+		l.forget()
+		var first []byte
+		l.heads(func(off int64, b []byte) {
+			if binary.LittleEndian.Uint32(b[0x14:]) != vsstest.TypeList {
+				return
+			}
+			if first == nil {
+				first = bytes.Clone(b)
+				return
+			}
+			copy(first[:0x30], b)
+			l.write(nil, off, first)
+		})
+		l.change(nil, 2, 0)
+		return []int{0, 1}
+	}},
 	"table trimmed in part": {live: func(l *lifetime) []int {
 		l.used = 1 << 20 // nothing is allocated
 		return l.torn(vsstest.TypeList, 0, 1024, 0)
