@@ -30,7 +30,7 @@ const (
 func Scan(ctx context.Context, m layer.Mapper, progress layer.Progress) (hits []Hit, copies int, err error) {
 	total := layer.MiB(m.Size())
 	pace := newPace(total)
-	for w, bad := range windows(ctx, m) {
+	for w, bad := range layer.Scan(dense{m}, m.Size(), diffstore.BlockSize, gulp) { // a reader ahead would cost a copy, and nothing here takes time
 		if ctx.Err() != nil {
 			return hits, copies, context.Cause(ctx)
 		}
@@ -52,42 +52,40 @@ func Scan(ctx context.Context, m layer.Mapper, progress layer.Progress) (hits []
 	return hits, copies, ctx.Err()
 }
 
-// windows reads m in pieces, one ahead of what is looked at.
-func windows(ctx context.Context, m layer.Mapper) func(func(layer.Window, error) bool) {
-	type read struct {
-		layer.Window
-		err error
+// dense is a volume of which large holes of the image's file are zeros, so that nobody reads them.
+type dense struct{ layer.Mapper }
+
+const (
+	largeHole = 1 << 20
+	maxSeeks  = 256 // for an extent that has small ones alone
+)
+
+// At finds the next large hole, or cuts the extent where there are too many small ones before.
+func (d dense) At(off, n int64) (layer.Extent, error) {
+	e, err := layer.Leaf(d.Mapper, off, n)
+	file, ok := e.Base.(layer.Holed)
+	if err != nil || !ok || e.Kind != layer.Data {
+		return e, err
 	}
-	return func(yield func(layer.Window, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		ready, spare := make(chan read), make(chan []byte, 2)
-		spare <- nil
-		spare <- nil
-		go func() {
-			defer close(ready)
-			for w, err := range layer.Scan(m, m.Size(), diffstore.BlockSize, gulp) {
-				var b []byte
-				select {
-				case b = <-spare:
-				case <-ctx.Done():
-					return
-				}
-				w.Data = append(b[:0], w.Data...)
-				select {
-				case ready <- read{w, err}:
-				case <-ctx.Done():
-					return
-				}
+	at, end := e.BaseOff, e.BaseOff+e.Len
+	for range maxSeeks {
+		hole, size, err := file.NextHole(at)
+		switch {
+		case err != nil || size == 0 || hole >= end: // what cannot be told of is read
+			return e, nil
+		case size < largeHole:
+			if at = hole + size; at >= end {
+				return e, nil
 			}
-		}()
-		for r := range ready {
-			if !yield(r.Window, r.err) {
-				return
-			}
-			spare <- r.Data
+		case hole > e.BaseOff:
+			e.Len = hole - e.BaseOff
+			return e, nil
+		default:
+			return layer.Extent{Off: e.Off, Len: min(e.Len, size), Kind: layer.Zero}, nil
 		}
 	}
+	e.Len = at - e.BaseOff
+	return e, nil
 }
 
 // pace tells how fast a scan goes.
