@@ -8,6 +8,7 @@ import (
 
 	"snapmount/diffstore/carve"
 	"snapmount/diffstore/vsstest"
+	"snapmount/imagefmt/layer/testenv"
 	"snapmount/mount/points"
 )
 
@@ -185,6 +186,7 @@ func (l *lifetime) silently(nth int) {
 
 // TestCarvedHarms harms what is left of deleted snapshots: nothing of what comes back is wrong.
 func TestCarvedHarms(t *testing.T) {
+	testenv.NotUnderRace(t)
 	image := makeVolume(t)
 	for name, c := range harms {
 		t.Run(name, func(t *testing.T) {
