@@ -111,10 +111,11 @@ func (s *Snapshot) Bare() (*View, error) {
 	return v, nil
 }
 
-// ListDamage says why the block list of s may have had more blocks than are known, nil when it is whole. It reads the block
-// lists of all stores.
+// ListDamage says why the block list of s may have had more blocks than are known, nil when it is whole: rows that are not of
+// the store stand where its own have been. It reads the block lists of all stores.
 func (s *Snapshot) ListDamage() error {
-	return errors.Join(s.lost, s.vol.index().damage[s.at])
+	x := s.vol.index()
+	return errors.Join(s.lost, x.damage[s.at], x.doubts[s.at])
 }
 
 // Gap says why copies may have ended before the next newer snapshot of the stack was made, or before now; nil when they

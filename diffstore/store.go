@@ -248,11 +248,12 @@ func (l *loader) compare(d *descriptor) {
 	}
 }
 
-// weigh marks the rows whose addresses contradict, unless it is the range that contradicts most of its rows.
+// weigh marks the rows whose addresses contradict, unless it is the range that contradicts most of its rows. What is left of
+// a deleted store may have rows of another one, all of which contradict.
 func (l *loader) weigh() {
 	told := map[int]bool{}
 	for _, d := range l.doubts {
-		if !l.votes.doubted(d.placed) {
+		if l.s.strict && l.s.Recovered || !l.votes.doubted(d.placed) {
 			l.rows[d.row].doubt = true
 			l.odd[oddPlaces]++
 		} else if !told[d.placed] {

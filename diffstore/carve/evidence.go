@@ -64,7 +64,7 @@ func (v *View) Facts() Facts {
 				r.Overwritten++
 			}
 		}
-		if j.Why != layer.Unprotected {
+		if j.Why != layer.Unprotected || f.Current == 0 { // without its bitmap nothing tells what it did not need
 			r.Shares[j.Trust] += j.Len
 		}
 	}

@@ -1,9 +1,11 @@
 package carve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -82,9 +84,13 @@ func Open(opts Options) (stacks []*Stack, err error) {
 	o := opener{Options: opts, now: now, runs: now.records()}
 	all := o.live()
 	for _, f := range deleted {
-		if o.look(f) {
+		if f.whole(); o.look(f) {
 			all = append(all, f)
 		}
+	}
+	share(all)
+	for _, f := range all {
+		o.age(f)
 	}
 	return o.stacks(all)
 }
@@ -125,7 +131,6 @@ func (o *opener) live() (list []*found) {
 		f := &found{snap: s, position: s.Position}
 		f.Live, f.ID, f.Created, f.Index = s, s.StoreID, s.Created, s.Index
 		f.link, f.linkErr = s.Link()
-		o.age(f)
 		list = append(list, f)
 	}
 	return list
@@ -142,8 +147,63 @@ func (o *opener) look(f *found) bool {
 		return false
 	}
 	f.link, f.linkErr = f.snap.Link()
-	o.age(f)
 	return true
+}
+
+// share notes which blocks several stores have, of which one at least was deleted before another was made.
+func share(all []*found) {
+	type place struct {
+		on  layer.Source
+		off int64
+	}
+	by := map[place][]*found{}
+	for _, f := range all {
+		for off := range f.blocks() {
+			p := place{f.On, off}
+			if l := by[p]; len(l) == 0 || l[len(l)-1] != f {
+				by[p] = append(l, f)
+			}
+		}
+	}
+	for p, list := range by {
+		if len(list) == 1 {
+			continue
+		}
+		for _, f := range list {
+			if f.shared == nil {
+				f.shared = map[int64][]*found{}
+			}
+			f.shared[p.off] = slices.DeleteFunc(slices.Clone(list), func(o *found) bool { return o == f })
+		}
+	}
+}
+
+// blocks yields where on its volume a deleted store has metadata and copies.
+func (f *found) blocks() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		if !f.deleted() {
+			return // $Bitmap has what is live
+		}
+		for _, h := range f.heads {
+			if !yield(h.Off) {
+				return
+			}
+		}
+		v, err := f.snap.Bare()
+		if err != nil {
+			return
+		}
+		for x := range v.Explain(0, v.Size()) {
+			if x.Err == nil && x.Base == f.On && (x.Place == diffstore.Kept || x.Place == diffstore.Overlaid) {
+				first := x.BaseOff &^ (diffstore.BlockSize - 1)
+				for off := first; off < x.BaseOff+x.Len; off += diffstore.BlockSize {
+					if !yield(off) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 // age reads the file records that a store keeps.
@@ -155,7 +215,7 @@ func (o *opener) age(f *found) {
 	newest := uint64(0)
 	for _, r := range o.runs {
 		for x := range v.Explain(r.Off, r.Len) {
-			if x.Err != nil || x.Kind != layer.Data || x.Place != diffstore.Kept || x.Store != f.snap.Index {
+			if x.Err != nil || x.Kind != layer.Data || x.Place != diffstore.Kept || x.Store != f.snap.Index || !f.sound(&x.Extent) {
 				continue
 			}
 			eachRecord(x.Extent, r, func(b []byte, lsn uint64) {
@@ -166,6 +226,16 @@ func (o *opener) age(f *found) {
 			})
 		}
 	}
+}
+
+// sound reports whether nothing else has the blocks of an extent that the store keeps.
+func (f *found) sound(x *layer.Extent) bool {
+	for off := x.BaseOff &^ (diffstore.BlockSize - 1); f.deleted() && off < x.BaseOff+x.Len; off += diffstore.BlockSize {
+		if len(f.shared[off]) > 0 || f.taken(off) == Lost {
+			return false
+		}
+	}
+	return true
 }
 
 // eachRecord calls f with the whole file records in an extent of a run, and the numbers of their last changes.
@@ -361,7 +431,7 @@ func (s *Stack) barriers(runs []recordRun) {
 			made.agreed = made.lsn
 		}
 		made.time = f.Created
-		s.damaged[i] = s.vss.Snapshots()[i].ListDamage()
+		s.damaged[i] = cmp.Or(f.torn, s.vss.Snapshots()[i].ListDamage())
 		s.ends[i] = made
 		if f.Gap != nil && s.damaged[i] == nil && i == n-1 && usable {
 			s.deleted(i, runs)

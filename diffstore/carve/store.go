@@ -3,6 +3,7 @@ package carve
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -47,6 +48,11 @@ type found struct {
 	position uint64    // in the catalog, of a live one
 	by       Evidence
 	unique   bool // its bitmap follows one store alone
+
+	heads  []Hit              // its metadata blocks, in the order of its file
+	want   int                // blocks that a bitmap has
+	torn   error              // a block of its list is written over
+	shared map[int64][]*found // blocks that other stores have too
 }
 
 // piece maps a place in a store file to the volume.
@@ -81,8 +87,8 @@ func (p *Place) stores(ctx context.Context, size int64) (list []*found) {
 			list = append(list, f)
 		}
 	}
-	for i := range p.Remnants {
-		if r := &p.Remnants[i]; len(r.Pieces) > 0 && r.Pieces[0].At == 0 {
+	for _, r := range p.newest() {
+		if len(r.Pieces) > 0 && r.Pieces[0].At == 0 {
 			add(r.Pieces[0].Off, "record", r)
 		}
 	}
@@ -100,6 +106,21 @@ func (p *Place) stores(ctx context.Context, size int64) (list []*found) {
 	return list
 }
 
+// newest returns the remnants, those in use first and then the ones that were deleted last: of two whose files began at the
+// same place, the later one's store is what is there.
+func (p *Place) newest() (list []*Remnant) {
+	for i := range p.Remnants {
+		list = append(list, &p.Remnants[i])
+	}
+	slices.SortStableFunc(list, func(a, b *Remnant) int {
+		if a.InUse != b.InUse {
+			return map[bool]int{true: -1, false: 1}[a.InUse]
+		}
+		return cmp.Compare(b.LSN, a.LSN)
+	})
+	return list
+}
+
 // storeAt tells of the store whose file begins at base; nil when nothing of it is there.
 func (p *Place) storeAt(ctx context.Context, base, size int64, r *Remnant) *found {
 	f := &found{place: p, remnant: r}
@@ -113,13 +134,13 @@ func (p *Place) storeAt(ctx context.Context, base, size int64, r *Remnant) *foun
 			pieces = append([]diffstore.Piece{{Off: base, Len: max(first, 3*diffstore.BlockSize)}}, list...)
 		}
 	}
-	var heads []Hit
 	if p.Hits != nil {
-		heads = p.owned(pieces)
+		f.heads = p.owned(pieces)
 	} else {
-		heads = probe(p.Volume, pieces, size)
+		f.heads = probe(p.Volume, pieces, size)
 	}
-	f.take(heads, int((size-1)/(diffstore.BlockSize*bitsPerBlock)+1))
+	f.want = int((size-1)/(diffstore.BlockSize*bitsPerBlock) + 1)
+	f.take(f.heads, f.want)
 	if f.Header == 0 && f.List == 0 && f.Current == 0 {
 		return nil
 	}
@@ -135,6 +156,42 @@ func (p *Place) owned(pieces []diffstore.Piece) (out []Hit) {
 	}
 	slices.SortFunc(out, func(a, b Hit) int { return cmp.Compare(a.Relative, b.Relative) })
 	return out
+}
+
+// deleted reports whether the blocks of the store may have been used again.
+func (f *found) deleted() bool { return f.Live == nil && (f.remnant == nil || !f.remnant.InUse) }
+
+// whole leaves out the metadata blocks of which something is written over: their beginning alone may be left.
+func (f *found) whole() {
+	if !f.deleted() {
+		return
+	}
+	for off := range f.lists() {
+		if f.taken(off) == Lost {
+			f.torn = layer.Corrupt("block list", off, "something is written over it")
+		}
+	}
+	left := slices.DeleteFunc(slices.Clone(f.heads), func(h Hit) bool { return f.taken(h.Off) == Lost })
+	if len(left) < len(f.heads) {
+		f.heads = left
+		f.Header, f.List, f.Ranges, f.Current, f.Previous = 0, 0, 0, 0, 0
+		f.take(left, f.want)
+	}
+}
+
+// lists yields where the blocks of the block list are, as far as each leads to the next one.
+func (f *found) lists() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		seen := map[uint64]bool{}
+		for off := f.List; off != 0 && !seen[off]; {
+			seen[off] = true
+			h, ok := headAt(f.On, int64(min(off, 1<<62)))
+			if !ok || h.Kind != diffstore.ListRecord || !yield(int64(off)) {
+				return
+			}
+			off = h.Next
+		}
+	}
 }
 
 // take fills in where the records of the store are.

@@ -198,10 +198,13 @@ func (s *Stack) kept(store int, x *layer.Extent, quick bool) Trust {
 	if f.Live != nil || f.remnant != nil && f.remnant.InUse {
 		return Kept
 	}
-	if quick {
-		return f.overwritten(x.BaseOff&^(diffstore.BlockSize-1), true)
-	}
 	first := x.BaseOff &^ (diffstore.BlockSize - 1)
+	if s.wroteOver(store, first) {
+		return Lost
+	}
+	if quick {
+		return f.overwritten(first, true)
+	}
 	s.blocks.mu.Lock()
 	t, ok := s.blocks.by[f.On][first]
 	s.blocks.mu.Unlock()
@@ -221,19 +224,43 @@ func (s *Stack) kept(store int, x *layer.Extent, quick bool) Trust {
 	return t
 }
 
+// wroteOver reports whether a store that is not known to be older has a block of a store too: blocks of what was deleted are
+// used again.
+func (s *Stack) wroteOver(store int, off int64) bool {
+	f := s.stores[store]
+	for _, o := range f.shared[off] {
+		if at, ok := s.ordinal[o.Index]; !ok || s.stores[at] != o || at > store {
+			return true
+		}
+	}
+	return false
+}
+
 // overwritten looks at the block at off of the volume that holds the store: it is lost where a file has a cluster of it, or
-// had one after the store was deleted, and where it is all zeros.
+// had one after the store was deleted, and where it is all zeros, or a metadata block is now.
 func (f *found) overwritten(off int64, quick bool) Trust {
+	if t := f.taken(off); t == Lost || quick {
+		return t
+	}
+	if _, ok := headAt(f.On, off); ok || isZero(layer.Extent{Len: diffstore.BlockSize, Base: f.On, BaseOff: off}) {
+		return Lost
+	}
+	return Carved
+}
+
+// taken looks only at what files have, and had.
+func (f *found) taken(off int64) Trust {
 	w, err := f.place.Witness()
 	if err != nil {
 		return Lost
 	}
-	for at, end := off, off+diffstore.BlockSize; at < end; {
-		in, n := w.used(at)
-		if in {
+	for o, end := off, off+diffstore.BlockSize; o < end; {
+		in, n := w.used(o)
+		c, free := at(w.Claims, o)
+		if in || c != nil { // $Bitmap alone may be damaged
 			return Lost
 		}
-		at += n
+		o += min(n, free)
 	}
 	var after uint64 // nothing is known of when it was deleted
 	if f.remnant != nil && !f.remnant.InUse {
@@ -243,9 +270,6 @@ func (f *found) overwritten(off int64, quick bool) Trust {
 		if (c.LSN > after || c.LSN == 0) && c.Number != f.File&(1<<48-1) {
 			return Lost
 		}
-	}
-	if !quick && isZero(layer.Extent{Len: diffstore.BlockSize, Base: f.On, BaseOff: off}) {
-		return Lost
 	}
 	return Carved
 }
@@ -274,6 +298,9 @@ func (v *View) rescue(j *Judged, c *Claim) (r Judged, ok bool) {
 		}
 		lsn, is := lsnOf(b, c.Number)
 		now := store >= len(s.stores)
+		if now && c.Number > 0 && s.now.contradicts(c, s.made(v.at)) {
+			break
+		}
 		if is && (lsn > 0 && lsn <= s.made(v.at) || c.Number == 0 && now) && (now || s.kept(store, &x, v.quick) != Lost) {
 			return cut(j, x, lsn > 0 && lsn <= s.made(v.at)), true
 		}

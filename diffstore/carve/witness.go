@@ -34,6 +34,7 @@ type Claim struct {
 	Off, Len int64
 	LSN      uint64    // log sequence number of the last change of what owns it; 0 for none, or Unusable
 	Changed  time.Time // the later one of the times of the last write and the last change
+	Noted    time.Time // that of the last change, which few programs set; zero when not known
 	Kind     Kind
 	Number   uint64 // of the file record
 	Open     bool   // it is of a kind that programs keep open, and write to without a trace
@@ -49,7 +50,14 @@ type Witness struct {
 	Dirty  bool              // the volume was in use when it was imaged
 	Anew   bool              // the log has started anew: its sequence numbers tell nothing
 
-	reach []int64 // by freed claim: the end of all up to it
+	reach  []int64   // by freed claim: the end of all up to it
+	marked []changed // by number, ascending
+}
+
+// changed is when what has a number was changed last.
+type changed struct {
+	lsn uint64
+	at  time.Time
 }
 
 // Settle puts the claims in order. What two files claim proves nothing.
@@ -60,6 +68,36 @@ func (w *Witness) Settle() {
 		end = max(end, c.Off+c.Len)
 		w.reach = append(w.reach, end)
 	}
+	for _, c := range w.Claims {
+		if c.LSN > 0 && c.LSN != Unusable && !c.Noted.IsZero() {
+			w.marked = append(w.marked, changed{c.LSN, c.Noted})
+		}
+	}
+	slices.SortFunc(w.marked, func(a, b changed) int { return cmp.Compare(a.lsn, b.lsn) })
+	w.marked = slices.CompactFunc(w.marked, func(a, b changed) bool { return a.lsn == b.lsn })
+}
+
+// witnesses is how many changes tell together what the time was.
+const witnesses = 64
+
+// contradicts reports whether a claim was changed later than what got the last numbers up to lsn, although its number is
+// among these: numbers that started anew after that do so.
+func (w *Witness) contradicts(c *Claim, lsn uint64) bool {
+	if c.LSN == 0 || c.LSN > lsn || c.Noted.IsZero() {
+		return false
+	}
+	n, _ := slices.BinarySearchFunc(w.marked, lsn, func(a changed, lsn uint64) int {
+		if a.lsn <= lsn {
+			return -1
+		}
+		return 1
+	})
+	for _, m := range w.marked[n-min(n, witnesses, n/4+1) : n] {
+		if !c.Noted.After(m.at) {
+			return false
+		}
+	}
+	return n > 0
 }
 
 // freedIn yields the claims of freed records that have something of [off, end).
@@ -157,7 +195,7 @@ func (w *Witness) judge(off, n int64, t until) (Trust, int64) {
 		}
 	}
 	switch {
-	case lsn == Unusable:
+	case lsn == Unusable || w.contradicts(c, t.agreed):
 		return Lost, n
 	case lsn > 0 && lsn <= t.agreed:
 		if lsn > t.lsn || (w.Dirty || c.Open) && c.Kind == Content {

@@ -77,10 +77,12 @@ func tallyCarved(t *testing.T, image string, truth emptied, show carve.Trust, wa
 				t.Logf("%s: vss%d %v is not in the truth by its id", p.Name, p.Snapshot.Index, p.Snapshot.CopyID)
 				continue
 			}
-			if at < last {
+			if p.Carved.Ordered() && at < last {
 				t.Errorf("%s is out of order", p.Name)
 			}
-			last = at
+			if p.Carved.Ordered() {
+				last = at
+			}
 			one := tallyPoint(t, p, files)
 			t.Logf("%v: point %d %s: %+v", show, at+1, p.Name, one)
 			sum.right, sum.wrong, sum.withheld = sum.right+one.right, sum.wrong+one.wrong, sum.withheld+one.withheld

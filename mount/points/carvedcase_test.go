@@ -18,6 +18,7 @@ import (
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/imagefmt/wintype"
 	"snapmount/mount/points"
 	"snapmount/ntfs"
 	"snapmount/ntfs/ntfstest"
@@ -88,7 +89,7 @@ func newLifetime(t *testing.T, image string, apart bool) *lifetime {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lifetime{t: t, volume: vsstest.NewMemory(v.Block.Size()), lsn: 1 << 20, clock: 134_000_000_000_000_000, random: rand.New(rand.NewPCG(1, 2))}
+	l := &lifetime{t: t, volume: vsstest.NewMemory(v.Block.Size()), lsn: 1 << 20, random: rand.New(rand.NewPCG(1, 2))}
 	b := make([]byte, v.Block.Size())
 	if err := layer.ReadFull(v.Block, b, 0); err != nil {
 		t.Fatal(err)
@@ -106,6 +107,9 @@ func newLifetime(t *testing.T, image string, apart bool) *lifetime {
 	for n, err := range tree.Nodes() {
 		if err == nil && n.Kind == ntfs.KindFile && !n.Metafile() && !n.Resident && n.Attr&(ntfs.AttrCompressed|ntfs.AttrSparse|ntfs.AttrEncrypted|ntfs.AttrReparse) == 0 {
 			l.addFile(tree, n)
+		}
+		if err == nil {
+			l.clock = max(l.clock, uint64(n.Times.Changed))
 		}
 	}
 	if len(l.files) < lifeFiles {
@@ -250,6 +254,9 @@ func (l *lifetime) snapshot(o vsstest.Options) {
 		state[f.ref] = hex.EncodeToString(h.Sum(nil))
 	}
 	l.states = append(l.states, state)
+	if o.CopyID.IsZero() {
+		o.CopyID = wintype.GUID{byte(len(l.states)), 1}
+	}
 	if _, err := l.sim.Snapshot(o); err != nil {
 		l.t.Fatal(err)
 	}
@@ -330,7 +337,12 @@ func (l *lifetime) tally(show carve.Trust, want []int, paths ...string) (sum tal
 	if len(found) != len(want) {
 		l.t.Fatalf("%d deleted snapshots, want %d", len(found), len(want))
 	}
+	seen := map[wintype.GUID]bool{}
 	for i, p := range found {
+		state := want[i]
+		if id := p.Snapshot.CopyID; !id.IsZero() && !seen[id] {
+			state, seen[id] = int(id[0])-1, true
+		}
 		tree, err := p.Files()
 		if err != nil {
 			l.t.Errorf("%s: %v", p.Name, err)
@@ -341,7 +353,7 @@ func (l *lifetime) tally(show carve.Trust, want []int, paths ...string) (sum tal
 			switch hash, err := recordSum(tree, f.ref, f.size); {
 			case err != nil:
 				one.withheld++
-			case hash == l.states[want[i]][f.ref]:
+			case hash == l.states[state][f.ref]:
 				one.right++
 			default:
 				one.wrong++

@@ -47,7 +47,7 @@ func readCarveFile(name string) (*carveFile, error) {
 		return nil, nil
 	}
 	if err == nil && info.Size() > maxCarveFile {
-		err = fmt.Errorf("%d bytes: %w", info.Size(), layer.ErrFormat)
+		err = fmt.Errorf("%s: %d bytes, more than %d: %w", name, info.Size(), maxCarveFile, layer.ErrFormat)
 	}
 	if err != nil {
 		return nil, err

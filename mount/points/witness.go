@@ -18,14 +18,15 @@ var openEndings = []string{".mdf", ".ndf", ".ldf", ".edb", ".jrs", ".mdb", ".acc
 
 // witness makes what a file system says of who has what of its volume, and when that was written last.
 type witness struct {
-	tree *ntfs.Tree
-	lsn  []uint64 // by record
-	out  *carve.Witness
+	tree    *ntfs.Tree
+	lsn     []uint64             // by record
+	changed map[uint64]time.Time // by record
+	out     *carve.Witness
 }
 
 // witnessOf reads the $MFT and $Bitmap of a file system. Of what cannot be read nothing is claimed.
 func witnessOf(t *ntfs.Tree) (*carve.Witness, error) {
-	w := &witness{tree: t, lsn: make([]uint64, t.Records()), out: &carve.Witness{Volume: t.Volume(), Dirty: t.Dirty()}}
+	w := &witness{tree: t, lsn: make([]uint64, t.Records()), changed: map[uint64]time.Time{}, out: &carve.Witness{Volume: t.Volume(), Dirty: t.Dirty()}}
 	for i := range w.lsn {
 		w.lsn[i] = carve.Unusable
 	}
@@ -44,8 +45,14 @@ func witnessOf(t *ntfs.Tree) (*carve.Witness, error) {
 		if err != nil {
 			continue
 		}
+		w.changed[n.Ref.Record] = n.Times.Changed.Time()
 		for r := range n.Places() {
 			w.out.Freed = append(w.out.Freed, carve.Claim{Off: r.Off, Len: r.Len, LSN: w.lsnOf(n.Ref.Record), Number: n.Ref.Record})
+		}
+	}
+	for i := range w.out.Claims {
+		if c := &w.out.Claims[i]; c.Kind == carve.Record {
+			c.Noted = w.changed[c.Number]
 		}
 	}
 	if err := w.used(); err != nil {
@@ -71,17 +78,22 @@ func (w *witness) lsnOf(number uint64) uint64 {
 }
 
 // add claims the clusters of a node. $MFT, $LogFile, $Bitmap and $BadClus are written without a trace, and so are the logs
-// of $Extend: of these nothing is claimed.
+// of $Extend: of these nothing is proved.
 func (w *witness) add(n *ntfs.Node) {
 	number := n.Ref.Record
-	if number == 0 || number == 2 || number == 6 || number == 8 || n.Metafile() && number >= firstUser && !n.Dir() {
-		return
+	if number >= firstUser {
+		w.changed[number] = n.Times.Changed.Time()
 	}
-	c := carve.Claim{LSN: w.lsnOf(number), Changed: later(n.Times.Modified.Time(), n.Times.Changed.Time()), Number: number}
+	if number == 0 {
+		return // its records are claimed one by one
+	}
+	c := carve.Claim{LSN: w.lsnOf(number), Changed: later(n.Times.Modified.Time(), n.Times.Changed.Time()), Noted: w.changed[number], Number: number}
 	for _, e := range n.Extensions() {
 		c.LSN = max(c.LSN, w.lsnOf(e))
 	}
 	switch {
+	case number == 2 || number == 6 || number == 8 || n.Metafile() && number >= firstUser && !n.Dir():
+		c.LSN = carve.Unusable
 	case n.Dir():
 		c.Kind = carve.Index
 	case number < firstUser && c.LSN == 0:
