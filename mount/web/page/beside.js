@@ -57,7 +57,7 @@ export function of(r) {
   return {
     event: r.kind !== 'dir' || (e && e.kind !== 'metadata') ? words[e?.kind] : undefined,
     from: e?.kind === 'renamed' && parent(e.from) !== state.path ? e.from : e?.kind === 'renamed' ? base(e.from) : '',
-    now: nowOf(r), intact: m && r.kind === 'file' ? m.intact : undefined, verdict: m?.verdict, picture: m?.spans?.length ? picture(m.spans) : null,
+    now: nowOf(r), intact: m && r.kind === 'file' ? m.intact : undefined, trust: m?.trust, verdict: m?.verdict, picture: m?.spans?.length ? picture(m.spans) : null,
   };
 }
 
@@ -83,7 +83,7 @@ export function want(rows) {
     details.stop();
   }
   clearTimeout(timer);
-  const names = rows.filter((r) => r.kind === 'file' && !r.gone && !more.has(r.name)).map((r) => r.name);
+  const names = rows.filter((r) => (r.kind === 'file' || (r.kind === 'dir' && point().carved)) && !r.gone && !more.has(r.name)).map((r) => r.name);
   if (names.length) timer = setTimeout(() => load(names, details.next()).catch(quiet), 100);
 }
 

@@ -10,7 +10,7 @@ export function setCommand(id, text) {
 }
 
 export function start() {
-  for (const id of ['command', 'panelcommand', 'lockcommand']) {
+  for (const id of ['command', 'panelcommand', 'lockcommand', 'hintcommand']) {
     byId(id).querySelector('button').addEventListener('click', () => copy(texts.get(id) ?? ''));
   }
 }

@@ -1,9 +1,10 @@
 // The time strip: all points of the volume on one axis, with marks where what is shown changed.
 import { byId, el, plain, show, svg } from './tools.js';
 import { go, pair, point, state, volume } from './state.js';
-import { ago, pointKind, pointTitle, shape, size, utc, zoneName } from './words.js';
+import { ago, damaged, pointKind, pointTitle, shape, size, utc, zoneName } from './words.js';
 import { places, ticks } from './axis.js';
 import { history } from './marks.js';
+import { orders } from './carved.js';
 
 const height = 74;
 const line = 33; // where the axis runs
@@ -113,8 +114,9 @@ function base(picture, v, width) {
 
 function shapeOf(p, x, y) {
   switch (shape(p)) {
-    case 'triangle': return svg('path', { class: 'kind bad', d: `M${x} ${y - 5}l5 9h-10z` });
+    case 'triangle': return svg('path', { class: p.carved ? 'kind bad carved' : 'kind bad', d: `M${x} ${y - 5}l5 9h-10z` });
     case 'diamond': return svg('path', { class: 'kind open', d: `M${x} ${y - 5}l5 5l-5 5l-5 -5z` });
+    case 'dashed': return svg('circle', { class: 'kind open carved', cx: x, cy: y, r: 4.5 });
     case 'ring': return svg('circle', { class: 'kind open', cx: x, cy: y, r: 4 });
     default: return svg('circle', { class: 'kind', cx: x, cy: y, r: 1.5 });
   }
@@ -210,9 +212,15 @@ function nearest(x) {
   return volume().all[best];
 }
 
+/** What tells of a deleted snapshot, in short: all of it stands above the files. */
+function carvedTip(p) {
+  const c = p.carved;
+  return c && [`found by the ${c.found} of its store`, p.created ? '' : 'when it was made is not known', c.alone ? 'its place among others is not known' : c.order ? `in this place by ${orders[c.order] ?? c.order}` : '', c.gap ? 'copies may be missing after it' : ''].filter(Boolean).join(', ');
+}
+
 /** What a point is, for the tooltip. */
 function tip(p) {
-  return [el('b', {}, pointTitle(p)), ...[[ago(p.ms), utc(p.created)].filter(Boolean).join(' · '), pointKind(p), p.damage,
+  return [el('b', {}, pointTitle(p)), ...[[ago(p.ms), utc(p.created)].filter(Boolean).join(' · '), pointKind(p), carvedTip(p), damaged(p) ? p.carved?.table ?? p.damage : '',
     p.changed_bytes === null ? '' : size(p.changed_bytes) + ' kept by this snapshot', history.wordsAt(p)].filter(Boolean).map((t) => el('div', {}, t))];
 }
 
