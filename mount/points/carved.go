@@ -138,6 +138,10 @@ func (v *Volume) dropRecovered(s *Set, store *diffstore.Snapshot) {
 		return p.Snapshot != nil && p.Carved == nil && p.Snapshot.Recovered && !store.CopyID.IsZero() && p.Snapshot.CopyID == store.CopyID
 	}
 	v.Points = slices.DeleteFunc(v.Points, same)
+	s.points = slices.DeleteFunc(s.points, func(p *Point) bool { return p.Volume == v && same(p) })
+	for i, p := range s.points {
+		p.Number = i
+	}
 }
 
 // carvedName is the time of a deleted snapshot where that is known, else what it was made after; with a number where that

@@ -40,7 +40,7 @@ export function facts(p) {
   put('Not shown', classes(c.bytes, ['doubtful', 'unknown']) || 'nothing');
   put('Found by', `the ${c.found} of its store, at 0x${c.store.toString(16)}`, c.listed ? '; its file is still listed' : '');
   put('Order', c.alone ? 'its place among other snapshots is not known' : c.order ? `newer than the one before by ${orders[c.order] ?? c.order}` : 'the oldest that was found');
-  put('Copies end', [c.until.time ? `not before ${longTime(millis(c.until.time))}` : '', c.until.from ? `by ${plain(c.until.from)}` : ''].filter(Boolean).join(', ') || 'not known when');
+  put('Copies end', c.until.time ? `not before ${longTime(millis(c.until.time))}, by ${plain(c.until.from)}` : 'not known when');
   if (c.gap) put('Gap', 'before the next snapshot, or up to now, copies may be missing');
   put('Blocks', count(c.rows, 'block'), c.overwritten ? `, ${c.overwritten} of them overwritten` : ', none of them overwritten');
   if (c.table) put('Damage', el('span', { class: 'warn' }, plain(c.table)));

@@ -59,14 +59,13 @@ function volumes() {
 
 /** What is wrong with the images, and what is not shown. */
 function notices() {
-  const words = info.warnings.filter((w) => !info.volumes.some((v) => v.locked && w.startsWith(v.name + ': BitLocker')));
+  const words = [...info.volumes.map(carved.found), ...info.warnings.filter((w) => !info.volumes.some((v) => v.locked && w.startsWith(v.name + ': BitLocker')))];
   for (const img of info.images) {
     words.push(...img.faults);
     for (const name of img.locked ?? []) words.push(`${name} is encrypted with BitLocker: nothing of it can be read without a key, which it asks for when you choose it at the top left.`);
   }
   for (const v of info.volumes) {
     words.push(...v.faults);
-    words.push(carved.found(v));
     if (!v.locked && !v.deleted && v.points.length === 1 && !v.points[0].damage) words.push(`${v.name} keeps no snapshots: there is only the state in which it was imaged.`);
     for (const p of v.points) if (damaged(p)) words.push(`${v.name}@${p.name}: ${p.carved?.table ?? p.damage}`);
   }

@@ -70,6 +70,7 @@ export function take(answer) {
     v.all.forEach((p, i) => {
       p.at = i;
       p.ms = millis(p.created);
+      p.placed = p.created ? p.ms : millis(p.carved?.not_before); // on the axis: as early as it may be
     });
     v.byName = new Map(v.all.map((p) => [p.name, p]));
   }

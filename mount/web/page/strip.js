@@ -20,7 +20,7 @@ export const seen = () => view;
 /** Places of points from 0 to 1, for the history of rows. */
 export function fractions() {
   const v = volume();
-  v.fractions ??= places(v.all.map((p) => p.ms).slice(0, -1), 1, 1 / Math.max(v.all.length * 2, 1)).map((x) => x * 0.94).concat(1);
+  v.fractions ??= places(v.all.map((p) => p.placed).slice(0, -1), 1, 1 / Math.max(v.all.length * 2, 1)).map((x) => x * 0.94).concat(1);
   return v.fractions;
 }
 
@@ -94,7 +94,7 @@ function layout(v, width) {
   xs = [];
   const part = v.all.slice(view.from, view.to + 1).filter((p) => p.kind !== 'current');
   const room = width - 24 - (view.to === v.all.length - 1 ? apart : 0);
-  places(part.map((p) => p.ms), room, 9).forEach((x, i) => { xs[part[i].at] = 12 + x; });
+  places(part.map((p) => p.placed), room, 9).forEach((x, i) => { xs[part[i].at] = 12 + x; });
   if (view.to === v.all.length - 1) xs[v.all.length - 1] = width - 36;
 }
 
