@@ -24,7 +24,7 @@ export function refresh(old) {
   }
   const key = [state.volume, p.name, pointTitle(p)].join('\0');
   if (shown === key) return;
-  if (!shown && old.point !== undefined) tell(`A deleted snapshot, brought back: ${shareWords(p)}. The rest is not known.`);
+  if (!shown && old.point !== undefined) tell(`A deleted snapshot, brought back: ${shareWords(p)}${p.carved.share < 1 ? '. The rest is not known' : ''}.`);
   shown = key;
   show(box, el('summary', {}, el('b', {}, 'Deleted snapshot, brought back'), `: ${shareWords(p)}. Trust says for each file what it rests on.`), facts(p), meanings());
 }
@@ -36,8 +36,8 @@ export function facts(p) {
   const put = (key, ...value) => out.append(el('dt', {}, key), el('dd', {}, ...value));
   if (p.created) put('Made', longTime(p.ms), el('div', { class: 'quiet' }, utc(p.created)));
   else put('Made', 'not known when', c.not_before ? el('div', {}, `after ${longTime(millis(c.not_before))}, the last change that it has`) : null, c.not_before ? el('div', { class: 'quiet' }, utc(c.not_before)) : null);
-  put('Shown', shareWords(p), el('div', { class: 'quiet' }, classes(c.bytes, ['kept', 'carved', 'proved', 'agreed'])));
-  put('Not shown', classes(c.bytes, ['doubtful', 'unknown']) || 'nothing');
+  put('Share', shareWords(p), el('div', { class: 'quiet' }, classes(c.bytes, ['kept', 'carved', 'proved', 'agreed'])));
+  put('The rest', classes(c.bytes, ['doubtful', 'unknown']) || 'nothing');
   put('Found by', `the ${c.found} of its store, at 0x${c.store.toString(16)}`, c.listed ? '; its file is still listed' : '');
   put('Order', c.alone ? 'its place among other snapshots is not known' : c.order ? `newer than the one before by ${orders[c.order] ?? c.order}` : 'the oldest that was found');
   put('Copies end', c.until.time ? `not before ${longTime(millis(c.until.time))}, by ${plain(c.until.from)}` : 'not known when');

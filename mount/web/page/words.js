@@ -72,8 +72,8 @@ export const pointShort = (p) => (p.kind === 'current' ? 'current state' : timeO
 /** Reports whether a point is damaged. Of what is missing of a deleted snapshot its share tells. */
 export const damaged = (p) => !!p.damage && (!p.carved || !!p.carved.table);
 
-/** What of a deleted snapshot is shown. */
-export const shareWords = (p) => `${Math.floor(100 * p.carved.share)} % of what it needs is shown`;
+/** What of a deleted snapshot is there for certain. */
+export const shareWords = (p) => `${Math.floor(100 * p.carved.share)} % of what it needs is proven or agreed`;
 
 /** What bytes of a deleted snapshot rest on, the best first. A file is as good as its worst byte. */
 export const trustWords = { kept: 'a store that was not deleted has it, or it is as now, without a gap in copying', carved: 'its store has it, and nothing was written over that', proved: 'as it is now: by its sequence numbers it was not written since',
