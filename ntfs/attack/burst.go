@@ -42,6 +42,7 @@ type Burst struct {
 	Files    int
 	Of       int  // files that the folder had at From, with all below it
 	Mass     bool // so many that the records alone are worth telling
+	Attack   bool // the content of most is spoiled
 	Folders  []Folder
 
 	// What the content of its files says.

@@ -53,7 +53,7 @@ func spanOf(times []wintype.Filetime, from, to timeline.Point) Span {
 
 // journal finds when the change journal has files changed between two points, by what of it the later one keeps. Without
 // a journal the span is empty. With an error it is of what could be read.
-func journal(ctx context.Context, files map[ntfs.Ref]bool, from, to timeline.Point) (Span, error) {
+func journal(ctx context.Context, files map[ntfs.Ref]wintype.Filetime, from, to timeline.Point) (Span, error) {
 	m, _, err := to.Tree.Journal()
 	if errors.Is(err, fs.ErrNotExist) {
 		return Span{}, nil
@@ -72,7 +72,10 @@ func journal(ctx context.Context, files map[ntfs.Ref]bool, from, to timeline.Poi
 			continue
 		}
 		record, seq, ok := r.File.Ref()
-		if ref := (ntfs.Ref{Record: record, Seq: seq}); ok && files[ref] && r.Reason&touched != 0 && r.Time != 0 && between(r.Time, from, to) {
+		if ref := (ntfs.Ref{Record: record, Seq: seq}); ok && r.Reason&touched != 0 && r.Time != 0 && between(r.Time, from, to) {
+			if _, ok := files[ref]; !ok {
+				continue
+			}
 			times = append(times, r.Time)
 			seen[ref] = true
 		}

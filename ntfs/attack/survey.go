@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"snapmount/imagefmt/layer"
+	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
 )
@@ -19,7 +21,6 @@ type Survey struct {
 	Files  []File           // that are damaged, gone in an attack, or undecided; by path
 	Same   int              // files that are the same at all points, and were not judged
 	Judged int              // files whose present content was held against what it was
-	Whole  int              // those of them that are whole
 	Lost   []error          // what could not be looked at, such as a *timeline.Gap
 }
 
@@ -37,6 +38,8 @@ type Step struct {
 	Removed       int         // files that are gone, whatever for
 	Records       Span        // by the change times of their records
 	Journal       Span        // by the change journal
+
+	touched map[ntfs.Ref]wintype.Filetime // when files were spoiled
 }
 
 // An Extension is how many files got it.
@@ -63,7 +66,8 @@ func Look(ctx context.Context, points []timeline.Point, o Options) (*Survey, err
 	if len(points) == 0 {
 		return out, nil
 	}
-	s.dirs = timeline.ReadDirs(ctx, s.trees, o.Progress)
+	dirs := timeline.ReadDirs(ctx, s.trees, o.Progress)
+	s.dirs = dirs
 	if err := s.run(o.Progress.As("comparing file records")); err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func Look(ctx context.Context, points []timeline.Point, o Options) (*Survey, err
 		}
 	}
 	out.Steps = slices.DeleteFunc(out.Steps, func(st Step) bool { return !st.Attack && len(st.Bursts)+len(st.Notes)+st.Spoiled == 0 })
-	if err := s.dirs.Err(); err != nil {
+	if err := dirs.Err(); err != nil {
 		s.lost = append(s.lost, err)
 	}
 	out.Same, out.Lost = s.same, s.lost
@@ -93,47 +97,44 @@ func Look(ctx context.Context, points []timeline.Point, o Options) (*Survey, err
 // judge has the content of what changed judged, and concludes from it.
 func (s *sweep) judge(out *Survey, progress layer.Progress) error {
 	files := s.candidates()
-	if err := s.judgeAll(files, progress); err != nil {
+	changed := slices.DeleteFunc(slices.Clone(files), func(f *file) bool { return len(f.Versions) == 1 })
+	if err := s.judgeAll(changed, progress); err != nil {
 		return err
 	}
+	var more []*file
+	of := byLife(files)
 	for i := range out.Steps {
-		s.confirm(&out.Steps[i], files)
+		s.confirm(&out.Steps[i], files, of)
+		more = append(more, out.Steps[i].victims(files, of)...)
 	}
-	for i := range out.Steps {
-		s.gone(&out.Steps[i], files)
+	if err := s.judgeAll(more, progress); err != nil {
+		return err
 	}
-	first := out.begin()
+	out.Judged = len(changed) + len(more)
+	begin, attacked := out.begin()
 	for _, f := range files {
-		if f.now.judged {
-			out.Judged++
+		if f.decide(begin, attacked); f.Outcome != Good {
+			out.Files = append(out.Files, f.File)
 		}
-		s.choose(f, first)
 	}
 	for i := range out.Steps {
 		if err := s.tally(&out.Steps[i], files); err != nil {
 			return err
 		}
 	}
-	for _, f := range files {
-		switch f.Outcome {
-		case Good:
-			out.Whole++
-		default:
-			out.Files = append(out.Files, f.File)
-		}
-	}
-	slices.SortFunc(out.Files, func(a, b File) int { return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Ref.Record, b.Ref.Record)) })
-	return nil
+	slices.SortFunc(out.Files, func(a, b File) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Ref.Record, b.Ref.Record))
+	})
+	return context.Cause(s.ctx)
 }
 
-// begin is the point that the first attack began after; the newest without one.
-func (v *Survey) begin() int {
-	for _, st := range v.Steps {
-		if st.Attack {
-			return st.From
-		}
+// begin is the point that the first attack began after; false without one.
+func (v *Survey) begin() (int, bool) {
+	i := slices.IndexFunc(v.Steps, func(st Step) bool { return st.Attack })
+	if i < 0 {
+		return 0, false
 	}
-	return len(v.Points) - 1
+	return v.Steps[i].From, true
 }
 
 // Attacked reports whether any step is an attack.
@@ -144,23 +145,19 @@ func (v *Survey) Attacked() bool {
 // tally adds up what is known of the files of a step.
 func (s *sweep) tally(st *Step, files []*file) error {
 	folders, exts := map[string]int{}, map[string]int{}
-	refs := map[ntfs.Ref]bool{}
 	for _, f := range files {
-		if f.Step != st.From || f.Outcome == Good || !f.Gone && f.Outcome == Undecided {
+		switch at := f.firstSpoiled(); {
+		case f.Step != st.From || f.Outcome != Found && f.Outcome != None:
 			continue
-		}
-		if f.Spoiled() {
+		case at >= 0:
 			st.Spoiled++
-		} else {
+			st.touch(&f.Versions[at])
+		default:
 			st.Gone++
 		}
 		folders[f.Folder()]++
 		if f.Extension != "" {
 			exts[f.Extension]++
-		}
-		if v := f.spoiledFirst(); v != nil {
-			refs[v.Ref] = true
-			st.times = append(st.times, v.Changed)
 		}
 	}
 	st.Folders = foldersOf(folders)
@@ -168,13 +165,13 @@ func (s *sweep) tally(st *Step, files []*file) error {
 		st.Extensions = append(st.Extensions, Extension{name, n})
 	}
 	slices.SortFunc(st.Extensions, func(a, b Extension) int { return cmp.Or(cmp.Compare(b.Files, a.Files), cmp.Compare(a.Name, b.Name)) })
-	if len(refs) == 0 {
+	if len(st.touched) == 0 {
 		return nil
 	}
 	from, to := s.points[st.From], s.points[st.To]
-	st.Records = spanOf(st.times, from, to)
+	st.Records = spanOf(slices.Collect(maps.Values(st.touched)), from, to)
 	var err error
-	if st.Journal, err = journal(s.ctx, refs, from, to); err != nil && s.ctx.Err() == nil {
+	if st.Journal, err = journal(s.ctx, st.touched, from, to); err != nil && s.ctx.Err() == nil {
 		s.lost = append(s.lost, fmt.Errorf("%s: %w", to.Name, err))
 	}
 	return context.Cause(s.ctx)

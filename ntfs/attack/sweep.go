@@ -21,8 +21,12 @@ type Version struct {
 	Size              int64
 	Modified, Changed wintype.Filetime // of the content, and of the record, at First
 	Path              string           // at Last; as in timeline.Segment
+	Orphan            bool             // that is only the end of one
 	Unsure            error            // why it is not known whether it differs from the version before
 }
+
+// name gives the last name of the path.
+func (v *Version) name() string { return v.Path[strings.LastIndexByte(v.Path, '/')+1:] }
 
 // A named is a name that a file had over some points.
 type named struct {
@@ -66,8 +70,10 @@ type sweep struct {
 	ctx    context.Context
 	points []timeline.Point
 	trees  []*ntfs.Tree
-	dirs   *timeline.Dirs
-	upper  func(string) string
+	dirs   interface {
+		Paths(name ntfs.Name, first, last int) []timeline.Segment
+	}
+	upper func(string) string
 
 	lives []*life
 	files map[ntfs.Ref][]int32 // how many files a directory has, by point

@@ -1,0 +1,191 @@
+package attack
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"snapmount/imagefmt/layer"
+	"snapmount/ntfs"
+	"snapmount/ntfs/compare"
+	"snapmount/ntfs/content"
+)
+
+// candidates are the files whose content is to be judged: those that are there now and had other content before, and
+// those that are gone, as they were last.
+func (s *sweep) candidates() []*file {
+	var out []*file
+	for _, l := range s.lives {
+		if l.next != nil {
+			continue // what took its place is judged
+		}
+		f := &file{lives: l.chain()}
+		f.Ref, f.Gone, f.Pick = l.ref, l.last() < len(s.trees)-1, -1
+		if f.Gone && l.isUnknown(l.last()+1) {
+			continue // it may be there: Lost tells
+		}
+		f.Path, f.Orphan = s.pathOf(l, l.last())
+		if windowsOwn(s.upper(f.Path)) {
+			continue
+		}
+		for _, l := range f.lives {
+			s.append(f, l)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// windowsOwn reports whether a path, in upper case, is of what Windows fills with what it likes.
+func windowsOwn(path string) bool {
+	return slices.Contains([]string{"/PAGEFILE.SYS", "/HIBERFIL.SYS", "/SWAPFILE.SYS"}, path) || strings.HasPrefix(path, "/SYSTEM VOLUME INFORMATION/")
+}
+
+// pathOf is path, and whether it is only the end of one.
+func (s *sweep) pathOf(l *life, point int) (string, bool) {
+	p, ok := s.path(l, point)
+	return p, !ok
+}
+
+// append adds the versions of one of the files that had a place.
+func (s *sweep) append(f *file, l *life) {
+	for i, v := range l.versions {
+		v.Path, v.Orphan = s.pathOf(l, v.Last)
+		if k := len(f.Versions) - 1; i == 0 && k >= 0 && s.sameVersions(&f.Versions[k], &v) {
+			v.First = f.Versions[k].First // a copy in its place
+			f.Versions[k] = v
+			continue
+		}
+		f.Versions = append(f.Versions, v)
+	}
+}
+
+// sameVersions reports whether two files are known to have the same content.
+func (s *sweep) sameVersions(a, b *Version) bool {
+	x, err := s.node(a)
+	y, err2 := s.node(b)
+	if err != nil || err2 != nil || a.Size != b.Size {
+		return false
+	}
+	same, err := compare.SameStream(s.ctx, x, y, "")
+	return same && err == nil
+}
+
+// node gives the file of a version.
+func (s *sweep) node(v *Version) (*ntfs.Node, error) { return s.trees[v.Last].Node(v.Ref) }
+
+// judgeAll judges files on all processors.
+func (s *sweep) judgeAll(files []*file, progress layer.Progress) error {
+	work := make(chan *file)
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for f := range work {
+				f.choice, _ = content.Choose(s.ctx, s.newestFirst(f)) // the end of ctx is told below
+				mu.Lock()
+				done++
+				progress.Tell("judging files", int64(done), int64(len(files)))
+				mu.Unlock()
+			}
+		})
+	}
+	for _, f := range files {
+		if s.ctx.Err() != nil {
+			break
+		}
+		work <- f
+	}
+	close(work)
+	wait.Wait()
+	for _, f := range files {
+		f.Verdict, _ = f.verdict(len(f.Versions) - 1)
+		f.setStep()
+	}
+	return context.Cause(s.ctx)
+}
+
+// verdictOn judges a version that no choice had to come to, too.
+func (s *sweep) verdictOn(f *file, version int) content.Verdict {
+	if _, ok := f.verdict(version); !ok {
+		k := f.index(version)
+		all := s.newestFirst(f)
+		part, _ := content.Choose(s.ctx, all[k:])
+		if f.choice.Judged == nil {
+			f.choice = content.Choice{Index: -1, Verdicts: make([]content.Verdict, len(all)), Judged: make([]bool, len(all)), Errs: make([]error, len(all))}
+		}
+		copy(f.choice.Verdicts[k:], part.Verdicts)
+		copy(f.choice.Judged[k:], part.Judged)
+		copy(f.choice.Errs[k:], part.Errs)
+	}
+	v, _ := f.verdict(version)
+	return v
+}
+
+// newestFirst gives the versions of a file to package content.
+func (s *sweep) newestFirst(f *file) []content.Candidate {
+	out := make([]content.Candidate, 0, len(f.Versions))
+	for i := range slices.Backward(f.Versions) {
+		v := &f.Versions[i]
+		out = append(out, content.Candidate{Name: path.Base(v.Path), Version: s.open(v)})
+	}
+	return out
+}
+
+// open gives the content of a version; where it cannot be had, reading it says why.
+func (s *sweep) open(v *Version) content.Version {
+	n, err := s.node(v)
+	if err != nil {
+		return content.Version{R: failing{err}, Size: max(v.Size, 1)}
+	}
+	m, err := n.Stream("")
+	switch {
+	case err != nil:
+		return content.Version{R: failing{err}, Size: max(v.Size, 1)}
+	case ntfs.IsCiphertext(m):
+		return content.Version{R: failing{errEFS}, Size: max(v.Size, 1)}
+	}
+	return content.Version{R: m, Size: m.Size(), Unknown: unknownOf(m)}
+}
+
+var errEFS = fmt.Errorf("encrypted by EFS: %w", layer.ErrUnsupported)
+
+// failing is content that cannot be had.
+type failing struct{ err error }
+
+func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
+
+var _ io.ReaderAt = failing{}
+
+// maxUnknown is how many ranges of one file are told apart; behind the last of them all is taken for unknown.
+const maxUnknown = 4096
+
+// unknownOf tells which ranges of a content are not in the image; nil where all are.
+func unknownOf(m layer.Mapper) func(off, n int64) bool {
+	var list []ntfs.Range
+	for e := range layer.Unkept(m) {
+		if len(list) == maxUnknown {
+			list[len(list)-1].Len = m.Size() - list[len(list)-1].Off
+			break
+		}
+		list = append(list, ntfs.Range{Off: e.Off, Len: e.Len})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return func(off, n int64) bool {
+		i, _ := slices.BinarySearchFunc(list, off, func(r ntfs.Range, off int64) int {
+			if r.Off+r.Len <= off {
+				return -1
+			}
+			return 1
+		})
+		return i < len(list) && list[i].Off < off+n
+	}
+}
