@@ -36,7 +36,7 @@ type File struct {
 	Pick    int             // number of the version that is chosen; -1 for none
 	Chosen  content.Verdict // on that
 	Because string          // why that was chosen
-	Passed  []Passed        // what is newer than that, newest first
+	Passed  []Passed        // what is newer than that and is not there now, newest first
 
 	Step      int    // the point after which it was spoiled, or went; -1 where that is not known
 	Extension string // that it got then
@@ -138,6 +138,7 @@ func (f *file) pick(begin int, attacked bool) {
 		case !ok:
 			return // Choose stops at what is good
 		case i == len(f.Versions)-1 && !f.Gone:
+			continue // Verdict says why
 		case v.State.Good():
 			f.Pick, f.Chosen, f.Because = i, v, "good"
 			return

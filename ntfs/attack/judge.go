@@ -88,7 +88,7 @@ func (s *sweep) judgeAll(files []*file, progress layer.Progress) error {
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			for f := range work {
-				f.choice, _ = content.Choose(s.ctx, s.newestFirst(f)) // the end of ctx is told below
+				f.choice = s.choice(s.newestFirst(f))
 				mu.Lock()
 				done++
 				progress.Tell("judging files", int64(done), int64(len(files)))
@@ -116,9 +116,9 @@ func (s *sweep) verdictOn(f *file, version int) content.Verdict {
 	if _, ok := f.verdict(version); !ok {
 		k := f.index(version)
 		all := s.newestFirst(f)
-		part, _ := content.Choose(s.ctx, all[k:])
+		part := s.choice(all[k:])
 		if f.choice.Judged == nil {
-			f.choice = content.Choice{Index: -1, Verdicts: make([]content.Verdict, len(all)), Judged: make([]bool, len(all)), Errs: make([]error, len(all))}
+			f.choice = noChoice(len(all))
 		}
 		copy(f.choice.Verdicts[k:], part.Verdicts)
 		copy(f.choice.Judged[k:], part.Judged)
@@ -126,6 +126,26 @@ func (s *sweep) verdictOn(f *file, version int) content.Verdict {
 	}
 	v, _ := f.verdict(version)
 	return v
+}
+
+// choice is content.Choose, but for a file that was made another one openly, by a name of another known kind, and is a good one
+// of that: its older versions are of something else. The end of the context is not told.
+func (s *sweep) choice(all []content.Candidate) content.Choice {
+	now, was := content.KindOf(all[0].Name, nil), content.KindOf(all[len(all)-1].Name, nil)
+	if now != content.NoKind && now != was {
+		if v, err := content.Judge(s.ctx, now, all[0].Version); err == nil && v.State.Good() {
+			c := noChoice(len(all))
+			c.Index, c.Kind, c.Verdicts[0], c.Judged[0] = 0, now, v, true
+			return c
+		}
+	}
+	c, _ := content.Choose(s.ctx, all)
+	return c
+}
+
+// noChoice is that nothing was judged.
+func noChoice(n int) content.Choice {
+	return content.Choice{Index: -1, Verdicts: make([]content.Verdict, n), Judged: make([]bool, n), Errs: make([]error, n)}
 }
 
 // newestFirst gives the versions of a file to package content.

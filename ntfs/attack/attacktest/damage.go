@@ -62,3 +62,6 @@ func steps(b []byte, r *rand.ChaCha8, from, n, step int) []byte {
 	}
 	return out
 }
+
+// Random gives random bytes, the same ones for a seed.
+func Random(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }
