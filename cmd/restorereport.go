@@ -61,7 +61,10 @@ func (p *restoreReport) done(res restore.Result) {
 		if res.Err == restore.ErrExists { //nolint:errorlint // one that is wrapped stays whatever is asked for
 			p.there++
 		}
-		if !apart {
+		switch {
+		case selection.NoGood(&res): // the plan told
+			p.tell.Failed()
+		case !apart:
 			p.tell.Fail(res.Path, p.selection.Because(&res))
 		}
 		return

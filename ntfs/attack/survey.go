@@ -48,6 +48,15 @@ type Extension struct {
 	Files int
 }
 
+// When gives the witness that tells best when files were spoiled: the change journal, where it has as many of them as the
+// change times of records have, and else these.
+func (st *Step) When() Span {
+	if st.Journal.Files > 0 && st.Journal.Files >= st.Records.Files {
+		return st.Journal
+	}
+	return st.Records
+}
+
 // Options of Look; the zero value works.
 type Options struct {
 	Records  bool // no content is read: then no Step is an Attack, and there are no Files
