@@ -50,7 +50,7 @@ func (t *attackText) none(v report.AttackVolume) {
 		return
 	}
 	t.say(line)
-	t.say(fmt.Sprintf("%s changed, and were judged; %d are the same at all points, and were not read", text.Counted(v.Judged, "file"), v.Same))
+	t.say(fmt.Sprintf("judged: %s with other content than before; not read: %d that are the same at all points", text.Counted(v.Judged, "file"), v.Same))
 }
 
 // say writes a line that goes on below where the terminal is too narrow.

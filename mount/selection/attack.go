@@ -36,7 +36,7 @@ func (sc *Scope) Survey(ctx context.Context, records bool, progress layer.Progre
 		if len(sc.Points) > 1 {
 			why = "there are not two points that can be opened"
 		}
-		return nil, fmt.Errorf("%s: %s, and nothing to compare it with: %w", sc.Volume.Name, why, points.ErrNoPoint)
+		return nil, aloneError{fmt.Sprintf("%s: %s, and nothing to compare it with", sc.Volume.Name, why)}
 	}
 	var err error
 	if s.Survey, err = attack.Look(ctx, opened, attack.Options{Records: records, Progress: progress}); err != nil {
@@ -55,3 +55,10 @@ func (s *Surveyed) lost(err error) error {
 	}
 	return fmt.Errorf("%s: %w", s.Volume.Name, err)
 }
+
+// An aloneError says that there are not two points. It is a points.ErrNoPoint.
+type aloneError struct{ text string }
+
+func (e aloneError) Error() string { return e.text }
+
+func (aloneError) Unwrap() error { return points.ErrNoPoint }

@@ -157,7 +157,9 @@ func (f *file) setStep() {
 	f.Step = -1
 	if at := f.firstSpoiled(); at >= 0 {
 		if f.Step = f.Versions[at].First - 1; at > 0 {
-			f.Extension, _ = newExtension(f.Versions[at-1].name(), f.Versions[at].name(), true)
+			if ext, ok := newExtension(f.Versions[at-1].name(), f.Versions[at].name(), true); ok {
+				f.Extension = ext
+			}
 		}
 	} else if f.Gone {
 		f.Step = f.Versions[len(f.Versions)-1].Last

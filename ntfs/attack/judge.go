@@ -2,8 +2,6 @@ package attack
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"path"
 	"runtime"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
 	"snapmount/ntfs/content"
+	"snapmount/ntfs/timeline"
 )
 
 // candidates are the files whose content is to be judged: those that are there now and had other content before, and
@@ -158,54 +157,11 @@ func (s *sweep) newestFirst(f *file) []content.Candidate {
 	return out
 }
 
-// open gives the content of a version; where it cannot be had, reading it says why.
+// open gives the content of a version.
 func (s *sweep) open(v *Version) content.Version {
 	n, err := s.node(v)
 	if err != nil {
-		return content.Version{R: failing{err}, Size: max(v.Size, 1)}
+		return timeline.NoContent(err)
 	}
-	m, err := n.Stream("")
-	switch {
-	case err != nil:
-		return content.Version{R: failing{err}, Size: max(v.Size, 1)}
-	case ntfs.IsCiphertext(m):
-		return content.Version{R: failing{errEFS}, Size: max(v.Size, 1)}
-	}
-	return content.Version{R: m, Size: m.Size(), Unknown: unknownOf(m)}
-}
-
-var errEFS = fmt.Errorf("encrypted by EFS: %w", layer.ErrUnsupported)
-
-// failing is content that cannot be had.
-type failing struct{ err error }
-
-func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
-
-var _ io.ReaderAt = failing{}
-
-// maxUnknown is how many ranges of one file are told apart; behind the last of them all is taken for unknown.
-const maxUnknown = 4096
-
-// unknownOf tells which ranges of a content are not in the image; nil where all are.
-func unknownOf(m layer.Mapper) func(off, n int64) bool {
-	var list []ntfs.Range
-	for e := range layer.Unkept(m) {
-		if len(list) == maxUnknown {
-			list[len(list)-1].Len = m.Size() - list[len(list)-1].Off
-			break
-		}
-		list = append(list, ntfs.Range{Off: e.Off, Len: e.Len})
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	return func(off, n int64) bool {
-		i, _ := slices.BinarySearchFunc(list, off, func(r ntfs.Range, off int64) int {
-			if r.Off+r.Len <= off {
-				return -1
-			}
-			return 1
-		})
-		return i < len(list) && list[i].Off < off+n
-	}
+	return timeline.ContentOf(n)
 }

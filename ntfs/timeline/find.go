@@ -26,6 +26,7 @@ type Query struct {
 	Attr     ntfs.FileAttr // all of them
 	Owner    string        // a SID
 	Content  *Content
+	State    *content.State // of the content, as package content judges it against what the file had before
 	Streams  bool // named streams too
 	Deleted  bool // only what the newest point lacks; the records of deleted files too
 	System   bool // metafiles and the files of VSS too
@@ -55,6 +56,7 @@ type Hit struct {
 	Modified    wintype.Filetime
 	Created     wintype.Filetime
 	By          string // name, path, ads or content
+	Verdict     *content.Verdict // on the content of the newest version, with Query.State
 	Matches     []Match
 	Err         error // what of the content could not be searched
 }
