@@ -17,33 +17,39 @@ func Compare(ctx context.Context, kind Kind, older, newer Version) (Verdict, err
 }
 
 func compare(o, n *file, fm *format) Verdict {
-	if o.size == 0 {
+	switch {
+	case o.size == 0:
 		return judge(n, fm)
-	}
-	if head := o.upTo(0, headSize); head != nil && !fm.signed(head) {
-		fm = formatOf(sniff(head))
-	}
-	if n.size == 0 {
+	case n.size == 0:
 		return verdict(Undecided, RuleEmpty, "no bytes at all, and 0x%x before", o.size)
+	case n.zeroEnds() && !o.zeroEnds():
+		return verdict(Spoiled, RuleZeros, "the first and last 64 KiB are zero, and were not")
+	}
+	guessed := false
+	if head := o.upTo(0, headSize); head != nil && (fm.kind == NoKind || !fm.signed(head)) {
+		fm, guessed = formatOf(sniff(head)), true
 	}
 	v := judge(n, fm)
 	if v.State.Damaged() {
-		if before := judge(o, fm); before.Rule == v.Rule && before.State.Damaged() {
-			return verdict(Undecided, v.Rule, "%s; the older version is the same", v.Why)
+		before := judge(o, fm)
+		switch same := before.Rule == v.Rule && before.State.Damaged(); {
+		case same:
+			v = verdict(Undecided, v.Rule, "%s; the older version is the same", v.Why)
+			fm = &format{kind: fm.kind}
+		case guessed && (v.Rule == RuleSignature || v.Rule == RuleText):
+			v = verdict(Undecided, RuleTypeChanged, "%s, but no name tells that it should be", v.Why)
+		default:
+			return v
 		}
-		if v.State == Torn && v.Rule == RuleZeros {
-			v.State = Spoiled
-		}
-		return v
 	}
-	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged {
+	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged && !guessed {
 		return v
 	}
 	p := pairs(o, n)
-	switch spoiled := p.verdict(fm, v); {
+	switch spoiled := p.verdict(fm); {
 	case spoiled.State != Undecided:
 		return spoiled
-	case v.State == Undecided && p.able():
+	case v.State == Undecided && v.Rule == RuleNone && p.able():
 		return verdict(Whole, RulePlaces, "what changed does not look random")
 	}
 	return v

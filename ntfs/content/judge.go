@@ -2,14 +2,6 @@ package content
 
 import "context"
 
-// A finding is what the structure check of a kind tells.
-type finding struct {
-	state State // Undecided when the check cannot tell, as of encrypted members
-	full  bool  // nearly every byte was proved
-	off   int64 // where it is wrong, for Torn
-	why   string
-}
-
 // Judge tells the state of one version of a file of a kind, from the version alone. It reads what the kind's structure
 // check needs, all of the file for many, and up to 64 windows. The error is a failure to read, or the end of ctx; bytes that
 // are not known make a verdict.
@@ -26,6 +18,11 @@ func Judge(ctx context.Context, kind Kind, v Version) (Verdict, error) {
 func judge(f *file, fm *format) Verdict {
 	if f.size == 0 {
 		return empty(fm)
+	}
+	if fm.kind == NoKind {
+		if other := formatOf(sniff(f.upTo(0, headSize))); other.kind != Text {
+			fm = other
+		}
 	}
 	w := look(f, fm)
 	if w.spoiled.State != Undecided || w.spoiled.Rule != RuleNone {
@@ -74,15 +71,22 @@ type seen struct {
 	text    bool    // all windows look like text
 }
 
-const zeroEnds = 64 << 10
+// zeroEnds reports whether the first and last 64 KiB are known and zero.
+func (f *file) zeroEnds() bool {
+	const n = 64 << 10
+	for _, off := range []int64{0, max(f.size-n, 0)} {
+		if b := f.upTo(off, n); !f.known0(off, n) || len(b) == 0 || !zeros(b) {
+			return false
+		}
+	}
+	return true
+}
 
 // look reads the windows of a version and runs the rules on them. Windows that are not known are passed over.
 func look(f *file, fm *format) (s seen) {
-	if fm.sig != nil || fm.class == text {
-		if f.known0(0, zeroEnds) && zeros(f.upTo(0, zeroEnds)) && f.known0(f.size-zeroEnds, zeroEnds) && zeros(f.upTo(max(f.size-zeroEnds, 0), zeroEnds)) {
-			s.spoiled = verdict(Torn, RuleZeros, "the first and last 64 KiB are zero")
-			return s
-		}
+	if (fm.sig != nil || fm.class == text) && f.zeroEnds() {
+		s.spoiled = verdict(Torn, RuleZeros, "the first and last 64 KiB are zero")
+		return s
 	}
 	randoms, texts, n := 0, 0, 0
 	var script script
@@ -103,11 +107,9 @@ func look(f *file, fm *format) (s seen) {
 				s.random = verdict(Spoiled, RuleRandom, "the first 4 KiB look like random bytes")
 			}
 		}
-		bad := notText(b, script, off%2 == 1)
-		if !bad && looksLike(b, script, off%2 == 1) {
+		if looksLike(b, script, off%2 == 1) {
 			texts++
-		}
-		if bad && fm.class == text && s.spoiled.State == Undecided {
+		} else if fm.class == text && s.spoiled.State == Undecided && notText(b, script, off%2 == 1) {
 			s.spoiled = verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off)
 		}
 	}

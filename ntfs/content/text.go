@@ -2,8 +2,6 @@ package content
 
 import (
 	"bytes"
-	"encoding/binary"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -63,27 +61,36 @@ func isControl(c byte) bool {
 	return c == 0x7f || c < 0x20 && (c < '\b' || c > '\r') && c != 0x1b && c != 0x1a
 }
 
-// badUTF16 reports whether more than one unit in 20 is no printable character; of random bytes it is one in seven.
+// badUTF16 reports whether units of 16 bits are no text: more than one in 20 is a control or stands alone, or more than one in
+// ten is of no script that many write in. Of random units it is one in seven, and one in two.
 func badUTF16(b []byte, s script, odd bool) bool {
 	if odd && len(b) > 0 {
 		b = b[1:]
 	}
-	bad, n := 0, len(b)/2
-	unit := binary.LittleEndian.Uint16
+	bad, rare, n := 0, 0, len(b)/2
+	unit := le.Uint16
 	if s == utf16BE {
-		unit = binary.BigEndian.Uint16
+		unit = be.Uint16
 	}
 	for i := range n {
 		r := rune(unit(b[2*i:]))
 		switch {
 		case utf16.IsSurrogate(r):
 			bad += lone(b, i, unit)
-		case r == '\r' || r == '\n' || r == '\t' || r == 0xfeff || r == 0:
-		case !unicode.IsPrint(r):
+		case r == '\r' || r == '\n' || r == '\t' || r == 0xfeff:
+		case r < 0x20 || r >= 0xe000 && r < 0xf900 || r >= 0xfffe: // controls, and private ones
 			bad++
+		case !common(r):
+			rare++
 		}
 	}
-	return bad*20 > n
+	return bad*20 > n || (bad+rare)*10 > n
+}
+
+// common reports whether a character is of Latin, Greek, Cyrillic, Hebrew, Arabic, Thai, Chinese, Japanese or Korean, or a sign.
+func common(r rune) bool {
+	return r < 0x250 || r >= 0x370 && r < 0x700 || r >= 0xe00 && r < 0xe80 || r >= 0x2000 && r < 0x2070 || r >= 0x3000 && r < 0x3100 ||
+		r >= 0x4e00 && r < 0xa000 || r >= 0xac00 && r < 0xd7a4 || r >= 0xff00 && r < 0xfff0
 }
 
 // lone is 1 when the surrogate at unit i has no partner; the ends of the window are believed.

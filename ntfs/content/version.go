@@ -16,6 +16,9 @@ type Version struct {
 	// Unknown reports whether any of n bytes from off is not known; nil when all are known. A read error that matches
 	// layer.ErrUnknown means the same for what was read.
 	Unknown func(off, n int64) bool
+	// Beside returns the file in the same folder, at the same point, whose name is this one's with a suffix: "-wal",
+	// ".LOG1". With it, a database that needs its log is Recoverable. nil when nobody can tell.
+	Beside func(suffix string) (Version, bool)
 }
 
 // known reports whether all of n bytes from off are known.
