@@ -62,13 +62,19 @@ func (t *attackText) attack(st *report.AttackStep) {
 	fmt.Fprintln(out)
 	out.Line(text.Gone, "ATTACK between %s and %s", st.From, st.To)
 	t.say(fmt.Sprintf("%s: the content was replaced, as encryption does", areSpoiled(st.Spoiled)))
+	if st.Torn > 0 {
+		t.say(fmt.Sprintf("%d more are damaged: their structure does not hold, or they end early", st.Torn))
+	}
 	if st.Gone > 0 {
 		t.say(fmt.Sprintf("%s without a trace", wentFiles(st.Gone)))
 	}
 	t.when(st)
 	for _, b := range st.Bursts {
-		if b.Attack {
+		switch {
+		case b.Attack && b.Spoiled == b.Files:
 			t.row("how", burstLine(b))
+		case b.Spoiled > 0:
+			t.row("how", burstLine(b)+meaning(b, true))
 		}
 	}
 	for i, e := range st.Extensions {
@@ -140,7 +146,7 @@ func (t *attackText) others(v report.AttackVolume) {
 		st := &v.Steps[i]
 		var lines []string
 		for _, b := range st.Bursts {
-			if !b.Attack && b.Mass && !(st.Attack && b.Sign == "removed") {
+			if !b.Attack && b.Mass && !(st.Attack && (b.Sign == "removed" || b.Spoiled > 0)) {
 				lines = append(lines, burstLine(b)+meaning(b, v.Read))
 			}
 		}
@@ -238,7 +244,7 @@ func meaning(b report.AttackBurst, read bool) string {
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{b.Unchanged, "have the content that they had"}, {b.Whole, "have other content that is whole"}, {b.Spoiled, "are spoiled"}, {b.Undecided, "are undecided"}, {b.Unknown, "cannot be read"}} {
+	}{{b.Unchanged, "have the content that they had"}, {b.Whole, "have other content that is whole"}, {b.Spoiled, "are spoiled"}, {b.Torn, "are damaged otherwise"}, {b.Undecided, "are undecided"}, {b.Unknown, "cannot be read"}} {
 		switch {
 		case x.n == b.Files:
 			return ": all " + x.what

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"snapmount/cmd/text"
 	"snapmount/mount/report"
@@ -69,7 +70,7 @@ func (p *keptPlan) line(f *report.AttackFile) {
 		now = "gone"
 	}
 	fmt.Fprintf(p.out, "%-7s %-20s %-11s %-11s %-14s %s\n", fmt.Sprintf("%d/%d", c.Version, f.Versions), c.Last, c.State, now, f.Rule, text.Printable(string(c.Path)))
-	if f.Path != c.Path && !f.Gone {
+	if !f.Gone && !strings.HasPrefix(string(f.Path), string(c.Path)) { // else it has an extension more, or none
 		p.under("it is " + string(f.Path) + " now")
 	}
 	if c.Because != "good" {

@@ -39,6 +39,7 @@ type AttackStep struct {
 	Records    AttackSpan        `json:"records"`    // the change times of the records of what was spoiled
 	Journal    AttackSpan        `json:"journal"`    // what the change journal has of it
 	Spoiled    int               `json:"spoiled"`    // files that were spoiled then, and are damaged now
+	Torn       int               `json:"torn"`       // files that were damaged otherwise in an attack, and are so now
 	Gone       int               `json:"gone"`       // files that went without a trace in an attack
 	Removed    int               `json:"removed"`    // files that are gone since, for whatever reason
 	Folders    []AttackFolder    `json:"folders"`    // of what was spoiled or went, those with most files first
@@ -89,6 +90,7 @@ type AttackBurst struct {
 	Files     int            `json:"files"`     // in the burst
 	Of        int            `json:"of"`        // files that the folder had
 	Spoiled   int            `json:"spoiled"`   // files whose content is replaced
+	Torn      int            `json:"torn"`      // files that are damaged otherwise
 	Whole     int            `json:"whole"`     // files with other content that is sound
 	Unchanged int            `json:"unchanged"` // files with the content that they had
 	Undecided int            `json:"undecided"` // files on which no rule knows
@@ -151,7 +153,7 @@ func AttackOf(v *points.Volume, shown []*points.Point, closed int, read bool, s 
 
 func stepOf(shown []*points.Point, st *attack.Step) AttackStep {
 	out := AttackStep{From: shown[st.From].Name, To: shown[st.To].Name, Attack: st.Attack, Records: spanOf(st.Records), Journal: spanOf(st.Journal),
-		Spoiled: st.Spoiled, Gone: st.Gone, Removed: st.Removed, Folders: foldersOf(st.Folders), Extensions: []AttackExtension{}, Notes: []AttackNote{}, Bursts: []AttackBurst{}}
+		Spoiled: st.Spoiled, Torn: st.Torn, Gone: st.Gone, Removed: st.Removed, Folders: foldersOf(st.Folders), Extensions: []AttackExtension{}, Notes: []AttackNote{}, Bursts: []AttackBurst{}}
 	when := spanOf(st.When())
 	out.Begin, out.End = when.First, when.Last
 	for _, e := range st.Extensions {
@@ -161,7 +163,7 @@ func stepOf(shown []*points.Point, st *attack.Step) AttackStep {
 		out.Notes = append(out.Notes, AttackNote{Name(n.Name), n.Files, n.Folders, n.Same, n.Size, Name(Location(shown[n.To]) + ":" + n.Path)})
 	}
 	for _, b := range st.Bursts {
-		out.Bursts = append(out.Bursts, AttackBurst{b.Sign.String(), Name(b.Ext), b.Attack, b.Mass, folderName(b.Folder), b.Files, b.Of, b.Spoiled, b.Whole, b.Unchanged,
+		out.Bursts = append(out.Bursts, AttackBurst{b.Sign.String(), Name(b.Ext), b.Attack, b.Mass, folderName(b.Folder), b.Files, b.Of, b.Spoiled, b.Torn, b.Whole, b.Unchanged,
 			b.Undecided, b.Unknown, foldersOf(b.Folders)})
 	}
 	return out

@@ -46,8 +46,8 @@ type Burst struct {
 	Folders  []Folder
 
 	// What the content of its files says.
-	Spoiled, Whole, Undecided, Unknown int
-	Unchanged                          int // the same content as before
+	Spoiled, Torn, Whole, Undecided, Unknown int // Torn is what is damaged otherwise
+	Unchanged                                int // the same content as before
 
 	lives []*life // as they were at From; of Replaced, those that are gone
 }

@@ -58,6 +58,8 @@ func (s *sweep) weigh(st *Step, b *Burst, f *file) {
 	case v.State == content.Spoiled:
 		b.Spoiled++
 		st.touch(&f.Versions[after])
+	case v.State.Damaged():
+		b.Torn++
 	case v.State == content.Unknown:
 		b.Unknown++
 	default:

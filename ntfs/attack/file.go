@@ -38,7 +38,7 @@ type File struct {
 	Because string          // why that was chosen
 	Passed  []Passed        // what is newer than that and is not there now, newest first
 
-	Step      int    // the point after which it was spoiled, or went; -1 where that is not known
+	Step      int    // the point after which it was damaged, or went; -1 where that is not known
 	Extension string // that it got then
 }
 
@@ -90,15 +90,15 @@ func (f *file) verdict(version int) (content.Verdict, bool) {
 	return f.choice.Verdicts[k], true
 }
 
-// firstSpoiled gives the first of the last versions that are spoiled; -1 where the last one is not.
-func (f *file) firstSpoiled() int {
+// firstDamaged gives the first of the last versions that are damaged; -1 where the last one is not.
+func (f *file) firstDamaged() int {
 	at := -1
 	for i := len(f.Versions) - 1; i >= 0; i-- {
 		v, ok := f.verdict(i)
 		if !ok || v.State.Good() {
 			break
 		}
-		if v.State == content.Spoiled {
+		if v.State.Damaged() {
 			at = i
 		}
 	}
@@ -152,10 +152,10 @@ func (f *file) pick(begin int, attacked bool) {
 
 func (f *file) pass(i int, why string) { f.Passed = append(f.Passed, Passed{i, why}) }
 
-// setStep finds after which point the file was spoiled, or went, and what extension it got.
+// setStep finds after which point the file was damaged, or went, and what extension it got.
 func (f *file) setStep() {
 	f.Step = -1
-	if at := f.firstSpoiled(); at >= 0 {
+	if at := f.firstDamaged(); at >= 0 {
 		if f.Step = f.Versions[at].First - 1; at > 0 {
 			if ext, ok := newExtension(f.Versions[at-1].name(), f.Versions[at].name(), true); ok {
 				f.Extension = ext

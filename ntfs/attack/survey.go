@@ -31,13 +31,13 @@ type Step struct {
 	Bursts   []*Burst
 	Notes    []Note
 
-	// Of the files that were spoiled in the step, and those that are gone in an attack.
-	Spoiled, Gone int
-	Folders       []Folder
-	Extensions    []Extension // that spoiled files got
-	Removed       int         // files that are gone, whatever for
-	Records       Span        // by the change times of their records
-	Journal       Span        // by the change journal
+	// Of the files that were spoiled in the step and are so now, or in an attack damaged otherwise, and those that went in one.
+	Spoiled, Torn, Gone int
+	Folders             []Folder
+	Extensions          []Extension // that spoiled files got
+	Removed             int         // files that are gone, whatever for
+	Records             Span        // by the change times of their records
+	Journal             Span        // by the change journal
 
 	touched map[ntfs.Ref]wintype.Filetime // when files were spoiled
 }
@@ -155,14 +155,19 @@ func (v *Survey) Attacked() bool {
 func (s *sweep) tally(st *Step, files []*file) error {
 	folders, exts := map[string]int{}, map[string]int{}
 	for _, f := range files {
-		switch at := f.firstSpoiled(); {
-		case f.Step != st.From || f.Outcome != Found && f.Outcome != None:
+		at := f.firstDamaged()
+		switch {
+		case f.Step != st.From || f.Outcome != Found && f.Outcome != None, !st.Attack && !f.Spoiled():
 			continue
-		case at >= 0:
+		case f.Spoiled():
 			st.Spoiled++
-			st.touch(&f.Versions[at])
+		case at >= 0:
+			st.Torn++
 		default:
 			st.Gone++
+		}
+		if at >= 0 {
+			st.touch(&f.Versions[at])
 		}
 		folders[f.Folder()]++
 		if f.Extension != "" {

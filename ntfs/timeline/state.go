@@ -1,8 +1,8 @@
 package timeline
 
 import (
+	"cmp"
 	"fmt"
-	"path"
 	"slices"
 
 	"snapmount/imagefmt/layer"
@@ -57,32 +57,64 @@ func unknownOf(m layer.Mapper) func(off, n int64) bool {
 	}
 }
 
-// verdict judges the content of one of the parts of a group against that of the file before; false for what has none.
-func (f *finder) verdict(part *Version) (content.Verdict, bool) {
-	if part.Node.Deleted || part.Node.Kind != ntfs.KindFile || !part.Node.HasData {
-		return content.Verdict{}, false
+// judged is the verdict on a part; with err it is that nothing is known, and why.
+type judged struct {
+	content.Verdict
+	err error
+}
+
+// inState reports whether a hit in one of the parts, which gets its verdict, has the state that is looked for, or may have
+// it for all that is known.
+func (f *finder) inState(part int, h *Hit) bool {
+	h.Verdict, h.Err = nil, nil
+	if p := &f.parts[part]; h.Stream != "" || p.Node.Deleted || !p.Node.HasData {
+		return false
 	}
+	v := f.judge(part)
+	h.Verdict, h.By = &v.Verdict, "state"
+	if v.State == content.Unknown && *f.q.State != content.Unknown {
+		h.Err = fmt.Errorf("its state is not known: %w", cmp.Or(v.err, layer.ErrUnknown))
+		return true
+	}
+	return v.State == *f.q.State
+}
+
+// judge judges the content of a part, once, against what its file had before.
+func (f *finder) judge(part int) judged {
 	if v, ok := f.verdicts[part]; ok {
-		return v, true
+		return v
 	}
+	at := &f.parts[part]
 	var list []content.Candidate
 	for i := range slices.Backward(f.parts) {
 		p := &f.parts[i]
-		if p.Node.Ref == part.Node.Ref && p.First <= part.First && len(links(p)) > 0 {
-			list = append(list, content.Candidate{Name: path.Base(links(p)[0].Name), Version: ContentOf(p.Node)})
+		if names := links(p); p.Node.Ref == at.Node.Ref && p.First <= at.First && len(names) > 0 {
+			list = append(list, content.Candidate{Name: names[0].Name, Version: ContentOf(p.Node)})
 		}
 	}
-	if len(list) == 0 {
-		return content.Verdict{}, false
-	}
-	c, _ := content.Choose(f.ctx, list) // flush tells the end of ctx
-	v := c.Verdicts[0]
-	if err := c.Errs[0]; err != nil {
-		v = content.Verdict{State: content.Unknown, Rule: content.RuleUnknown, Why: err.Error()}
+	v := judged{content.Verdict{State: content.Undecided, Why: "it has no name"}, nil}
+	if len(list) > 0 {
+		c, _ := content.Choose(f.ctx, list) // flush tells the end of ctx
+		if v = (judged{c.Verdicts[0], c.Errs[0]}); v.err != nil {
+			v.State, v.Rule, v.Why = content.Unknown, content.RuleUnknown, v.err.Error()
+		} else if v.State == content.Unknown {
+			v.err = whyUnknown(at.Node)
+		}
 	}
 	if f.verdicts == nil {
-		f.verdicts = map[*Version]content.Verdict{}
+		f.verdicts = map[int]judged{}
 	}
 	f.verdicts[part] = v
-	return v, true
+	return v
+}
+
+// whyUnknown gives why the first range of a file that is not in the image is not.
+func whyUnknown(n *ntfs.Node) error {
+	m, err := n.Stream("")
+	if err == nil {
+		for _, err := range layer.Unkept(m) {
+			return err
+		}
+	}
+	return err
 }
