@@ -114,6 +114,9 @@ func (t *attackText) when(st *report.AttackStep) {
 		t.row("", fmt.Sprintf("the records of %s were changed from %s to %s, nine in ten from %s to %s", text.Counted(r.Files, "file"), t.out.Stamp(*r.First), t.out.Stamp(*r.Last),
 			t.out.Stamp(*r.From), t.out.Stamp(*r.To)))
 	}
+	if l := st.Log; l.Files > 0 {
+		t.row("", fmt.Sprintf("in the log of the file system they are from %d to %d, and %s between them", l.First, l.Last, text.Counted(l.Others, "other file")))
+	}
 	if r.Outside > 0 {
 		t.row("", fmt.Sprintf("the change times of %d more do not lie between the points: a clock, or they, were set", r.Outside))
 	}

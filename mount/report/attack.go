@@ -38,6 +38,7 @@ type AttackStep struct {
 	End        *string           `json:"end"`        // when the last one was
 	Records    AttackSpan        `json:"records"`    // the change times of the records of what was spoiled
 	Journal    AttackSpan        `json:"journal"`    // what the change journal has of it
+	Log        AttackLog         `json:"log"`        // where in the log of the file system the records of what was spoiled were changed
 	Spoiled    int               `json:"spoiled"`    // files that were spoiled then, and are damaged now
 	Torn       int               `json:"torn"`       // files that were damaged otherwise in an attack, and are so now
 	Gone       int               `json:"gone"`       // files that went without a trace in an attack
@@ -56,6 +57,14 @@ type AttackSpan struct {
 	From    *string `json:"from"`    // time: without the earliest and the latest of twenty
 	To      *string `json:"to"`      // time: likewise
 	Outside int     `json:"outside"` // files whose time does not lie between the two points
+}
+
+// AttackLog is where in the log of the file system records were changed, which no clock can set.
+type AttackLog struct {
+	Files  int    `json:"files"`  // that have a log sequence number; 0 where the driver kept no log
+	First  uint64 `json:"first"`  // log sequence number
+	Last   uint64 `json:"last"`   // log sequence number
+	Others int    `json:"others"` // files that were changed between the two, and were not spoiled
 }
 
 // AttackFolder is how many files lie in a directory, not below it.
@@ -152,7 +161,7 @@ func AttackOf(v *points.Volume, shown []*points.Point, closed int, read bool, s 
 }
 
 func stepOf(shown []*points.Point, st *attack.Step) AttackStep {
-	out := AttackStep{From: shown[st.From].Name, To: shown[st.To].Name, Attack: st.Attack, Records: spanOf(st.Records), Journal: spanOf(st.Journal),
+	out := AttackStep{From: shown[st.From].Name, To: shown[st.To].Name, Attack: st.Attack, Records: spanOf(st.Records), Journal: spanOf(st.Journal), Log: AttackLog{st.Log.Files, st.Log.First, st.Log.Last, st.Log.Others},
 		Spoiled: st.Spoiled, Torn: st.Torn, Gone: st.Gone, Removed: st.Removed, Folders: foldersOf(st.Folders), Extensions: []AttackExtension{}, Notes: []AttackNote{}, Bursts: []AttackBurst{}}
 	when := spanOf(st.When())
 	out.Begin, out.End = when.First, when.Last

@@ -3,7 +3,6 @@ package attack
 import (
 	"slices"
 
-	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/content"
 )
@@ -70,9 +69,9 @@ func (s *sweep) weigh(st *Step, b *Burst, f *file) {
 // touch notes when a file was spoiled.
 func (st *Step) touch(v *Version) {
 	if st.touched == nil {
-		st.touched = map[ntfs.Ref]wintype.Filetime{}
+		st.touched = map[ntfs.Ref]mark{}
 	}
-	st.touched[v.Ref] = v.Changed
+	st.touched[v.Ref] = mark{v.Changed, v.LSN}
 }
 
 // spread reports whether most files of a folder that changed in a step are spoiled.

@@ -1,13 +1,16 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"time"
 
+	"snapmount/imagefmt/layer"
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/timeline"
@@ -21,6 +24,41 @@ type Span struct {
 	From, To wintype.Filetime
 	Files    int // of which the witness tells; 0 where it tells nothing
 	Outside  int // whose time is not between the two points: a clock, or the time itself, was set
+}
+
+// A mark is when the record of a file was changed.
+type mark struct {
+	changed wintype.Filetime
+	lsn     uint64
+}
+
+// A LogSpan is where in the log of the file system the records of files were changed, which no clock can set. What
+// changes together has numbers that lie together.
+type LogSpan struct {
+	First, Last uint64 // log sequence numbers; 0 where the driver kept none
+	Files       int    // that have one
+	Others      int    // files that were changed between the two and are not among them
+}
+
+// log finds the span of what was spoiled in a step.
+func (s *sweep) log(st *Step) (out LogSpan) {
+	out.First = math.MaxUint64
+	for _, m := range st.touched {
+		if m.lsn != 0 {
+			out.First, out.Last = min(out.First, m.lsn), max(out.Last, m.lsn)
+			out.Files++
+		}
+	}
+	if out.Files == 0 {
+		return LogSpan{}
+	}
+	for _, l := range s.lives {
+		i := l.at(st.To)
+		if _, ok := st.touched[l.ref]; !ok && i >= 0 && l.versions[i].First == st.To && out.First <= l.versions[i].LSN && l.versions[i].LSN <= out.Last {
+			out.Others++
+		}
+	}
+	return out
 }
 
 // touched are the reasons for a record of the change journal that an attack on a file has.
@@ -53,7 +91,7 @@ func spanOf(times []wintype.Filetime, from, to timeline.Point) Span {
 
 // journal finds when the change journal has files changed between two points, by what of it the later one keeps. Without
 // a journal the span is empty. With an error it is of what could be read.
-func journal(ctx context.Context, files map[ntfs.Ref]wintype.Filetime, from, to timeline.Point) (Span, error) {
+func journal(ctx context.Context, files map[ntfs.Ref]mark, from, to timeline.Point) (Span, error) {
 	m, _, err := to.Tree.Journal()
 	if errors.Is(err, fs.ErrNotExist) {
 		return Span{}, nil
@@ -61,6 +99,12 @@ func journal(ctx context.Context, files map[ntfs.Ref]wintype.Filetime, from, to 
 	if m == nil {
 		return Span{}, err
 	}
+	s, err2 := changes(ctx, m, files, from, to)
+	return s, cmp.Or(err2, err)
+}
+
+// changes is journal for the content of one.
+func changes(ctx context.Context, m layer.Mapper, files map[ntfs.Ref]mark, from, to timeline.Point) (_ Span, err error) {
 	var times []wintype.Filetime
 	seen := map[ntfs.Ref]bool{}
 	for r, err2 := range usn.Records(ctx, m) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -38,8 +37,9 @@ type Step struct {
 	Removed             int         // files that are gone, whatever for
 	Records             Span        // by the change times of their records
 	Journal             Span        // by the change journal
+	Log                 LogSpan     // by the log sequence numbers of their records
 
-	touched map[ntfs.Ref]wintype.Filetime // when files were spoiled
+	touched map[ntfs.Ref]mark // when files were spoiled
 }
 
 // An Extension is how many files got it.
@@ -183,7 +183,11 @@ func (s *sweep) tally(st *Step, files []*file) error {
 		return nil
 	}
 	from, to := s.points[st.From], s.points[st.To]
-	st.Records = spanOf(slices.Collect(maps.Values(st.touched)), from, to)
+	times := make([]wintype.Filetime, 0, len(st.touched))
+	for _, m := range st.touched {
+		times = append(times, m.changed)
+	}
+	st.Records, st.Log = spanOf(times, from, to), s.log(st)
 	var err error
 	if st.Journal, err = journal(s.ctx, st.touched, from, to); err != nil && s.ctx.Err() == nil {
 		s.lost = append(s.lost, fmt.Errorf("%s: %w", to.Name, err))

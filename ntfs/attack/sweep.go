@@ -20,6 +20,7 @@ type Version struct {
 	First, Last       int
 	Size              int64
 	Modified, Changed wintype.Filetime // of the content, and of the record, at First
+	LSN               uint64           // of the record, at First
 	Path              string           // at Last; as in timeline.Segment
 	Orphan            bool             // that is only the end of one
 	Unsure            error            // why it is not known whether it differs from the version before
@@ -177,7 +178,7 @@ func (s *sweep) follow(l *life, v *timeline.Version, name ntfs.Name) {
 
 // add goes on with the last version of a file where its content is the same, or begins another one.
 func (s *sweep) add(l *life, n *ntfs.Node, first, last int) {
-	next := Version{Ref: n.Ref, First: first, Last: last, Size: n.Size, Modified: n.Times.Modified, Changed: n.Times.Changed}
+	next := Version{Ref: n.Ref, First: first, Last: last, Size: n.Size, Modified: n.Times.Modified, Changed: n.Times.Changed, LSN: n.LSN}
 	if k := len(l.versions) - 1; k >= 0 {
 		before := &l.versions[k]
 		same, err := s.sameContent(before, n)
