@@ -106,13 +106,16 @@ func (t *attackText) when(st *report.AttackStep) {
 	t.row("began", t.out.Stamp(*st.Begin))
 	t.row("ended", t.out.Stamp(*st.End))
 	if j.Files > 0 {
-		t.row("", fmt.Sprintf("the change journal has %s from %s to %s", text.Counted(j.Files, "file"), t.out.Stamp(*j.First), t.out.Stamp(*j.Last)))
+		t.row("", fmt.Sprintf("the change journal has %s, %s", text.Counted(j.Files, "file"), t.span(j.First, j.Last)))
 	} else {
 		t.row("", "the change journal has nothing of it")
 	}
 	if r.Files > 0 {
-		t.row("", fmt.Sprintf("the records of %s were changed from %s to %s, nine in ten from %s to %s", text.Counted(r.Files, "file"), t.out.Stamp(*r.First), t.out.Stamp(*r.Last),
-			t.out.Stamp(*r.From), t.out.Stamp(*r.To)))
+		line := fmt.Sprintf("the records of %s were changed %s", text.Counted(r.Files, "file"), t.span(r.First, r.Last))
+		if t.span(r.From, r.To) != t.span(r.First, r.Last) {
+			line += ", nine in ten " + t.span(r.From, r.To)
+		}
+		t.row("", line)
 	}
 	if l := st.Log; l.Files > 0 {
 		t.row("", fmt.Sprintf("in the log of the file system they are from %d to %d, and %s between them", l.First, l.Last, text.Counted(l.Others, "other file")))
@@ -120,6 +123,15 @@ func (t *attackText) when(st *report.AttackStep) {
 	if r.Outside > 0 {
 		t.row("", fmt.Sprintf("the change times of %d more do not lie between the points: a clock, or they, were set", r.Outside))
 	}
+}
+
+// span gives two times as words.
+func (t *attackText) span(from, to *string) string {
+	a, b := t.out.Stamp(*from), t.out.Stamp(*to)
+	if a == b {
+		return "at " + a
+	}
+	return "from " + a + " to " + b
 }
 
 // folders lists where files are.

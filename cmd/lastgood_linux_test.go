@@ -212,3 +212,42 @@ func TestAttackNothing(t *testing.T) {
 		t.Errorf("nothing to restore: exit %d\n%s%s", code, out, errs)
 	}
 }
+
+// TestAttackDamaged has records that are lost at the newest point: their files are not gone, and it is told.
+func TestAttackDamaged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(b []byte)
+	}{
+		{"zeros", func(b []byte) { clear(b) }},
+		{"garbage", func(b []byte) { copy(b, "XXXX") }},
+		{"not in use", func(b []byte) { b[22] = 0 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			hit := 0
+			v := buildEdited(t, []func(dir string) error{struck[0], func(dir string) error { return put(dir, "keep.txt", "other\n") }}, func(state int, image string) {
+				b, err := os.ReadFile(image)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for off := 0; state == 1 && off+1024 <= len(b); off += 1024 {
+					if r := b[off : off+1024]; strings.HasPrefix(string(r), "FILE") && strings.Contains(string(r), "p\x00i\x00c\x00t\x00u\x00r\x00e\x00 \x00") && r[22] == 1 {
+						c.damage(r)
+						hit++
+					}
+				}
+				if err := os.WriteFile(image, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			})
+			code, out, errs := run("attack", v.image)
+			if hit != 60 || code != exitPartial || strings.Contains(out, "removed") || strings.Contains(out, "ATTACK") || !strings.Contains(errs, "record") {
+				t.Errorf("%d records, exit %d\n%s%s", hit, code, out, errs)
+			}
+			var doc report.Attack
+			if _, out, _ = run("attack", "--json", v.image); json.Unmarshal([]byte(out), &doc) != nil || doc.Complete || len(doc.Lost) == 0 {
+				t.Errorf("complete %v, lost %v", doc.Complete, doc.Lost)
+			}
+		})
+	}
+}

@@ -95,6 +95,9 @@ func (p *keptPlan) apart(heading string, list []report.AttackFile) {
 		for _, x := range f.Passed {
 			p.under(fmt.Sprintf("version %d, %s: %s", x.Version, x.Last, x.Why))
 		}
+		if c := f.Chosen; c != nil {
+			p.under(fmt.Sprintf("version %d, %s, is %s", c.Version, c.Last, c.State))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package attack
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -131,6 +132,7 @@ func (s *sweep) flush() {
 	}
 	for _, l := range open {
 		s.hidden(l)
+		s.confirmed(l)
 		s.count(l)
 		if s.kept(l) {
 			s.lives = append(s.lives, l)
@@ -210,11 +212,34 @@ func (s *sweep) hidden(l *life) {
 		if g.From > l.ref.Record {
 			continue
 		}
-		if l.unknown == nil {
-			l.unknown = make([]bool, len(s.trees))
-		}
 		for p := max(g.First, 0); p <= min(g.Last, len(s.trees)-1); p++ {
-			l.unknown[p] = true
+			s.doubt(l, p)
+		}
+	}
+}
+
+// doubt notes that nothing is known of a file at a point.
+func (s *sweep) doubt(l *life, point int) {
+	if l.unknown == nil {
+		l.unknown = make([]bool, len(s.trees))
+	}
+	l.unknown[point] = true
+}
+
+// confirmed asks all other witnesses whether a file was not there beside the points that have it: its record may be lost.
+func (s *sweep) confirmed(l *life) {
+	var names []ntfs.Name
+	for _, n := range l.names {
+		names = append(names, n.name)
+	}
+	for p, t := range s.trees {
+		beside := p > 0 && l.at(p-1) >= 0 || p+1 < len(s.trees) && l.at(p+1) >= 0
+		if !beside || l.at(p) >= 0 || l.isUnknown(p) {
+			continue
+		}
+		if state, err := t.RecordState(l.ref.Record, names); state == ntfs.RecordLost || state == ntfs.RecordUnknown {
+			s.doubt(l, p)
+			s.lost = append(s.lost, fmt.Errorf("at %s: %w", s.points[p].Name, err))
 		}
 	}
 }
