@@ -32,6 +32,7 @@ var silent = finding{}
 
 // A stream reads a file in sequence and knows where it is.
 type stream struct {
+	src *io.SectionReader
 	r   *bufio.Reader
 	off int64 // of the next byte
 	end int64 // of the file
@@ -42,7 +43,8 @@ const streamSize = 64 << 10
 
 // from returns a stream that begins at off.
 func (f *file) from(off int64) *stream {
-	return &stream{r: bufio.NewReaderSize(f.section(off, f.size-off), streamSize), off: off, end: f.size}
+	src := f.section(off, f.size-off)
+	return &stream{src: src, r: bufio.NewReaderSize(src, streamSize), off: off, end: f.size}
 }
 
 // peek returns the next n bytes, streamSize at most; nil when the file ends before.
@@ -64,13 +66,21 @@ func (s *stream) take(n int) []byte {
 	return b
 }
 
-// skip goes on by n bytes; false when the file ends before.
+// skip goes on by n bytes, without reading them; false when the file ends before.
 func (s *stream) skip(n int64) bool {
 	if n < 0 || n > s.end-s.off {
 		return false
 	}
-	k, err := io.CopyN(io.Discard, s, n)
-	return err == nil && k == n
+	if have := int64(s.r.Buffered()); n > have {
+		if _, err := s.src.Seek(n-have, io.SeekCurrent); err != nil {
+			return false
+		}
+		s.r.Reset(s.src)
+	} else if _, err := s.r.Discard(int(n)); err != nil {
+		return false
+	}
+	s.off += n
+	return true
 }
 
 // left is the number of bytes to the end.

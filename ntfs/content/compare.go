@@ -25,25 +25,15 @@ func compare(o, n *file, fm *format) Verdict {
 	case n.zeroEnds() && !o.zeroEnds():
 		return verdict(Spoiled, RuleZeros, "the first and last 64 KiB are zero, and were not")
 	}
-	guessed := false
-	if head := o.upTo(0, headSize); head != nil && (fm.kind == NoKind || !fm.signed(head)) {
-		fm, guessed = formatOf(sniff(head)), true
-	}
+	fm, guessed := fm.of(o)
 	v := judge(n, fm)
-	if v.State.Damaged() {
-		before := judge(o, fm)
-		switch same := before.Rule == v.Rule && before.State.Damaged(); {
-		case same:
-			v = verdict(Undecided, v.Rule, "%s; the older version is the same", v.Why)
-			fm = &format{kind: fm.kind}
-		case guessed && (v.Rule == RuleSignature || v.Rule == RuleText):
-			v = verdict(Undecided, RuleTypeChanged, "%s, but no name tells that it should be", v.Why)
-		default:
-			return v
-		}
-	}
-	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged && !guessed {
+	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged {
 		return v
+	}
+	if v.State.Damaged() {
+		if v, fm = excused(o, n, fm, v, guessed); v.State.Damaged() {
+			return worse(o, n, fm, v)
+		}
 	}
 	p := pairs(o, n)
 	switch spoiled := p.verdict(fm); {
@@ -51,6 +41,44 @@ func compare(o, n *file, fm *format) Verdict {
 		return spoiled
 	case v.State == Undecided && v.Rule == RuleNone && p.able():
 		return verdict(Whole, RulePlaces, "what changed does not look random")
+	}
+	return v
+}
+
+// of returns the format by which versions newer than o are judged: f, unless it is not what o is; then what o looks like,
+// which is a guess.
+func (f *format) of(o *file) (fm *format, guessed bool) {
+	head := o.upTo(0, headSize)
+	if head == nil || f.kind != NoKind && f.signed(head) {
+		return f, false
+	}
+	return formatOf(sniff(head)), true
+}
+
+// excused returns v, which is of damage, or a milder verdict and the format to go on with: the older version is the same, or
+// no name tells that the newer one should be of its kind and it does not look random.
+func excused(o, n *file, fm *format, v Verdict, guessed bool) (Verdict, *format) {
+	before := judge(o, fm)
+	same := before.Rule == v.Rule && before.State.Damaged()
+	switch {
+	case same && guessed && v.Rule == RuleText:
+		return verdict(Undecided, RuleNone, "no rule for this kind of file"), &format{}
+	case same:
+		return verdict(Undecided, v.Rule, "%s; the older version is the same", v.Why), &format{kind: fm.kind}
+	case guessed && (v.Rule == RuleSignature || v.Rule == RuleText) && !random(n.upTo(0, windowSize)):
+		return verdict(Undecided, RuleTypeChanged, "%s, but no name tells that it should be", v.Why), fm
+	}
+	return v, fm
+}
+
+// worse returns v, which is of damage, as Spoiled if what changed since the older version is random.
+func worse(o, n *file, fm *format, v Verdict) Verdict {
+	if v.State == Spoiled {
+		return v
+	}
+	p := pairs(o, n)
+	if spoiled := p.verdict(fm); spoiled.State == Spoiled {
+		v.State, v.Why = Spoiled, v.Why+"; "+spoiled.Why
 	}
 	return v
 }

@@ -29,7 +29,7 @@ type sample struct {
 const (
 	largestSample  = 3 << 20
 	smallestSample = 64
-	perExt         = 24
+	perExt         = 20
 )
 
 // corpus collects real files of as many extensions as there are, some of each, always the same on the same machine.
@@ -81,7 +81,7 @@ func corpusRoots(t testing.TB) []string {
 // broken reports whether a path tells that the file is broken on purpose, to test readers.
 func broken(path string) bool {
 	path = strings.ToLower(path)
-	for _, word := range []string{"invalid", "corrupt", "broken", "truncat", "crash", "fuzz", "bad", "fail", "malformed"} {
+	for _, word := range []string{"invalid", "corrupt", "broken", "truncat", "crash", "fuzz", "bad", "fail", "malformed", "issue"} {
 		if strings.Contains(path, word) {
 			return true
 		}
@@ -146,7 +146,7 @@ var damages = []fileChange{
 		return spoil(b, r, 0, 1<<20)
 	}},
 	{"every other 64 KiB", func(b []byte, r *rand.Rand) []byte { return spoilEvery(b, r, 0, 64<<10, 128<<10) }},
-	{"the same, first 64 KiB spared", func(b []byte, r *rand.Rand) []byte {
+	{"first 64 KiB spared", func(b []byte, r *rand.Rand) []byte {
 		if len(b) <= 64<<10 {
 			return nil
 		}

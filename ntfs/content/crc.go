@@ -33,3 +33,13 @@ func makeTable(poly uint32, bits uint) *[256]uint32 {
 	}
 	return t
 }
+
+// crcMSB is a CRC of bits bits whose first bit is the highest, without inversion.
+func crcMSB(poly uint32, bits uint, b []byte) uint32 {
+	crc := msbTable(poly, bits)
+	sum := uint32(0)
+	for _, c := range b {
+		sum = sum<<8 ^ crc[byte(sum>>(bits-8))^c]
+	}
+	return sum & (1<<bits - 1)
+}

@@ -1,6 +1,9 @@
 package content
 
-import "context"
+import (
+	"bytes"
+	"context"
+)
 
 // Judge tells the state of one version of a file of a kind, from the version alone. It reads what the kind's structure
 // check needs, all of the file for many, and up to 64 windows. The error is a failure to read, or the end of ctx; bytes that
@@ -32,29 +35,57 @@ func judge(f *file, fm *format) Verdict {
 		return verdict(Unknown, RuleUnknown, "part of the content is not known")
 	}
 	if fm.check != nil {
-		if found := fm.check(f); found.state != Undecided || found.why != "" {
-			return f.structure(fm, found, w)
+		found := fm.check(f)
+		random := fm.class == plain && w.random.State != Undecided && found.state.Good() && !found.full
+		if !random && found != silent {
+			return f.structure(fm, found)
 		}
 	}
-	if w.random.State != Undecided {
+	return f.unopposed(fm, w)
+}
+
+// unopposed is the verdict on a version that no rule but perhaps that of random bytes speaks of.
+func (f *file) unopposed(fm *format, w seen) Verdict {
+	switch {
+	case w.random.State != Undecided:
 		return w.random
-	}
-	if len(fm.sig) > 0 {
+	case len(fm.sig) > 0:
 		return verdict(Whole, RuleNone, "the signature of %s is there", fm.kind)
-	}
-	if w.text && (fm.class == text || fm.kind == NoKind) {
+	case w.text() && (fm.class == text || fm.kind == NoKind):
 		return verdict(Whole, RuleNone, "it is text")
+	case fm.class == text && f.size >= leastRandom:
+		return f.changedType(fm, f.upTo(0, headSize), verdict(Whole, RuleNone, "it is text with control characters"))
 	}
 	return verdict(Undecided, RuleNone, "no rule for this kind of file")
 }
 
 // structure is the verdict of a structure check.
-func (f *file) structure(fm *format, found finding, w seen) Verdict {
+func (f *file) structure(fm *format, found finding) Verdict {
 	v := Verdict{State: found.state, Rule: RuleStructure, Full: found.full, Why: found.why}
-	if found.state == Torn && random(f.upTo(max(found.off-found.off%windowSize, 0), windowSize)) {
+	switch at := found.off &^ (windowSize - 1); {
+	case found.state != Torn:
+	case fm.class == packed && f.zeroTail():
+		v.State, v.Why = Incomplete, "it ends in zeros, as what was not written yet; "+v.Why
+	case random(f.upTo(at, windowSize)) && !zeroSector(f.upTo(at, 16*windowSize)):
 		v.State = Spoiled
 	}
 	return v
+}
+
+// zeroTail reports whether the end of a file is zeros, as that of a download for which room was made.
+func (f *file) zeroTail() bool {
+	n := min(f.size/8, 64<<10)
+	return n >= windowSize && zeros(f.upTo(f.size-n, n))
+}
+
+// zeroSector reports whether a sector is zeros: a write that was lost leaves them.
+func zeroSector(b []byte) bool {
+	for ; len(b) >= 512; b = b[512:] {
+		if zeros(b[:512]) {
+			return true
+		}
+	}
+	return false
 }
 
 func empty(fm *format) Verdict {
@@ -68,7 +99,18 @@ func empty(fm *format) Verdict {
 type seen struct {
 	spoiled Verdict // by zeros, signature, text
 	random  Verdict // by the rule of random bytes, which a structure that holds outweighs
-	text    bool    // all windows look like text
+	head    []byte  // the first window; nil when it is not known
+	script  script
+	// How many windows were looked at, and of those look like text and like random bytes.
+	n, texts, randoms int
+}
+
+// text reports whether all windows look like text.
+func (s *seen) text() bool { return s.n > 0 && s.texts == s.n }
+
+// mostly reports whether nearly all windows look like random bytes. The first one has the header, whatever follows.
+func (s *seen) mostly() bool {
+	return s.n > 0 && s.randoms*10 > s.n*9 || s.n > 3 && s.randoms == s.n-1 && !random(s.head)
 }
 
 // zeroEnds reports whether the first and last 64 KiB are known and zero.
@@ -88,39 +130,42 @@ func look(f *file, fm *format) (s seen) {
 		s.spoiled = verdict(Torn, RuleZeros, "the first and last 64 KiB are zero")
 		return s
 	}
-	randoms, texts, n := 0, 0, 0
-	var script script
-	var head []byte
-	for i, off := range windows(f.size, maxWindows) {
-		if !f.known0(off, windowSize) {
-			continue
-		}
-		b := f.upTo(off, windowSize)
-		if off == 0 {
-			head, script = b, scriptOf(b)
-		}
-		n++
-		isRandom := random(b)
-		if isRandom {
-			randoms++
-			if i == 0 && fm.head {
-				s.random = verdict(Spoiled, RuleRandom, "the first 4 KiB look like random bytes")
-			}
-		}
-		if looksLike(b, script, off%2 == 1) {
-			texts++
-		} else if fm.class == text && s.spoiled.State == Undecided && notText(b, script, off%2 == 1) {
-			s.spoiled = verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off)
+	for _, off := range windows(f.size, maxWindows) {
+		if f.known0(off, windowSize) {
+			s.window(f, fm, off)
 		}
 	}
-	s.text = n > 0 && texts == n
-	if head != nil && !fm.signed(head) {
-		s.spoiled = f.unsigned(fm, head, s.text)
+	if s.head != nil && !fm.signed(s.head) {
+		s.spoiled = f.unsigned(fm, s.head, s.text())
 	}
-	if fm.class == plain && n > 0 && randoms*10 > n*9 {
-		s.random = verdict(Spoiled, RuleRandom, "%d of %d windows look like random bytes", randoms, n)
+	if fm.class == plain && s.mostly() {
+		s.random = verdict(Spoiled, RuleRandom, "%d of %d windows look like random bytes", s.randoms, s.n)
 	}
 	return s
+}
+
+// window looks at the window at an offset.
+func (s *seen) window(f *file, fm *format, off int64) {
+	b, odd := f.upTo(off, windowSize), off%2 == 1
+	if off == 0 {
+		s.head, s.script = b, scriptOf(b)
+	}
+	s.n++
+	if random(b) {
+		s.randoms++
+		if off == 0 && fm.head {
+			s.random = verdict(Spoiled, RuleRandom, "the first 4 KiB look like random bytes")
+		}
+	}
+	switch {
+	case looksLike(b, s.script, odd):
+		s.texts++
+	case fm.class != text || s.spoiled.Rule != RuleNone || !notText(b, s.script, odd):
+	case bytes.Count(b, []byte{0})*20 > len(b):
+		s.spoiled = verdict(Undecided, RuleText, "binary data under the name of a text")
+	default:
+		s.spoiled = f.changedType(fm, s.head, verdict(Spoiled, RuleText, "the 4 KiB at 0x%x are no text", off))
+	}
 }
 
 // known0 is known, of as many bytes as there are.
@@ -141,11 +186,17 @@ func (f *file) unsigned(fm *format, head []byte, isText bool) Verdict {
 	if isText {
 		return verdict(Undecided, RuleTypeChanged, "a text under the name of a %s", fm.kind)
 	}
+	return f.changedType(fm, head, verdict(Spoiled, RuleSignature, "the signature of %s is gone", fm.kind))
+}
+
+// changedType returns v, or that the version is a whole file of another kind.
+func (f *file) changedType(fm *format, head []byte, v Verdict) Verdict {
 	other := formatOf(sniff(head))
-	if other.kind != NoKind && other.kind != Text && other.signed(head) {
-		if other.check == nil || f.v.known(0, f.size) && other.check(f).state.Good() {
-			return verdict(Undecided, RuleTypeChanged, "a %s under the name of a %s", other.kind, fm.kind)
-		}
+	if other.kind == NoKind || other.kind == Text || other == fm {
+		return v
 	}
-	return verdict(Spoiled, RuleSignature, "the signature of %s is gone", fm.kind)
+	if other.check == nil || f.v.known(0, f.size) && other.check(f).state.Good() {
+		return verdict(Undecided, RuleTypeChanged, "a %s under the name of a %s", other.kind, fm.kind)
+	}
+	return v
 }

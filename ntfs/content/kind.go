@@ -32,7 +32,9 @@ type format struct {
 	class class
 	sig   []sig // any of them; none is a kind without signature
 	// head says that the first window is never random, whatever follows it.
-	head  bool
+	head bool
+	// once says that programs write such a file as a whole, and change nothing in place.
+	once  bool
 	check func(f *file) finding // nil when the kind has no structure to check
 }
 
@@ -69,6 +71,9 @@ func (f *format) signed(head []byte) bool {
 			return true
 		}
 	}
+	if f.kind == "tar" && len(head) >= 512 {
+		return tarSum(head[:512]) // before POSIX there was no signature
+	}
 	return len(f.sig) == 0
 }
 
@@ -98,14 +103,12 @@ func formatOf(k Kind) *format {
 // First bytes that are of another known kind win over a name, for extensions lie; those that tell nothing do not, for they
 // may be encrypted. A name that tells nothing is NoKind, whatever the first bytes are: Judge and Compare look at them.
 func KindOf(name string, head []byte) Kind {
-	f, sure := named(name)
+	f := named(name)
 	switch {
 	case f == nil:
 		return NoKind
 	case len(head) == 0 || len(f.sig) > 0 && f.signed(head):
 		return f.kind
-	case len(f.sig) == 0 && f.class != text && !sure:
-		return NoKind
 	}
 	if other := sniff(head); other != NoKind && (len(f.sig) > 0 || other != Text) {
 		return other
@@ -113,20 +116,20 @@ func KindOf(name string, head []byte) Kind {
 	return f.kind
 }
 
-// named returns the format that a name tells, and whether its last extension does.
-func named(name string) (f *format, sure bool) {
+// named returns the format that a name tells; nil when it tells none.
+func named(name string) *format {
 	name = strings.ToLower(name)
-	for n := range 5 {
+	for range 5 {
 		dot := strings.LastIndexByte(name, '.')
 		if dot < 0 {
-			return nil, false
+			return nil
 		}
 		if f := byExt()[name[dot+1:]]; f != nil {
-			return f, n == 0
+			return f
 		}
 		name = name[:dot]
 	}
-	return nil, false
+	return nil
 }
 
 // sniff returns the kind that first bytes tell alone: by a signature of four bytes and more, or a text.
@@ -183,7 +186,7 @@ var formats = []format{
 	{kind: "xls", exts: "xlt xla", class: mixed, sig: xlsSigs, head: true, check: checkOffice},
 	{kind: "ppt", exts: "pot pps", class: mixed, sig: docSigs, head: true, check: checkOffice},
 	{kind: "msg", exts: "oft", class: mixed, sig: oleSigs, head: true, check: checkOLE},
-	{kind: "msi", exts: "msp mst vsd pub mpp suo wps", class: mixed, sig: oleSigs, head: true, check: checkOLE},
+	{kind: "msi", exts: "msp mst vsd pub mpp suo wps", class: mixed, sig: oleSigs, head: true, once: true, check: checkOLE},
 	{kind: "pst", exts: "ost pab", class: mixed, sig: []sig{{0, "!BDN"}}, head: true, check: checkPST},
 	{kind: "one", class: mixed, sig: []sig{{0, "\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d"}}},
 	{kind: "ps", exts: "eps epsf", class: mixed, sig: []sig{{0, "%!"}, {0, "\xc5\xd0\xd3\xc6"}, {0, "\x04%!"}}},
@@ -229,13 +232,13 @@ var formats = []format{
 	{kind: "xz", exts: "txz", class: packed, sig: []sig{{0, "\xfd7zXZ\x00"}}, check: checkXz},
 	{kind: "zst", exts: "zstd tzst", class: packed, sig: []sig{{0, "\x28\xb5\x2f\xfd"}, {0, "?\x2a\x4d\x18"}}, check: checkZstd},
 	{kind: "lz4", class: packed, sig: []sig{{0, "\x04\x22\x4d\x18"}, {0, "\x02\x21\x4c\x18"}}},
-	{kind: "tar", class: mixed, sig: tarSigs, head: true, check: checkTar},
+	{kind: "tar", class: mixed, sig: tarSigs, head: true, once: true, check: checkTar},
 	{kind: "cab", class: packed, sig: []sig{{0, "MSCF\x00\x00\x00\x00"}}},
 	{kind: "wim", exts: "esd swm", class: packed, sig: []sig{{0, "MSWIM\x00\x00\x00"}}},
-	{kind: "a", exts: "lib deb udeb", class: mixed, sig: []sig{{0, "!<arch>\n"}, {0, "!<thin>\n"}}, check: checkAr},
+	{kind: "a", exts: "lib deb udeb", class: mixed, sig: []sig{{0, "!<arch>\n"}, {0, "!<thin>\n"}}, once: true, check: checkAr},
 	{kind: "rpm", class: packed, sig: []sig{{0, "\xed\xab\xee\xdb"}}},
 	{kind: "jmod", class: packed, sig: []sig{{0, "JM\x01\x00PK"}}, check: checkZip},
-	{kind: "iso", exts: "udf", class: mixed, check: checkISO},
+	{kind: "iso", exts: "udf", class: mixed, once: true, check: checkISO},
 	{kind: "vhdx", exts: "avhdx", class: mixed, sig: []sig{{0, "vhdxfile"}}, head: true, check: checkVHDX},
 	{kind: "vmdk", class: mixed, sig: []sig{{0, "KDMV"}, {0, "COWD"}, {0, "# Disk DescriptorFile"}}},
 	{kind: "qcow2", class: mixed, sig: []sig{{0, "QFI\xfb"}}, head: true},
@@ -256,11 +259,11 @@ var formats = []format{
 	{kind: "pcapng", class: mixed, sig: []sig{{0, "\x0a\x0d\x0d\x0a"}}},
 	{kind: "pdb", class: mixed, sig: []sig{{0, "Microsoft C/C++ MSF"}, {0, "BSJB"}}},
 	// Programs and fonts.
-	{kind: "exe", exts: "dll sys ocx scr cpl drv ax efi mui pyd node com", class: mixed, sig: []sig{{0, peSig}, {0, "\x7fELF"}}, head: true, check: checkPE},
-	{kind: "so", exts: "elf o ko debug", class: mixed, sig: elfSigs, head: true, check: checkELF},
+	{kind: "exe", exts: "dll sys ocx scr cpl drv ax efi mui pyd node", class: mixed, sig: []sig{{0, peSig}, {0, "\x7fELF"}}, head: true, once: true, check: checkPE},
+	{kind: "so", exts: "elf o ko debug", class: mixed, sig: elfSigs, head: true, once: true, check: checkELF},
 	{kind: "class", class: plain, sig: []sig{{0, "\xca\xfe\xba\xbe"}}, head: true, check: checkClass},
-	{kind: "bc", class: mixed, sig: []sig{{0, "BC\xc0\xde"}, {0, "\xde\xc0\x17\x0b"}}},
-	{kind: "wasm", class: mixed, sig: []sig{{0, "\x00asm"}}},
+	{kind: "bc", class: mixed, sig: []sig{{0, "BC\xc0\xde"}, {0, "\xde\xc0\x17\x0b"}}, once: true},
+	{kind: "wasm", class: mixed, sig: []sig{{0, "\x00asm"}}, once: true},
 	{kind: "ttf", exts: "otf ttc otc", class: mixed, sig: fontSigs, check: checkFont},
 	{kind: "woff", class: packed, sig: []sig{{0, "wOFF"}}},
 	{kind: "woff2", class: packed, sig: []sig{{0, "wOF2"}}},
@@ -274,6 +277,6 @@ var formats = []format{
 	{kind: Text, exts: `text md markdown log ini conf cfg inf reg url rst tex bib srt sub nfo asc sql yaml yml toml properties
 		bat cmd ps1 psm1 psd1 vbs sh bash fish zsh csh awk sed tcl lua pl pm pod rb rbs py pyi pyw go mod sum c h cc cpp cxx hh hpp hxx
 		inl java kt scala cs vb fs js mjs cjs jsx tsx css scss less php asp aspx jsp swift rs d pas bas asm f90 m4 cmake mk diff patch
-		vim el lisp scm hs ml erl jl proto graphql tmpl tpl po pot desktop service rules lst list srt cue m3u m3u8 pls`,
+		vim el lisp scm hs ml erl jl proto graphql tmpl tpl po pot desktop service rules lst list srt cue m3u m3u8 pls md5 sha1 sha256 sha512`,
 		class: text},
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // markupMost bounds the texts whose syntax is looked at.
-const markupMost = 64 << 20
+const markupMost = 16 << 20
 
 // checkJSON tells a text that ends within a value. Other mistakes of syntax say nothing: many write comments, or several
 // values in a row.
@@ -26,6 +26,9 @@ func checkJSON(f *file) finding {
 		case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF:
 			return cut("it ends within a value")
 		case err != nil:
+			return silent
+		}
+		if depth > 10000 {
 			return silent
 		}
 		if delim, ok := t.(json.Delim); ok && (delim == '{' || delim == '[') {

@@ -22,8 +22,7 @@ type ole struct {
 	f      *file
 	shift  uint // of the sector size
 	fat    []byte
-	sector int64 // number of sectors in the file, the last one cut or not
-	mini   []byte
+	sector int64  // number of sectors in the file, the last one cut or not
 	root   []byte // the root entry
 }
 
@@ -150,22 +149,33 @@ func (o *ole) entry(e, h []byte, steps *int64) finding {
 		return torn(0, "an entry of the directory is wrong")
 	case kind == 5 && o.root == nil:
 		o.root = e
+		return sound(false, "")
 	case kind != 2 || size < int64(le.Uint32(h[56:])):
 		return sound(false, "") // storages, and streams in the small table
 	}
-	sector := le.Uint32(e[116:])
-	first := sector
+	first := le.Uint32(e[116:])
+	if !o.chained(first, size, steps) {
+		return torn(0, "the chain of a stream is wrong")
+	}
+	return o.content(oleName(e[:nameLen]), first, size)
+}
+
+// chained reports whether the chain from a sector is as long as a stream. steps are those of all chains, for each sector
+// belongs to one.
+func (o *ole) chained(sector uint32, size int64, steps *int64) bool {
 	for left := size; left > 0; left -= 1 << o.shift {
 		if sector >= oleMaxSector || int64(sector) >= o.sector || *steps > 2*o.sector {
-			return torn(0, "the chain of a stream is wrong")
+			return false
 		}
 		*steps++
 		sector = next(o.fat, sector)
 	}
-	if kind == 5 {
-		return sound(false, "")
-	}
-	switch name := oleName(e[:nameLen]); name {
+	return true
+}
+
+// content checks what is known of a stream by its name.
+func (o *ole) content(name string, first uint32, size int64) finding {
+	switch name {
 	case "Workbook", "Book":
 		return o.biff(first, size)
 	case "WordDocument":

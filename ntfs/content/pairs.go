@@ -2,19 +2,20 @@ package content
 
 // change is what pairs of windows at the same offsets of two versions tell.
 type change struct {
-	sameSize   bool
-	n          int // pairs looked at
-	changed    int // pairs whose windows differ
-	random     int // of those, whose newer window is random
-	randomThen int // whose older window is
-	bytes      int // looked at
+	grown      int64 // bytes by which the newer version is longer
+	n          int   // pairs looked at
+	changed    int   // pairs whose windows differ
+	random     int   // of those, whose newer window is random
+	randomThen int   // whose older window is
+	bytes      int   // looked at
+	tail       bool  // what the newer version has more is random
 	before     counts
 	after      counts // of the bytes that differ, in the older and newer version
 }
 
 // pairs compares windows of two versions at the same offsets.
 func pairs(o, n *file) (c change) {
-	c.sameSize = o.size == n.size
+	c.grown = n.size - o.size
 	end := int64(0) // of the window before, which the last one may overlap
 	for _, off := range windows(min(o.size, n.size), maxPairs) {
 		again := max(end-off, 0)
@@ -26,6 +27,9 @@ func pairs(o, n *file) (c change) {
 		if k := min(len(a), len(b)); k > 0 {
 			c.add(a[:k], b[:k], int(again))
 		}
+	}
+	if c.grown > windowSize {
+		c.tail = random(n.upTo(o.size, windowSize)) || random(n.upTo(o.size+c.grown/2, windowSize))
 	}
 	return c
 }
@@ -53,24 +57,59 @@ func (c *change) add(a, b []byte, again int) {
 	}
 }
 
-// able reports whether the older version's bytes differ from random ones, so that the rule would have seen a change.
-func (c *change) able() bool { return c.n > 0 && c.randomThen*2 < max(c.changed, 1) }
+// able reports whether the older version's bytes differ from random ones and what changed or was added does so now, so
+// that the rule would have seen a change.
+func (c *change) able() bool {
+	switch {
+	case c.n == 0 || c.tail:
+		return false
+	case c.changed == 0, c.after.n < leastRandom && c.after.n*100 < c.bytes:
+		return true
+	}
+	return c.randomThen*2 < c.changed && c.before.chi() > 2*randomChi && c.after.chi() > 2*randomChi
+}
 
 // enough reports whether so many bytes changed that they are no field that holds a key or a digest.
 func (c *change) enough() bool {
 	return c.after.n >= leastRandom || c.after.n >= 64 && c.after.n*4 >= c.bytes
 }
 
+// inPlace reports whether some places changed and others did not: the newer version is as long, but for what ransomware
+// appends for itself.
+func (c *change) inPlace() bool { return c.grown >= 0 && c.grown <= windowSize && c.changed < c.n }
+
 // verdict is the rule of changed places.
 func (c *change) verdict(fm *format) Verdict {
+	packed := fm.class == packed
 	switch {
 	case c.changed == 0:
+	case fm.class == text && c.noText():
+		return verdict(Spoiled, RulePlaces, "the bytes that changed are no text")
+	case packed && !c.inPlace(): // another picture is as random as an encrypted one
 	case c.random*10 >= c.changed*9 && c.randomThen*2 < c.random:
 		return verdict(Spoiled, RulePlaces, "%d of %d changed windows are random now, %d were", c.random, c.changed, c.randomThen)
 	case c.enough() && c.after.chi() < randomChi && c.before.chi() > max(2*randomChi, float64(c.before.n)/4):
 		return verdict(Spoiled, RulePlaces, "the bytes that changed are random now and were not")
-	case fm.class == packed && c.sameSize && c.changed >= 4 && c.random*4 >= c.changed*3 && c.changed < c.n:
+	case (packed || fm.once) && c.inPlace() && c.changed >= 4 && c.random*4 >= c.changed*3:
 		return verdict(Spoiled, RulePlaces, "%d of %d windows changed in place, %d of them random now", c.changed, c.n, c.random)
 	}
 	return Verdict{}
+}
+
+// noText reports whether the bytes that changed have control bytes and bytes beyond ASCII as random ones have, and had no
+// control bytes before. A few are enough, where a window as a whole still passes.
+func (c *change) noText() bool {
+	if c.after.n < 24 {
+		return false
+	}
+	control, high, before := 0, 0, 0
+	for b, k := range c.after.of {
+		if b >= 0x80 {
+			high += k
+		} else if isControl(byte(b)) {
+			control += k
+			before += c.before.of[b]
+		}
+	}
+	return control >= 2 && control*25 >= c.after.n && high*10 >= c.after.n*3 && before == 0
 }

@@ -18,6 +18,8 @@ const (
 // scriptOf returns how a text that begins so is encoded, by its mark; UTF-16 without one is told by its windows.
 func scriptOf(head []byte) script {
 	switch {
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe, 0, 0}) || bytes.HasPrefix(head, []byte{0, 0, 0xfe, 0xff}):
+		return bytewise // UTF-32, of which three bytes in four are no more than 0x10
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
 		return utf16LE
 	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):

@@ -220,7 +220,11 @@ func (f *file) zipLocals() finding {
 		if !s.skip(int64(le.Uint16(b[26:])) + int64(le.Uint16(b[28:]))) {
 			return cut("the archive ends before its directory")
 		}
-		if flags&9 == 8 && method == 8 && packed == 0 {
+		switch {
+		case flags&8 == 0 || packed > 0:
+		case method != 8 || flags&1 != 0:
+			return cut("the archive has no directory, and its members tell no size")
+		default:
 			if bad := f.zipUnsized(s); bad.state != Whole {
 				return bad
 			}
