@@ -120,6 +120,9 @@ func (f *file) decide(begin int, attacked bool) {
 	switch {
 	case f.Pick >= 0 && (f.inAttack || state.Damaged()):
 		f.Outcome = Found
+	case !f.inAttack && state.Damaged() && f.alwaysSo():
+		f.Outcome = Undecided
+		f.Verdict.Why += "; it was like that at the oldest point"
 	case f.inAttack || state.Damaged():
 		f.Outcome = None
 	case state == content.Unknown:
@@ -127,6 +130,13 @@ func (f *file) decide(begin int, attacked bool) {
 	default:
 		f.Outcome = Undecided
 	}
+}
+
+// alwaysSo reports whether the oldest version, under the same extension, is as damaged as the last one: then the file may be
+// something else than its name says.
+func (f *file) alwaysSo() bool {
+	v, ok := f.verdict(0)
+	return ok && len(f.Versions) > 1 && v.State.Damaged() && f.Extension == "" && extension(f.Versions[0].name()) == extension(f.Versions[len(f.Versions)-1].name())
 }
 
 // pick takes the newest version that is good, or undecided and older than the attack: of what is gone, the last one too.
