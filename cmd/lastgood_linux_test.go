@@ -26,7 +26,9 @@ var struck = []func(dir string) error{
 		}
 		return errors.Join(err, put(dir, "vault.bin", string(attacktest.Damages[0].Do(make([]byte, 20000), attacktest.Random(1)))), put(dir, "keep.txt", "as it was\n"))
 	},
-	func(dir string) error { return put(dir, "Docs/1/letter 01.txt", "a second version, which is the last good one\n") },
+	func(dir string) error {
+		return put(dir, "Docs/1/letter 01.txt", "a second version, which is the last good one\n")
+	},
 	func(dir string) (err error) {
 		r := attacktest.Random(2)
 		for i := range 60 {

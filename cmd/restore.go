@@ -19,7 +19,6 @@ import (
 	"snapmount/cmd/text"
 	"snapmount/mount/process"
 	"snapmount/mount/receipt"
-	"snapmount/mount/report"
 	"snapmount/mount/selection"
 	"snapmount/ntfs/restore"
 )
@@ -317,45 +316,6 @@ func (r *restoreFlags) words(c *cobra.Command, dest string) io.Writer {
 	}
 	return c.OutOrStdout()
 }
-
-// lists begins what is written beside the files.
-func (r *restoreFlags) lists(report *restoreReport, locations []string, dest string) (err error) {
-	if r.receipt != "" {
-		if report.receipt, err = r.newReceipt(report.selection, locations, dest); err != nil {
-			return err
-		}
-	}
-	if r.sha256sums != "" {
-		if report.sums, err = receipt.CreateSums(r.sha256sums, r.replaces()); err != nil && report.receipt != nil {
-			err = errors.Join(err, report.receipt.Abort())
-		}
-	}
-	return err
-}
-
-func (r *restoreFlags) newReceipt(s *selection.Selection, locations []string, dest string) (*receipt.Writer, error) {
-	opts := receipt.Options{Tool: "snapmount " + buildVersion(), Locations: locations, Target: dest, To: r.to, Sets: s.Sets, Points: s.Points(), Zone: r.open.clock.ZoneName(),
-		About: r.about, Replace: r.replaces(), Kept: keptOf(s)}
-	if full, err := filepath.Abs(dest); err == nil && dest != "-" {
-		opts.Target = full
-	}
-	return receipt.Create(r.receipt, opts)
-}
-
-// keptOf tells of which file a result is the last good version.
-func keptOf(s *selection.Selection) func(*restore.Result) *report.AttackFile {
-	return func(res *restore.Result) *report.AttackFile {
-		k, ok := s.KeptAs(res)
-		if !ok || res.Type != "file" {
-			return nil
-		}
-		f := report.AttackFileOf(k.Survey.Points, k.File)
-		return &f
-	}
-}
-
-// replaces says whether a receipt and the like that are there are replaced.
-func (r *restoreFlags) replaces() bool { return r.opts.Overwrite == restore.Always || r.opts.Resume }
 
 func toDir(ctx context.Context, dest string, s *selection.Selection, opts restore.Options) error {
 	root, err := os.OpenRoot(dest)

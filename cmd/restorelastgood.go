@@ -121,6 +121,10 @@ func (r *restoreFlags) sumUp(s *selection.Selection, w io.Writer, err error) err
 	for _, k := range s.LastGood() {
 		n[k.Outcome.String()]++
 	}
+	if len(s.LastGood()) == 0 {
+		fmt.Fprintln(w, "no file is damaged, as far as it could be judged: nothing to restore")
+		return err
+	}
 	fmt.Fprintf(w, "of %s: %d with a good version, %d without, %d undecided", text.Counted(len(s.LastGood()), "damaged or doubtful file"), n["found"], n["none"], n["undecided"])
 	if n["unread"] > 0 {
 		fmt.Fprintf(w, ", %d that cannot be read", n["unread"])

@@ -123,14 +123,14 @@ func (s *Selection) survey(ctx context.Context, v *points.Volume) (*Surveyed, er
 }
 
 // inside tells which files a path names: those that are, or ever were, there or below it. It fails where no point has it.
-func (v *Surveyed) inside(t points.Target) (func(*attack.File) bool, error) {
+func (s *Surveyed) inside(t points.Target) (func(*attack.File) bool, error) {
 	if strings.Trim(t.Path, `/\`) == "" {
 		return func(*attack.File) bool { return true }, nil
 	}
 	if points.IsRecord(t.Path) {
 		return nil, usagef("%s: --last-good takes a path, not a file record", t.Path)
 	}
-	want := "/" + strings.Trim(v.upper(slashed(t.Path, v.Points)), "/")
+	want := "/" + strings.Trim(s.upper(slashed(t.Path, s.Points)), "/")
 	if err := points.AtAnyPoint(t); err != nil {
 		if pattern.HasMeta(t.Path) {
 			return nil, usagef("%s: --last-good takes the path of a file or directory, no pattern (--exclude leaves files out)", t.Path)
@@ -138,7 +138,7 @@ func (v *Surveyed) inside(t points.Target) (func(*attack.File) bool, error) {
 		return nil, err
 	}
 	is := func(name string) bool {
-		rest, ok := strings.CutPrefix(v.upper(name), want)
+		rest, ok := strings.CutPrefix(s.upper(name), want)
 		return ok && (rest == "" || rest[0] == '/')
 	}
 	return func(f *attack.File) bool {

@@ -165,7 +165,9 @@ func (f *file) pass(i int, why string) { f.Passed = append(f.Passed, Passed{i, w
 // setStep finds after which point the file was damaged, or went, and what extension it got.
 func (f *file) setStep() {
 	f.Step = -1
-	if at := f.firstDamaged(); at >= 0 {
+	if at := f.firstDamaged(); at == 0 && len(f.Versions) > 1 {
+		return // it never was other
+	} else if at >= 0 {
 		if f.Step = f.Versions[at].First - 1; at > 0 {
 			if ext, ok := newExtension(f.Versions[at-1].name(), f.Versions[at].name(), true); ok {
 				f.Extension = ext

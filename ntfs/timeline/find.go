@@ -332,19 +332,6 @@ func (f *finder) hit(v *Version, s Segment, h Hit) {
 	}
 }
 
-// search adds those parts of h, a file or stream of v, whose content matches.
-func (f *finder) search(v *Version, h Hit) {
-	h.By = "content"
-	for _, c := range f.contents(v, h.Stream) {
-		part := h
-		part.First, part.Last = max(h.First, c.first), min(h.Last, c.last)
-		part.Matches, part.Err = c.matches, c.err
-		if part.First <= part.Last && (len(c.matches) > 0 || c.err != nil) {
-			f.merge(part)
-		}
-	}
-}
-
 // merge adds a hit, or lets the one before it at the same place go on.
 func (f *finder) merge(h Hit) {
 	k := place{h.Ref, h.Path, h.Stream}

@@ -50,6 +50,19 @@ func (f *finder) contents(v *Version, stream string) []searched {
 	return out
 }
 
+// search adds those parts of h, a file or stream of v, whose content matches.
+func (f *finder) search(v *Version, h Hit) {
+	h.By = "content"
+	for _, c := range f.contents(v, h.Stream) {
+		part := h
+		part.First, part.Last = max(h.First, c.first), min(h.Last, c.last)
+		part.Matches, part.Err = c.matches, c.err
+		if part.First <= part.Last && (len(c.matches) > 0 || c.err != nil) {
+			f.merge(part)
+		}
+	}
+}
+
 // owners knows owners of files by their security id, which $Secure keeps for many.
 type owners map[ownerKey]string
 
