@@ -79,6 +79,7 @@ func (a *attackCommand) run(ctx context.Context, o *openFlags, location string) 
 	doc := report.Attack{Schema: report.Schema, Volumes: []report.AttackVolume{}, Lost: a.lost}
 	var none error
 	for _, sc := range s.List {
+		before := len(a.lost)
 		v, err := a.volume(ctx, sc)
 		switch {
 		case errors.Is(err, points.ErrNoPoint) && len(s.List) > 1:
@@ -90,7 +91,7 @@ func (a *attackCommand) run(ctx context.Context, o *openFlags, location string) 
 		}
 		one := report.AttackOf(v.Volume, v.Points, v.Closed, !a.quick, v.Survey)
 		if doc.Volumes = append(doc.Volumes, one); !a.json {
-			(&attackText{out: a.out, again: a.again, first: len(doc.Volumes) == 1}).print(one)
+			(&attackText{out: a.out, again: a.again, first: len(doc.Volumes) == 1, partial: len(a.lost) > before}).print(one)
 		}
 		doc.Attack = doc.Attack || v.Attacked()
 	}
@@ -106,8 +107,19 @@ func (a *attackCommand) run(ctx context.Context, o *openFlags, location string) 
 // volume looks at one volume.
 func (a *attackCommand) volume(ctx context.Context, sc *selection.Scope) (*selection.Surveyed, error) {
 	defer a.progress("", 0, 0)
-	return sc.Survey(ctx, a.quick, a.progress.Of(sc.Volume.Name), func(err error) {
+	v, err := sc.Survey(ctx, a.quick, a.progress.Of(sc.Volume.Name), func(err error) {
 		a.tell.Fail("", err)
 		a.lost = append(a.lost, report.OneLine(fmt.Errorf("%s: %w", sc.Volume.Image.Path, err)))
 	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range v.Files {
+		if f := &v.Files[i]; f.Outcome.String() == "unread" {
+			err := fmt.Errorf("%s: %s: cannot be judged: %s", sc.Volume.Name, f.Path, f.Verdict.Why)
+			a.tell.Fail("", err)
+			a.lost = append(a.lost, report.OneLine(err))
+		}
+	}
+	return v, nil
 }

@@ -16,6 +16,8 @@ type attackText struct {
 	out   *text.Out
 	again []string // what is given once more to open the same
 	first bool     // volume that is told
+
+	partial bool // not all could be looked at
 }
 
 func (t *attackText) print(v report.AttackVolume) {
@@ -41,8 +43,8 @@ func (t *attackText) print(v report.AttackVolume) {
 // none says that nothing was found, and what was looked at.
 func (t *attackText) none(v report.AttackVolume) {
 	line := fmt.Sprintf("no sign of an attack between these %d points", len(v.Points))
-	if v.Closed > 0 {
-		line += fmt.Sprintf(" (%d more could not be opened)", v.Closed)
+	if t.partial {
+		line = fmt.Sprintf("no sign of an attack in what could be read of these %d points, which is not all", len(v.Points))
 	}
 	fmt.Fprintln(t.out)
 	if !v.Read {

@@ -130,16 +130,25 @@ func (s *Surveyed) inside(t points.Target) (func(*attack.File) bool, error) {
 	if points.IsRecord(t.Path) {
 		return nil, usagef("%s: --last-good takes a path, not a file record", t.Path)
 	}
-	want := "/" + strings.Trim(s.upper(slashed(t.Path, s.Points)), "/")
 	if err := points.AtAnyPoint(t); err != nil {
 		if pattern.HasMeta(t.Path) {
 			return nil, usagef("%s: --last-good takes the path of a file or directory, no pattern (--exclude leaves files out)", t.Path)
 		}
 		return nil, err
 	}
+	want := map[string]bool{}
+	for _, p := range s.Points { // its own name may differ: the path may have led through a link, or an 8.3 name
+		if c, err := glance(p, t.Path); err == nil {
+			want["/"+s.upper(c.path)] = true
+		}
+	}
 	is := func(name string) bool {
-		rest, ok := strings.CutPrefix(s.upper(name), want)
-		return ok && (rest == "" || rest[0] == '/')
+		for name = s.upper(name); name != ""; name = name[:max(strings.LastIndexByte(name, '/'), 0)] {
+			if want[name] {
+				return true
+			}
+		}
+		return want["/"]
 	}
 	return func(f *attack.File) bool {
 		for i := range f.Versions {
@@ -152,8 +161,8 @@ func (s *Surveyed) inside(t points.Target) (func(*attack.File) bool, error) {
 }
 
 // upper folds names as the newest point does.
-func (v *Surveyed) upper(name string) string {
-	return v.Survey.Points[len(v.Points)-1].Tree.Upper(name)
+func (s *Surveyed) upper(name string) string {
+	return s.Survey.Points[len(s.Points)-1].Tree.Upper(name)
 }
 
 // leftOut tells which files --exclude leaves out, by the path of what is chosen of them, or of what is there.

@@ -97,7 +97,7 @@ func Look(ctx context.Context, points []timeline.Point, o Options) (*Survey, err
 	}
 	out.Steps = slices.DeleteFunc(out.Steps, func(st Step) bool { return !st.Attack && len(st.Bursts)+len(st.Notes)+st.Spoiled == 0 })
 	if err := dirs.Err(); err != nil {
-		s.lost = append(s.lost, err)
+		s.lose(err)
 	}
 	out.Same, out.Lost = s.same, s.lost
 	return out, context.Cause(ctx)
@@ -190,7 +190,7 @@ func (s *sweep) tally(st *Step, files []*file) error {
 	st.Records, st.Log = spanOf(times, from, to), s.log(st)
 	var err error
 	if st.Journal, err = journal(s.ctx, st.touched, from, to); err != nil && s.ctx.Err() == nil {
-		s.lost = append(s.lost, fmt.Errorf("%s: %w", to.Name, err))
+		s.lose(fmt.Errorf("%s: %w", to.Name, err))
 	}
 	return context.Cause(s.ctx)
 }

@@ -3,6 +3,7 @@ package attack
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -98,9 +99,10 @@ func (s *sweep) run(progress layer.Progress) error {
 			if len(s.group) > 0 && gap.From > s.group[0].Node.Ref.Record {
 				s.flush()
 			}
-			s.active, s.lost = append(s.active, gap), append(s.lost, gap)
+			s.active = append(s.active, gap)
+			s.lose(gap)
 		case err != nil:
-			s.lost = append(s.lost, err)
+			s.lose(err)
 		}
 		if err != nil {
 			continue
@@ -113,6 +115,20 @@ func (s *sweep) run(progress layer.Progress) error {
 	s.flush()
 	return context.Cause(s.ctx)
 }
+
+// lose notes what could not be looked at, as far as there is an end of it.
+func (s *sweep) lose(err error) {
+	switch {
+	case len(s.lost) < maxLost:
+		s.lost = append(s.lost, err)
+	case len(s.lost) == maxLost:
+		s.lost = append(s.lost, errMore)
+	}
+}
+
+const maxLost = 10_000
+
+var errMore = errors.New("and more that could not be looked at")
 
 // flush takes the files of a record.
 func (s *sweep) flush() {
@@ -239,7 +255,7 @@ func (s *sweep) confirmed(l *life) {
 		}
 		if state, err := t.RecordState(l.ref.Record, names); state == ntfs.RecordLost || state == ntfs.RecordUnknown {
 			s.doubt(l, p)
-			s.lost = append(s.lost, fmt.Errorf("at %s: %w", s.points[p].Name, err))
+			s.lose(fmt.Errorf("at %s: %w", s.points[p].Name, err))
 		}
 	}
 }

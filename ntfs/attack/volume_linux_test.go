@@ -130,6 +130,7 @@ func outcomes(s *attack.Survey) map[attack.Outcome]int {
 // TestAttack encrypts all files of a user between two points: with another extension, by new files in the place of old ones,
 // in place, and without a trace.
 func TestAttack(t *testing.T) {
+	testenv.NotUnderRace(t)
 	for _, c := range []struct {
 		name string
 		lock func(path string, b []byte) error
@@ -190,6 +191,7 @@ func encrypt(dir string, lock func(path string, b []byte) error) error {
 
 // TestOrdinaryLife has what makes bursts of changes and is no attack.
 func TestOrdinaryLife(t *testing.T) {
+	testenv.NotUnderRace(t)
 	each := func(dir, pattern string, do func(path string, i int) error) error {
 		list, err := filepath.Glob(filepath.Join(dir, pattern))
 		if len(list) == 0 {

@@ -32,18 +32,22 @@ type Choice struct {
 	Judged   []bool    // older ones than the chosen are judged only when they are needed
 	Errs     []error   // a candidate that could not be read; nil else
 	Passed   []string  // of each candidate before Index why it was passed over
+	// Fallback is what is there when none is good: the newest candidate that the attack did not touch and that can be read,
+	// incomplete or torn as it was before; -1 when there is none, and when Index is not -1.
+	Fallback int
 }
 
 // Choose goes from the newest candidate to the older ones and takes the first that is good, or undecided but not touched by
-// the attack: from before it, or equal to an older candidate that is not During. All others must be good.
+// the attack: from before it, or equal to an older candidate that is not During. All others must be good; and one that is
+// During must be so against an older version, or as a whole by its structure, or a text: alone, other kinds hide much.
 // One that cannot be read is passed over with its error; the error of Choose is the end of ctx. Candidates are
 // newest first.
 func Choose(ctx context.Context, cs []Candidate) (Choice, error) {
-	c := chooser{ctx: ctx, cs: cs, kind: kindOf(ctx, cs), oldest: map[string]int{}}
+	c := chooser{ctx: ctx, cs: cs, kind: kindOf(ctx, cs), oldest: map[string]int{}, alone: make([]bool, len(cs))}
 	for i := range cs {
 		c.oldest[cs[i].Same] = i
 	}
-	c.Choice = Choice{Index: -1, Kind: c.kind, Verdicts: make([]Verdict, len(cs)), Judged: make([]bool, len(cs)), Errs: make([]error, len(cs)), Passed: make([]string, len(cs))}
+	c.Choice = Choice{Index: -1, Fallback: -1, Kind: c.kind, Verdicts: make([]Verdict, len(cs)), Judged: make([]bool, len(cs)), Errs: make([]error, len(cs)), Passed: make([]string, len(cs))}
 	for i := range cs {
 		c.judge(i)
 		if err := context.Cause(ctx); err != nil {
@@ -55,6 +59,12 @@ func Choose(ctx context.Context, cs []Candidate) (Choice, error) {
 			break
 		}
 		c.Passed[i] = why
+	}
+	for i := range cs {
+		if s := c.Verdicts[i].State; c.Index < 0 && c.Errs[i] == nil && s != Spoiled && s != Unknown && c.untouched(i) {
+			c.Fallback = i
+			break
+		}
 	}
 	return c.Choice, nil
 }
@@ -75,6 +85,7 @@ type chooser struct {
 	cs     []Candidate
 	kind   Kind
 	oldest map[string]int // the oldest candidate by Same, which is judged for all of them
+	alone  []bool         // the verdict is from one version, which its structure does not prove
 }
 
 // against returns why a judged candidate is not taken; "" when it is.
@@ -83,10 +94,11 @@ func (c *chooser) against(i int) string {
 	switch {
 	case c.Errs[i] != nil:
 		return fmt.Sprintf("cannot be read: %v", c.Errs[i])
+	case v.State.Good() && c.cs[i].Phase == During && c.alone[i] && !c.untouched(i):
+		return fmt.Sprintf("%v as far as one version tells, and no older one is sound: %s", v.State, v.Why)
 	case v.State.Good():
 		return ""
-	case v.State != Undecided || v.Rule == RuleTypeChanged:
-	case c.untouched(i):
+	case v.State == Undecided && c.untouched(i):
 		return ""
 	}
 	return fmt.Sprintf("%v: %s", v.State, v.Why)
@@ -116,16 +128,23 @@ func (c *chooser) judge(i int) {
 	c.Judged[i] = true
 	if j := c.oldest[c.cs[i].Same]; c.same(i, j) && i != j {
 		c.judge(j)
-		c.Verdicts[i], c.Errs[i] = c.Verdicts[j], c.Errs[j]
+		c.Verdicts[i], c.Errs[i], c.alone[i] = c.Verdicts[j], c.Errs[j], c.alone[j]
 		return
 	}
-	v, err := Judge(c.ctx, c.kind, c.cs[i].Version)
-	if err == nil && !v.Full && v.State != Unknown {
-		if j := c.reference(i); j >= 0 {
-			v, err = Compare(c.ctx, c.kind, c.cs[j].Version, c.cs[i].Version)
-		}
+	fm, n := formatOf(c.kind), newFile(c.ctx, c.cs[i].Version)
+	v := judge(n, fm)
+	c.alone[i] = !v.Full && fm.class != text
+	if n.err != nil || v.Full || v.State == Unknown {
+		c.Verdicts[i], c.Errs[i] = v.unless(n)
+		return
 	}
-	c.Verdicts[i], c.Errs[i] = v, err
+	if j := c.reference(i); j >= 0 {
+		o := newFile(c.ctx, c.cs[j].Version)
+		c.alone[i] = false
+		c.Verdicts[i], c.Errs[i] = compare(o, n, fm, &v).unless(n, o)
+		return
+	}
+	c.Verdicts[i] = v
 }
 
 // reference returns the newest older candidate of other bytes that is not damaged; -1 when there is none.

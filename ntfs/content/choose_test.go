@@ -37,6 +37,10 @@ func TestChoose(t *testing.T) {
 		{"unknown kind, during", []Candidate{
 			{Name: "a.vault", Version: of(other), Same: "2", Phase: During}, {Name: "a.vault", Version: of(bad), Same: "1", Phase: Before},
 		}, 1},
+		{"head spared, and nothing older", []Candidate{
+			{Name: "a.mp4", Version: of(spoil(madeBoxes("moov"), random1(), 30000, 60000)), Phase: During},
+		}, -1},
+		{"as a whole by its structure, and nothing older", []Candidate{{Name: "a.png", Version: of(madePicture("png")), Phase: During}}, 0},
 		{"back and forth", []Candidate{
 			{Name: "a.txt", Version: of(old), Same: "1"}, {Name: "a.txt", Version: of(bad), Same: "2"}, {Name: "a.txt", Version: of(old), Same: "1"},
 		}, 0},
@@ -54,4 +58,56 @@ func TestChoose(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFallback expects what was broken before the attack apart from what is good.
+func TestFallback(t *testing.T) {
+	part := madePicture("png")[:3000]
+	cs := []Candidate{
+		{Name: "a.png.locked", Version: of(noise(1, 9528)), Same: "2", Phase: During},
+		{Name: "a.png", Version: of(part), Same: "1", Phase: Before},
+		{Name: "a.png", Version: of(part), Same: "1", Phase: Before},
+	}
+	got, err := Choose(t.Context(), cs)
+	if err != nil || got.Index != -1 || got.Fallback != 1 || got.Verdicts[1].State != Incomplete || got.Verdicts[0].State != Spoiled {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestOnce expects each content to be read once, however many candidates have it.
+func TestOnce(t *testing.T) {
+	reads := map[string]int{}
+	counted := func(name string, b []byte) Version {
+		v := of(b)
+		v.R = &counter{bytes.NewReader(b), func() { reads[name]++ }}
+		return v
+	}
+	a, b := madeBoxes("moov"), spoil(madeBoxes("moov"), random1(), 20480, 60000)
+	var cs []Candidate
+	for range 20 {
+		cs = append(cs, Candidate{Name: "a.mp4", Version: counted("new", b), Same: "new", Phase: During})
+	}
+	for range 20 {
+		cs = append(cs, Candidate{Name: "a.mp4", Version: counted("old", a), Same: "old", Phase: Before})
+	}
+	got, err := Choose(t.Context(), cs)
+	if err != nil || got.Index != 20 {
+		t.Fatalf("%d, %v", got.Index, err)
+	}
+	pieces := len(a)/windowSize + 1
+	for name, n := range reads {
+		if n > 3*pieces+len(cs) {
+			t.Errorf("%s: %d reads of %d windows", name, n, pieces)
+		}
+	}
+}
+
+type counter struct {
+	r    *bytes.Reader
+	call func()
+}
+
+func (c *counter) ReadAt(p []byte, off int64) (int, error) {
+	c.call()
+	return c.r.ReadAt(p, off)
 }

@@ -7,8 +7,13 @@ import "context"
 // data is broken on purpose. It reads what Judge reads of both, and up to 512 pairs of windows. Errors are as of Judge.
 func Compare(ctx context.Context, kind Kind, older, newer Version) (Verdict, error) {
 	o, n := newFile(ctx, older), newFile(ctx, newer)
-	v := compare(o, n, formatOf(kind))
-	for _, f := range []*file{n, o} {
+	v := compare(o, n, formatOf(kind), nil)
+	return v.unless(n, o)
+}
+
+// unless returns the verdict, unless a file could not be read.
+func (v Verdict) unless(fs ...*file) (Verdict, error) {
+	for _, f := range fs {
 		if f.err != nil {
 			return f.failed()
 		}
@@ -16,7 +21,8 @@ func Compare(ctx context.Context, kind Kind, older, newer Version) (Verdict, err
 	return v, nil
 }
 
-func compare(o, n *file, fm *format) Verdict {
+// compare runs all rules. alone is what judge said of n as fm; nil when it was not asked.
+func compare(o, n *file, fm *format, alone *Verdict) Verdict {
 	switch {
 	case o.size == 0:
 		return judge(n, fm)
@@ -25,8 +31,14 @@ func compare(o, n *file, fm *format) Verdict {
 	case n.zeroEnds() && !o.zeroEnds():
 		return verdict(Spoiled, RuleZeros, "the first and last 64 KiB are zero, and were not")
 	}
+	named := fm
 	fm, guessed := fm.of(o)
-	v := judge(n, fm)
+	var v Verdict
+	if alone != nil && fm == named {
+		v = *alone
+	} else {
+		v = judge(n, fm)
+	}
 	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged {
 		return v
 	}

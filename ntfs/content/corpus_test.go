@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -29,10 +28,11 @@ type sample struct {
 const (
 	largestSample  = 3 << 20
 	smallestSample = 64
-	perExt         = 20
+	perExt         = 10
 )
 
-// corpus collects real files of as many extensions as there are, some of each, always the same on the same machine.
+// corpus collects real files of as many extensions as there are, some of each, always the same on the same machine;
+// SNAPMOUNT_LONG=1 takes more.
 func corpus(t testing.TB) []sample {
 	paths := map[string][]string{}
 	for _, root := range corpusRoots(t) {
@@ -48,10 +48,14 @@ func corpus(t testing.TB) []sample {
 	}
 	var all []sample
 	seen := map[[32]byte]bool{}
+	most := perExt
+	if os.Getenv("SNAPMOUNT_LONG") == "1" {
+		most *= 3
+	}
 	for ext, list := range paths {
 		slices.Sort(list)
 		n := 0
-		for i := 0; i < len(list) && n < perExt; i += 1 + len(list)/(3*perExt) {
+		for i := 0; i < len(list) && n < most; i += 1 + len(list)/(3*most) {
 			b := readSample(list[i])
 			sum := sha256.Sum256(b)
 			if b == nil || seen[sum] {
@@ -68,7 +72,7 @@ func corpus(t testing.TB) []sample {
 
 func corpusRoots(t testing.TB) []string {
 	home, _ := os.UserHomeDir()
-	roots := []string{"/usr/share", "/usr/lib", "/usr/local", "/usr/bin", "/usr/include", runtime.GOROOT(), filepath.Join(home, "go", "pkg", "mod"), filepath.Join(home, ".pyenv"), filepath.Join(home, ".rustup"), "/var/cache/man", filepath.Join(testenv.Root(t), "testdata")}
+	roots := []string{"/usr/share", "/usr/lib", "/usr/local", "/usr/bin", "/usr/include", filepath.Join(home, "go", "pkg", "mod"), filepath.Join(home, ".pyenv"), filepath.Join(home, ".rustup"), "/var/cache/man", filepath.Join(testenv.Root(t), "testdata")}
 	if extra := os.Getenv("SNAPMOUNT_CORPUS"); extra != "" {
 		roots = append(roots, extra)
 	}

@@ -10,11 +10,7 @@ import (
 // are not known make a verdict.
 func Judge(ctx context.Context, kind Kind, v Version) (Verdict, error) {
 	f := newFile(ctx, v)
-	verdict := judge(f, formatOf(kind))
-	if f.err != nil {
-		return f.failed()
-	}
-	return verdict, nil
+	return judge(f, formatOf(kind)).unless(f)
 }
 
 // judge runs the rules that need one version. f.err is for the caller.
@@ -189,14 +185,19 @@ func (f *file) unsigned(fm *format, head []byte, isText bool) Verdict {
 	return f.changedType(fm, head, verdict(Spoiled, RuleSignature, "the signature of %s is gone", fm.kind))
 }
 
-// changedType returns v, or that the version is a whole file of another kind.
+// changedType returns v, or that the version is a whole file of another kind. A short signature is believed only with a
+// structure that holds.
 func (f *file) changedType(fm *format, head []byte, v Verdict) Verdict {
-	other := formatOf(sniff(head))
-	if other.kind == NoKind || other.kind == Text || other == fm {
-		return v
-	}
-	if other.check == nil || f.v.known(0, f.size) && other.check(f).state.Good() {
-		return verdict(Undecided, RuleTypeChanged, "a %s under the name of a %s", other.kind, fm.kind)
+	known := f.v.known(0, f.size)
+	for i := range formats {
+		other := &formats[i]
+		weak, strong := other.likely(head)
+		if other == fm || !weak && !strong {
+			continue
+		}
+		if strong && other.check == nil || other.check != nil && known && other.check(f).state.Good() {
+			return verdict(Undecided, RuleTypeChanged, "a %s under the name of a %s", other.kind, fm.kind)
+		}
 	}
 	return v
 }

@@ -77,6 +77,16 @@ func (f *format) signed(head []byte) bool {
 	return len(f.sig) == 0
 }
 
+// likely reports whether head has a signature of the format, a short and one that is enough alone.
+func (f *format) likely(head []byte) (weak, strong bool) {
+	for _, s := range f.sig {
+		if s.in(head) {
+			weak, strong = true, strong || s.strong()
+		}
+	}
+	return weak, strong
+}
+
 // byExt is the formats by extension and kind.
 var byExt = sync.OnceValue(func() map[string]*format {
 	m := map[string]*format{}
@@ -135,10 +145,8 @@ func named(name string) *format {
 // sniff returns the kind that first bytes tell alone: by a signature of four bytes and more, or a text.
 func sniff(head []byte) Kind {
 	for i := range formats {
-		for _, s := range formats[i].sig {
-			if s.strong() && s.in(head) {
-				return formats[i].kind
-			}
+		if _, strong := formats[i].likely(head); strong {
+			return formats[i].kind
 		}
 	}
 	if len(head) >= 16 && looksText(head) {

@@ -2,10 +2,12 @@ package content
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,6 +109,9 @@ func measure(t *testing.T, files []sample) (bad, honest tally) {
 	}
 	t.Logf("%-38s %s %9s %s", "", "with an older version", "", "one version alone")
 	t.Logf("%-30s %6s %7s %7s %6s %5s  %7s %7s %6s %5s", "change", "files", "damaged", "spoiled", "undec.", "good", "damaged", "spoiled", "undec.", "good")
+	slices.SortStableFunc(order, func(a, b string) int {
+		return cmp.Compare(btoi(!strings.HasPrefix(a, "damage")), btoi(!strings.HasPrefix(b, "damage")))
+	})
 	for _, name := range order {
 		p, a := pair[name], alone[name]
 		t.Logf("%-30s %6d %7d %7d %6d %5d  %7d %7d %6d %5d", name, p.sum(), p.damaged, p.spoiled, p.undecided, p.good, a.damaged, a.spoiled, a.undecided, a.good)
@@ -120,6 +125,13 @@ func measure(t *testing.T, files []sample) (bad, honest tally) {
 		into.damaged, into.undecided, into.good = into.damaged+p.damaged, into.undecided+p.undecided, into.good+p.good
 	}
 	return bad, honest
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func explainMiss(t *testing.T, o outcome) {

@@ -74,6 +74,16 @@ func (c *change) enough() bool {
 	return c.after.n >= leastRandom || c.after.n >= 64 && c.after.n*4 >= c.bytes
 }
 
+// ordered is the chi-square above which the bytes of the older version that changed are far from random. Of few bytes it is
+// more for each: those of small packed files come near to random ones.
+func (c *change) ordered() float64 {
+	n := float64(c.before.n)
+	if c.before.n < leastRandom {
+		return max(2*randomChi, 3*n)
+	}
+	return max(2*randomChi, n/4)
+}
+
 // inPlace reports whether some places changed and others did not: the newer version is as long, but for what ransomware
 // appends for itself.
 func (c *change) inPlace() bool { return c.grown >= 0 && c.grown <= windowSize && c.changed < c.n }
@@ -88,7 +98,7 @@ func (c *change) verdict(fm *format) Verdict {
 	case packed && !c.inPlace(): // another picture is as random as an encrypted one
 	case c.random*10 >= c.changed*9 && c.randomThen*2 < c.random:
 		return verdict(Spoiled, RulePlaces, "%d of %d changed windows are random now, %d were", c.random, c.changed, c.randomThen)
-	case c.enough() && c.after.chi() < randomChi && c.before.chi() > max(2*randomChi, float64(c.before.n)/4):
+	case c.enough() && c.after.chi() < randomChi && c.before.chi() > c.ordered():
 		return verdict(Spoiled, RulePlaces, "the bytes that changed are random now and were not")
 	case (packed || fm.once) && c.inPlace() && c.changed >= 4 && c.random*4 >= c.changed*3:
 		return verdict(Spoiled, RulePlaces, "%d of %d windows changed in place, %d of them random now", c.changed, c.n, c.random)

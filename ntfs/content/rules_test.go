@@ -58,6 +58,7 @@ func TestJudge(t *testing.T) {
 		{"encrypted, 100 bytes", "png", noise(1, 100), Spoiled, RuleSignature},
 		{"a text named as a picture", "jpg", prose(5000), Undecided, RuleTypeChanged},
 		{"a picture named as a document", "doc", madePicture("png"), Undecided, RuleTypeChanged},
+		{"points named as a picture", "jpg", madeBMP(), Undecided, RuleTypeChanged},
 		{"a broken picture named as a document", "doc", madePicture("png")[:5000], Spoiled, RuleSignature},
 		{"a picture named as a text", Text, madePicture("png"), Undecided, RuleTypeChanged},
 		{"a program without its head", "exe", cat([]byte("MZ"), noise(3, 90000)), Spoiled, RuleRandom},
