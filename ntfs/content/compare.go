@@ -39,7 +39,7 @@ func compare(o, n *file, fm *format, alone *Verdict) Verdict {
 	} else {
 		v = judge(n, fm)
 	}
-	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged {
+	if v.Full || v.State == Unknown || v.Rule == RuleTypeChanged || fm.paged && v.State.Good() {
 		return v
 	}
 	if v.State.Damaged() {
@@ -47,7 +47,7 @@ func compare(o, n *file, fm *format, alone *Verdict) Verdict {
 			return worse(o, n, fm, v)
 		}
 	}
-	p := pairs(o, n)
+	p := pairs(o, n, fm)
 	switch spoiled := p.verdict(fm); {
 	case spoiled.State != Undecided:
 		return spoiled
@@ -88,7 +88,7 @@ func worse(o, n *file, fm *format, v Verdict) Verdict {
 	if v.State == Spoiled {
 		return v
 	}
-	p := pairs(o, n)
+	p := pairs(o, n, fm)
 	if spoiled := p.verdict(fm); spoiled.State == Spoiled {
 		v.State, v.Why = Spoiled, v.Why+"; "+spoiled.Why
 	}

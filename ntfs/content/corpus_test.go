@@ -94,7 +94,7 @@ func broken(path string) bool {
 	return apps && (strings.Contains(path, "/apps/") || strings.Contains(path, "/registry/"))
 }
 
-// corpusExt is the extension of a path, if files of it are taken: those of known kinds, and some that no rule knows.
+// corpusExt is the extension of a path, if files of it are taken: those of kinds that a rule knows, and some that none does.
 func corpusExt(path string) string {
 	name := strings.ToLower(filepath.Base(path))
 	if broken(path) {
@@ -104,7 +104,7 @@ func corpusExt(path string) string {
 		name = strings.TrimSuffix(name, ".gz")
 	}
 	ext := strings.TrimPrefix(filepath.Ext(name), ".")
-	if byExt()[ext] != nil || slices.Contains([]string{"bin", "db", "dat", "obj", "out", "ph", "cache", "rom", "bc", "enc"}, ext) {
+	if fm := byExt()[ext]; fm != nil && (fm.sig != nil || fm.check != nil || fm.class == text) || slices.Contains([]string{"bin", "db", "dat", "obj", "out", "ph", "cache", "rom", "bc", "enc"}, ext) {
 		return ext
 	}
 	return ""

@@ -15,7 +15,8 @@
 //
 // A window is 4096 bytes; up to 64 are looked at, up to 512 of a pair of versions, and the first and last always. Random
 // bytes stand for encrypted ones: no measure separates encrypted from well compressed bytes, so kinds that compress rest
-// on their structure, and on what changed. Whoever encodes encrypted bytes as letters passes for text.
+// on their structure, and on what changed in place beside what did not; a database whose pages are all sound may hold what
+// it likes, and what fills room that was free is no evidence. Whoever encodes encrypted bytes as letters passes for text.
 //
 // Everything is bounded: no length that a file claims is allocated before it is read, and what unpacks to far more than
 // the file's size is undecided. All functions may be called concurrently.

@@ -24,25 +24,33 @@ func checkJPEG(f *file) finding {
 		case b[1] == 1 || b[1] >= 0xd0 && b[1] <= 0xd8:
 			continue
 		}
-		sos := b[1] == 0xda
-		n := s.take(2)
-		if n == nil {
-			return cut("it ends within a segment")
+		bad := jpegSegment(s, b[1] == 0xda)
+		if bad.state != Whole {
+			return bad
 		}
-		size := int64(be.Uint16(n)) - 2
-		if size < 0 {
-			return torn(at, "a segment is wrong")
-		}
-		if !s.skip(size) {
-			return cut("it ends within a segment")
-		}
-		if sos {
+		if bad.full {
 			scans++
-			if bad := jpegScan(s); bad.state != Whole {
-				return bad
-			}
 		}
 	}
+}
+
+// jpegSegment passes a segment and, if it begins a scan, the packed data behind it; the finding is full then.
+func jpegSegment(s *stream, scan bool) finding {
+	at := s.off
+	n := s.take(2)
+	if n == nil {
+		return cut("it ends within a segment")
+	}
+	size := int64(be.Uint16(n)) - 2
+	switch {
+	case size < 0:
+		return torn(at, "a segment is wrong")
+	case !s.skip(size):
+		return cut("it ends within a segment")
+	case scan:
+		return jpegScan(s)
+	}
+	return sound(false, "")
 }
 
 // jpegScan passes packed data, to the marker behind it.

@@ -34,7 +34,9 @@ type format struct {
 	// head says that the first window is never random, whatever follows it.
 	head bool
 	// once says that programs write such a file as a whole, and change nothing in place.
-	once  bool
+	once bool
+	// paged says that the check looks at every page, so that what programs put into a page need not be judged by its bytes.
+	paged bool
 	check func(f *file) finding // nil when the kind has no structure to check
 }
 
@@ -142,7 +144,7 @@ func named(name string) *format {
 	return nil
 }
 
-// sniff returns the kind that first bytes tell alone: by a signature of four bytes and more, or a text.
+// sniff returns the kind that first bytes tell alone: by a signature that is enough alone, or a text.
 func sniff(head []byte) Kind {
 	for i := range formats {
 		if _, strong := formats[i].likely(head); strong {
@@ -168,7 +170,7 @@ var (
 	oleSigs  = []sig{{0, oleSig}}
 	docSigs  = []sig{{0, oleSig}, {0, "{\\rtf"}, {0, zipSig}, {0, "\xdb\xa5-\x00"}, {0, "\x31\xbe\x00\x00"}}
 	xlsSigs  = []sig{{0, oleSig}, {0, "\x09\x08??\x00\x00"}, {0, "\x09\x04??\x00\x00"}, {0, "\x09\x02??\x00\x00"}, {0, "\x09\x00\x04\x00"}, {0, zipSig}}
-	elfSigs  = []sig{{0, "\x7fELF"}}
+	elfSigs  = []sig{{0, "\x7fELF"}, {0, "\xcf\xfa\xed\xfe"}, {0, "\xce\xfa\xed\xfe"}, {0, "\xca\xfe\xba\xbe\x00\x00\x00"}}
 	ftypSigs = []sig{{4, "ftyp"}, {4, "moov"}, {4, "mdat"}, {4, "wide"}, {4, "free"}, {4, "skip"}, {4, "pnot"}}
 	fontSigs = []sig{{0, "\x00\x01\x00\x00\x00"}, {0, "OTTO"}, {0, "true\x00"}, {0, "ttcf"}, {0, "typ1\x00"}}
 	mp3Sigs  = []sig{{0, "ID3"}, {0, "\xff\xfb"}, {0, "\xff\xfa"}, {0, "\xff\xf3"}, {0, "\xff\xf2"}, {0, "\xff\xe3"}, {0, "\xff\xfd"}, {0, "RIFF"}}
@@ -208,7 +210,7 @@ var formats = []format{
 	{kind: "webp", class: packed, sig: []sig{{0, "RIFF????WEBP"}}, check: checkRIFF},
 	{kind: "tif", exts: "tiff dng nef arw cr2", class: packed, sig: []sig{{0, "II*\x00"}, {0, "MM\x00*"}, {0, "II+\x00"}, {0, "MM\x00+"}}, check: checkTIFF},
 	{kind: "psd", exts: "psb", class: packed, sig: []sig{{0, "8BPS\x00"}}, check: checkPSD},
-	{kind: "heic", exts: "heif avif", class: packed, sig: []sig{{4, "ftyp"}}, check: checkBoxes},
+	{kind: "heic", exts: "heif avif", class: packed, sig: []sig{{4, "ftyphe"}, {4, "ftypmif1"}, {4, "ftypmsf1"}, {4, "ftypavi"}}, check: checkBoxes},
 	{kind: "jp2", exts: "j2k jpx", class: packed, sig: []sig{{4, "jP  "}, {0, "\xff\x4f\xff\x51"}}},
 	{kind: "ico", exts: "cur", class: mixed, sig: []sig{{0, "\x00\x00\x01\x00"}, {0, "\x00\x00\x02\x00"}}},
 	{kind: "bmp", exts: "dib", class: plain, sig: []sig{{0, "BM"}}, check: checkBMP},
@@ -244,6 +246,10 @@ var formats = []format{
 	{kind: "cab", class: packed, sig: []sig{{0, "MSCF\x00\x00\x00\x00"}}},
 	{kind: "wim", exts: "esd swm", class: packed, sig: []sig{{0, "MSWIM\x00\x00\x00"}}},
 	{kind: "a", exts: "lib deb udeb", class: mixed, sig: []sig{{0, "!<arch>\n"}, {0, "!<thin>\n"}}, once: true, check: checkAr},
+	{kind: "kdbx", exts: "kdb", class: packed, sig: []sig{{0, "\x03\xd9\xa2\x9a"}}},
+	{kind: "lz", class: packed, sig: []sig{{0, "LZIP\x01"}}},
+	{kind: "age", class: packed, sig: []sig{{0, "age-encryption.org"}, {0, "-----BEGIN AGE"}}},
+	{kind: "gpg", exts: "pgp br brotli lzma lzo", class: packed}, // they look random, and no rule tells more of them
 	{kind: "rpm", class: packed, sig: []sig{{0, "\xed\xab\xee\xdb"}}},
 	{kind: "jmod", class: packed, sig: []sig{{0, "JM\x01\x00PK"}}, check: checkZip},
 	{kind: "iso", exts: "udf", class: mixed, once: true, check: checkISO},
@@ -252,12 +258,12 @@ var formats = []format{
 	{kind: "qcow2", class: mixed, sig: []sig{{0, "QFI\xfb"}}, head: true},
 	{kind: "e01", class: packed, sig: []sig{{0, "EVF\x09\x0d\x0a\xff\x00"}, {0, "EVF2\x0d\x0a\x81\x00"}}},
 	// Data.
-	{kind: "sqlite", exts: "sqlite3 db3", class: mixed, sig: []sig{{0, "SQLite format 3\x00"}}, head: true, check: checkSQLite},
-	{kind: "accdb", exts: "accde", class: mixed, sig: []sig{{4, "Standard ACE DB\x00"}, {4, "Standard Jet DB\x00"}}, check: checkJet},
-	{kind: "edb", exts: "jtx dit", class: mixed, sig: eseSigs, head: true, check: checkESE},
-	{kind: "mdb", exts: "mde", class: mixed, sig: []sig{{4, "Standard Jet DB\x00"}, {4, "\xef\xcd\xab\x89"}, {4, "Standard ACE DB\x00"}}, check: checkJet},
-	{kind: "evtx", class: plain, sig: []sig{{0, "ElfFile\x00"}}, head: true, check: checkEVTX},
-	{kind: "hive", class: mixed, sig: []sig{{0, "regf"}}, head: true, check: checkHive},
+	{kind: "sqlite", exts: "sqlite3 db3", class: mixed, sig: []sig{{0, "SQLite format 3\x00"}}, head: true, paged: true, check: checkSQLite},
+	{kind: "accdb", exts: "accde", class: mixed, sig: []sig{{4, "Standard ACE DB\x00"}, {4, "Standard Jet DB\x00"}}, paged: true, check: checkJet},
+	{kind: "edb", exts: "jtx dit", class: mixed, sig: eseSigs, head: true, paged: true, check: checkESE},
+	{kind: "mdb", exts: "mde", class: mixed, sig: []sig{{4, "Standard Jet DB\x00"}, {4, "\xef\xcd\xab\x89"}, {4, "Standard ACE DB\x00"}}, paged: true, check: checkJet},
+	{kind: "evtx", class: plain, sig: []sig{{0, "ElfFile\x00"}}, head: true, paged: true, check: checkEVTX},
+	{kind: "hive", class: mixed, sig: []sig{{0, "regf"}}, head: true, paged: true, check: checkHive},
 	{kind: "cer", exts: "crt der p7b p7s p7m p12 pfx crl cat pem key", class: mixed, sig: []sig{{0, "\x30\x82"}, {0, "\x30\x80"}, {0, "\x30\x81"}, {0, "\x30\x83"}, {0, "-----BEGIN"}}},
 	{kind: "lnk", class: mixed, sig: []sig{{0, "L\x00\x00\x00\x01\x14\x02\x00"}}},
 	{kind: "mo", exts: "gmo", class: plain, sig: []sig{{0, "\xde\x12\x04\x95"}, {0, "\x95\x04\x12\xde"}}, head: true, check: checkMO},

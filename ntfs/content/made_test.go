@@ -291,7 +291,11 @@ func madeRIFF(form, first, last string) []byte {
 
 func madeBoxes(index string) []byte {
 	box := func(name string, b []byte) []byte { return cat(u32be(8+len(b)), []byte(name), b) }
-	return cat(box("ftyp", []byte("isom\x00\x00\x00\x00isom")),
+	brand := "isom"
+	if index == "meta" {
+		brand = "heic"
+	}
+	return cat(box("ftyp", []byte(brand+"\x00\x00\x00\x00isom")),
 		box(index, box("trak", box("mdia", box("minf", box("stbl", box("stsz", make([]byte, 4000))))))), box("mdat", noise(6, 60000)))
 }
 
@@ -593,4 +597,12 @@ func madeSecretZip() []byte {
 	}
 	_ = z.Close()
 	return out.Bytes()
+}
+
+// pictures replaces pages of a database by such as hold a long value: a link to the next, and bytes that look random.
+func pictures(b []byte) []byte {
+	for page := 4; page < 12; page++ {
+		put(b, 4096*page, cat(u32be(0), noise(uint64(page), 4092)))
+	}
+	return b
 }

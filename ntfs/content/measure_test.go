@@ -1,6 +1,7 @@
 package content
 
 import (
+	"archive/zip"
 	"bytes"
 	"cmp"
 	"compress/gzip"
@@ -193,6 +194,8 @@ var honests = []honestChange{
 	}}, isBytewiseText},
 	{fileChange{"packed anew", func(b []byte, _ *rand.Rand) []byte { return repack(b) }},
 		func(fm *format, _ []byte) bool { return fm.kind == "gz" }},
+	{fileChange{"package saved", func(b []byte, _ *rand.Rand) []byte { return rezip(b) }},
+		func(_ *format, b []byte) bool { return bytes.HasPrefix(b, []byte(zipSig)) }},
 	{fileChange{"a record in place", func(b []byte, r *rand.Rand) []byte {
 		b = bytes.Clone(b)
 		copy(b[len(b)/4+r.IntN(len(b)/4):], fmt.Sprintf("%040d", r.IntN(1e9)))
@@ -212,6 +215,30 @@ func recordsOf(k Kind) bool {
 }
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+// rezip is a package whose second member was edited.
+func rezip(b []byte) []byte {
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return nil
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for i, f := range z.File {
+		if i != 1 {
+			err = w.Copy(f)
+		} else if m, err2 := w.Create(f.Name); err2 == nil {
+			_, err = m.Write(prose(20000))
+		}
+		if err != nil {
+			return nil
+		}
+	}
+	if w.Close() != nil {
+		return nil
+	}
+	return out.Bytes()
+}
 
 // repack unpacks a gzip file and packs it with other settings.
 func repack(b []byte) []byte {

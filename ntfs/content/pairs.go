@@ -2,9 +2,11 @@ package content
 
 // change is what pairs of windows at the same offsets of two versions tell.
 type change struct {
+	roomy      bool  // a container: what fills its free room, which was zeros, is no evidence
 	grown      int64 // bytes by which the newer version is longer
 	n          int   // pairs looked at
-	changed    int   // pairs whose windows differ
+	filled     int   // pairs whose older window was free room
+	changed    int   // other pairs whose windows differ
 	random     int   // of those, whose newer window is random
 	randomThen int   // whose older window is
 	bytes      int   // looked at
@@ -14,8 +16,9 @@ type change struct {
 }
 
 // pairs compares windows of two versions at the same offsets.
-func pairs(o, n *file) (c change) {
+func pairs(o, n *file, fm *format) (c change) {
 	c.grown = n.size - o.size
+	c.roomy = fm.class == mixed && !fm.once
 	end := int64(0) // of the window before, which the last one may overlap
 	for _, off := range windows(min(o.size, n.size), maxPairs) {
 		again := max(end-off, 0)
@@ -41,6 +44,10 @@ func (c *change) add(a, b []byte, again int) {
 	if string(a) == string(b) {
 		return
 	}
+	if c.roomy && zeros(a) {
+		c.filled++
+		return
+	}
 	c.changed++
 	for i := again; i < len(a); i++ {
 		// One byte in 256 stays as it was by chance: neighbours that changed take it with them.
@@ -61,7 +68,7 @@ func (c *change) add(a, b []byte, again int) {
 // that the rule would have seen a change.
 func (c *change) able() bool {
 	switch {
-	case c.n == 0 || c.tail:
+	case c.n == 0 || c.tail || c.filled > c.changed:
 		return false
 	case c.changed == 0, c.after.n < leastRandom && c.after.n*100 < c.bytes:
 		return true

@@ -115,6 +115,9 @@ func TestCompare(t *testing.T) {
 		{"saved as another type", "docx", madeZip(8), madePDF(), Undecided},
 		{"a text that is a program now", Text, text, madeELF(), Undecided},
 		{"79 bytes at the end of a text", Text, text, spoil(text, random1(), len(text)-79, len(text)), Spoiled},
+		{"a mailbox, free room filled with pictures", "pst", cat(madePST(), make([]byte, 90000)), cat(madePST(), noise(7, 90000)), Whole},
+		{"a mailbox, a piece encrypted", "pst", madePST(), spoil(madePST(), random1(), 18432, 26624), Spoiled},
+		{"a database that got pictures", "sqlite", madeSQLite(), pictures(madeSQLite()), Whole},
 		{"a database that is in use now", "edb", madeESE(3), madeESE(2), Open},
 		{"a database in use, pages encrypted", "edb", madeESE(2), spoil(madeESE(2), random1(), 12288, 40960), Spoiled},
 	}

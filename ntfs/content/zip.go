@@ -205,6 +205,7 @@ func (z *unzipper) open(e zipEntry) io.Reader {
 // zipLocals walks a zip file without a directory from its begin: where it is cut it is incomplete, else torn.
 func (f *file) zipLocals() finding {
 	s := f.from(0)
+	z := flate.NewReader(s)
 	for s.left() > 0 {
 		at := s.off
 		b := s.take(zipLocalSize)
@@ -225,7 +226,7 @@ func (f *file) zipLocals() finding {
 		case method != 8 || flags&1 != 0:
 			return cut("the archive has no directory, and its members tell no size")
 		default:
-			if bad := f.zipUnsized(s); bad.state != Whole {
+			if bad := f.zipUnsized(s, z); bad.state != Whole {
 				return bad
 			}
 			continue
@@ -237,10 +238,11 @@ func (f *file) zipLocals() finding {
 	return cut("the archive ends before its directory")
 }
 
-// zipUnsized passes a member whose size stands behind it.
-func (f *file) zipUnsized(s *stream) finding {
+// zipUnsized passes a member whose size stands behind it, by the decoder z.
+func (f *file) zipUnsized(s *stream, z io.ReadCloser) finding {
 	at := s.off
-	if _, err := f.drain(io.Discard, flate.NewReader(s)); err != nil {
+	_ = z.(flate.Resetter).Reset(s, nil) // fails never: there is no dictionary
+	if _, err := f.drain(io.Discard, z); err != nil {
 		return unpacked(at, "a member", err)
 	}
 	n := 12
