@@ -68,11 +68,12 @@ func completeArgs(root *cobra.Command, o *openFlags) {
 			return complete.Files(ctx, word, more...)
 		})
 	}
+	volume := o.completes(func(ctx context.Context, open selection.Opener, _ []string, word string) []complete.Candidate {
+		return complete.Volume(ctx, open, word)
+	})
 	kinds := map[string]cobra.CompletionFunc{
 		"snapmount": images(), "mount": images(), "serve": images(), "map": images(), "scan": images(), helperName: images(), "verify": images(".json", ".jsonl"), "diff": o.completes(diffWord),
-		"info": o.completes(func(ctx context.Context, open selection.Opener, _ []string, word string) []complete.Candidate {
-			return complete.Volume(ctx, open, word)
-		}),
+		"info": volume, "attack": volume,
 	}
 	completeFlags(root, images())
 	for _, c := range root.Commands() {
@@ -100,7 +101,7 @@ var flagWords = map[string]string{
 	"unknown": "error zero live", "encrypted": "error raw", "reparse": "error raw", "bad-chunks": "error zero", "tz": "local utc image",
 	"log-level": "error warn info debug", "modes": "usable faithful", "points": "all",
 	"overwrite": "never always if-changed if-newer", "to": "dir tar zip -", "progress": "plain json none",
-	"color": "auto always never", "encoding": "both utf-8 utf-16", "format": "bodyfile csv jsonl parquet",
+	"color": "auto always never", "state": "spoiled torn incomplete whole open recoverable undecided unknown", "encoding": "both utf-8 utf-16", "format": "bodyfile csv jsonl parquet",
 }
 
 // completeFlags says how the values of a command's own flags are completed. What is not said is completed as a file.

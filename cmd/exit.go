@@ -24,9 +24,10 @@ const (
 	exitFormat      = 3 // no image, or no NTFS volume in it
 	exitDamaged     = 4
 	exitUnsupported = 5
-	exitNoPoint     = 6 // no such point in time
-	exitPartial     = 7 // some items failed, the rest is done
-	exitRefused     = 8 // nothing was mounted, or is served
+	exitNoPoint     = 6  // no such point in time
+	exitPartial     = 7  // some items failed, the rest is done
+	exitRefused     = 8  // nothing was mounted, or is served
+	exitUndecided   = 11 // all that is known to be damaged was restored, and people have to decide on the rest
 	exitInterrupted = 130
 )
 

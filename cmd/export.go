@@ -80,6 +80,7 @@ func (f *exportFlags) run(c *cobra.Command, o *openFlags, tell *text.Reporter, p
 	if err != nil {
 		return err
 	}
+	tell.NoteError(w.Left())
 	r, err := diskfile.Write(c.Context(), w, disk, opts)
 	o.progress("", 0, 0)
 	if err != nil {

@@ -41,7 +41,8 @@ func newFind(o *openFlags) *cobra.Command {
 			"below Letters; a slash at the end means directories only. Case does not matter, as the volume has it.",
 		Example: "  snapmount find disk.vhd '*.docx'\n" +
 			"  snapmount find disk.vhd:p2:/Users '*.pst' --size +1G --deleted\n" +
-			"  snapmount find disk.vhd '*' --content 'invoice 4711' --mtime 2026-03-01..",
+			"  snapmount find disk.vhd '*' --content 'invoice 4711' --mtime 2026-03-01..\n" +
+			"  snapmount find disk.vhd:/Users '*' --state spoiled",
 		Args: args(cobra.MinimumNArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {
 			f.out, f.tell, f.progress = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr()), o.progress
@@ -63,10 +64,11 @@ func newFind(o *openFlags) *cobra.Command {
 	b.BoolVar(&q.System, "system", false, "NTFS metafiles such as $MFT, and the files of VSS, too")
 	b.BoolVar(&q.Versions, "versions", false, "a line for each version of a file, counted as history does, not for each interval")
 	b.StringVar(&q.Content, "content", "", "a regular expression that the content must match; each content is read once")
+	b.StringVar(&q.State, "state", "", "of the content, held against what the file had before: spoiled (as by encryption), torn, incomplete, whole, open, recoverable, undecided or unknown")
 	b.StringVar(&q.Encoding, "encoding", "both", "of what --content looks for: utf-8, utf-16 (little-endian) or both")
 	b.BoolVar(&f.json, "json", false, "one JSON object a line")
 	b.BoolVarP(&f.zero, "print0", "0", false, "LOCATIONs alone, each of the last point that has the file so, as they are with a zero byte behind: for xargs -0 snapmount")
-	inGroup(b, groupWhich, "regex", "case", "size", "mtime", "btime", "type", "attr", "owner", "deleted", "ads", "system", "content", "encoding")
+	inGroup(b, groupWhich, "regex", "case", "size", "mtime", "btime", "type", "attr", "owner", "deleted", "ads", "system", "content", "state", "encoding")
 	inGroup(b, groupOutput, "versions", "json", "print0")
 	rare(b, "encoding", "attr", "owner")
 	return c
@@ -187,6 +189,9 @@ func (f *finder) line(sc *selection.Scope, h *timeline.Hit) {
 		style = text.Gone
 	}
 	f.out.Line(style, "%-38s %14d  %s  %s", interval, h.Size, f.out.Time(h.Modified.Time()), text.Printable(path))
+	if h.Verdict != nil {
+		fmt.Fprintf(f.out, "    %v by %v: %s\n", h.Verdict.State, h.Verdict.Rule, text.Printable(h.Verdict.Why))
+	}
 	for _, m := range h.Matches {
 		where := fmt.Sprintf("offset %d", m.Off)
 		if m.Line > 0 {

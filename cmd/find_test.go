@@ -133,7 +133,7 @@ func TestTimelineFile(t *testing.T) {
 		}
 	}
 	path := filepath.Join(dir, "none")
-	err := restore.Whole(path, true, nil, func(w io.Writer) error {
+	err := restore.Whole(path, true, nil, nil, func(w io.Writer) error {
 		_, err := io.WriteString(w, "half")
 		return errors.Join(err, errors.New("disk full"))
 	})

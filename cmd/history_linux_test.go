@@ -41,13 +41,19 @@ type editedVolume struct {
 // damage, which may be nil, changes the image of a state before it is kept.
 func buildEdited(t *testing.T, edits []func(dir string) error, damage func(state int, image string)) editedVolume {
 	t.Helper()
+	return buildSized(t, editedSize, editedArea, edits, damage)
+}
+
+// buildSized is buildEdited for a file system of another size, and an image of area bytes.
+func buildSized(t *testing.T, size, area int64, edits []func(dir string) error, damage func(state int, image string)) editedVolume {
+	t.Helper()
 	work := t.TempDir()
 	v := editedVolume{image: filepath.Join(work, "edited.img")}
 	testenv.Peer(t, "mkntfs")
-	if err := errors.Join(os.WriteFile(v.image, nil, 0o600), os.Truncate(v.image, editedArea)); err != nil {
+	if err := errors.Join(os.WriteFile(v.image, nil, 0o600), os.Truncate(v.image, area)); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", "-L", "edited", v.image, fmt.Sprint(editedSize/512))
+	testenv.Run(t, "mkntfs", "-F", "-Q", "-q", "-c", "4096", "-s", "512", "-p", "0", "-H", "255", "-S", "63", "-L", "edited", v.image, fmt.Sprint(size/512))
 	var states []io.ReaderAt
 	for i, edit := range edits {
 		dir, unmount := ntfstest.MountNTFS3G(t, v.image, "streams_interface=windows")
@@ -82,7 +88,7 @@ func buildEdited(t *testing.T, edits []func(dir string) error, damage func(state
 	}
 	last := len(states) - 1
 	_, err = vsstest.FromStates(vsstest.Config{Volume: file, NoTruth: true,
-		Area: []vsstest.Blocks{{First: editedSize/vsstest.BlockSize + 1, Count: (editedArea-editedSize)/vsstest.BlockSize - 2}}}, states[:last], states[last], nil)
+		Area: []vsstest.Blocks{{First: uint32(size/vsstest.BlockSize + 1), Count: uint32((area-size)/vsstest.BlockSize - 2)}}}, states[:last], states[last], nil)
 	if err != nil {
 		t.Fatal(err)
 	}

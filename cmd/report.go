@@ -59,7 +59,7 @@ func (f *reportFlags) run(c *cobra.Command, image string) error {
 	p := &page.Page{Tool: "snapmount " + buildVersion(), Made: f.open.clock.Now.UTC().Format(time.RFC3339),
 		Case: f.about.Case, Examiner: f.about.Examiner, Notes: f.about.Notes}
 	var none error
-	err := restore.Whole(f.out, f.overwrite, nil, func(w io.Writer) (err error) {
+	err := restore.Whole(f.out, f.overwrite, nil, tell.NoteError, func(w io.Writer) (err error) {
 		if none, err = f.fill(c.Context(), p, image); err != nil {
 			return err
 		}

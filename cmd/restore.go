@@ -57,6 +57,15 @@ directory of its name below DEST. Without a point, it is the current state.
                          restored too. What cannot be compared is restored, and
                          told.
 
+  --last-good            after ransomware: of each file that is damaged now, or
+                         went in an attack, the newest version whose content is
+                         good, whatever point has it. The plan comes first;
+                         encrypted files stay where they are, DEST has to be a
+                         new folder, and what nobody can decide on is listed and
+                         restored with --undecided only. The exit code is 7
+                         where some file has no good version, and 11 where some
+                         are undecided.
+
 Nothing that is there is replaced without --overwrite, and nothing has its name before it is complete: what was ended
 goes on with --resume. What fails is told, the rest is restored, and the exit code is 7.
 
@@ -72,6 +81,7 @@ func newRestore(o *openFlags) *cobra.Command {
 		Example: "  snapmount restore disk.vhd@latest:/Users/ann/report.txt .\n" +
 			"  snapmount restore disk.vhd@2026-11-03:/Users/*/Documents/**/*.docx found\n" +
 			"  snapmount restore --deleted disk.vhd:/Users/ann/ found\n" +
+			"  snapmount restore --last-good --dry-run disk.vhd rescued\n" +
 			"  snapmount restore --to - disk.vhd@vss2:/Users/ann | ssh host tar -x",
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -107,6 +117,8 @@ func (r *restoreFlags) add(c *cobra.Command) {
 	f.StringVar(&r.filter.AsOf, "as-of", "", "for locations without a point: the newest that is not after this `TIME`")
 	f.StringVarP(&r.target, "target", "t", "", "`DEST`, before the LOCATIONs or among them")
 	f.StringVar(&r.to, "to", "", "`FORMAT` of DEST: a directory (dir), or an archive (tar, zip), - for standard output; --to - writes a tar there, without DEST (default what DEST ends in, else dir)")
+	f.BoolVar(&r.filter.LastGood, "last-good", false, "of what is damaged now, or went in an attack, the newest good version of each file")
+	f.BoolVar(&r.filter.Undecided, "undecided", false, "with --last-good: also what was before of files on which nobody can decide")
 	r.addOverwrite(f)
 	f.BoolVar(&r.opts.Resume, "resume", false, "go on with a restore that was ended")
 	f.BoolVar(&r.opts.Partial, "partial", false, "write files of which ranges are lost too, with holes there and a note (NAME.ranges)")
@@ -120,7 +132,7 @@ func (r *restoreFlags) add(c *cobra.Command) {
 	f.BoolVar(&r.opts.NoSidecar, "no-sidecar", false, "drop the metadata that DEST cannot hold")
 	f.BoolVar(&r.sidecar, "sidecar", false, "keep it of one plain file too, which any copy of it lacks: permissions, attributes, times, short name")
 	f.BoolVar(&r.applyMeta, "apply-meta", false, "set the metadata that an earlier restore kept aside: restore --apply-meta DIR")
-	inGroup(f, groupWhich, "exclude", "newer", "older", "changed-since", "deleted", "as-of")
+	inGroup(f, groupWhich, "exclude", "newer", "older", "changed-since", "deleted", "as-of", "last-good", "undecided")
 	inGroup(f, "How files are written", "target", "to", "overwrite", "resume", "partial", "verify", "dry-run", "summary", "jobs", "no-sidecar", "sidecar", "apply-meta")
 	addAbout(f, &r.about)
 	inGroup(f, groupOutput, "receipt", "sha256sums", "progress")
@@ -193,6 +205,11 @@ func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) er
 	if err := r.check(dest); err != nil {
 		return err
 	}
+	if r.filter.LastGood {
+		if err := r.newFolder(dest); err != nil {
+			return err
+		}
+	}
 	tell := text.NewReporter(c.ErrOrStderr())
 	hooks := selection.Hooks{Note: tell.Note}
 	r.filter.Clock = r.open.clock
@@ -218,6 +235,11 @@ func (r *restoreFlags) selected(c *cobra.Command, s *selection.Selection, tell *
 	r.opts.Names.Windows = onWindows
 	r.opts.Names.UTF8 = r.opts.Names.Windows || runtime.GOOS == "darwin"
 	r.opts.LinkText = s.LinkText
+	if r.filter.LastGood {
+		words := r.words(c, dest)
+		r.lastGood(s, words)
+		defer func() { err = r.sumUp(s, words, err) }()
+	}
 	if r.opts.Spare = s.Single() && !r.sidecar; r.dryRun || r.summary {
 		return r.plan(c.Context(), s, text.NewOut(c.OutOrStdout()), tell, dest)
 	}
@@ -284,39 +306,16 @@ func (r *restoreFlags) restore(ctx context.Context, c *cobra.Command, s *selecti
 			report.done(res)
 		}
 	}
-	out := c.OutOrStdout()
+	return report.close(r.words(c, dest), dest, err)
+}
+
+// words is where lines go.
+func (r *restoreFlags) words(c *cobra.Command, dest string) io.Writer {
 	if r.to != "dir" && dest == "-" {
-		out = c.ErrOrStderr() // the archive is on the other one
+		return c.ErrOrStderr() // the archive is on the other one
 	}
-	return report.close(out, dest, err)
+	return c.OutOrStdout()
 }
-
-// lists begins what is written beside the files.
-func (r *restoreFlags) lists(report *restoreReport, locations []string, dest string) (err error) {
-	if r.receipt != "" {
-		if report.receipt, err = r.newReceipt(report.selection, locations, dest); err != nil {
-			return err
-		}
-	}
-	if r.sha256sums != "" {
-		if report.sums, err = receipt.CreateSums(r.sha256sums, r.replaces()); err != nil && report.receipt != nil {
-			err = errors.Join(err, report.receipt.Abort())
-		}
-	}
-	return err
-}
-
-func (r *restoreFlags) newReceipt(s *selection.Selection, locations []string, dest string) (*receipt.Writer, error) {
-	opts := receipt.Options{Tool: "snapmount " + buildVersion(), Locations: locations, Target: dest, To: r.to, Sets: s.Sets, Points: s.Points(), Zone: r.open.clock.ZoneName(),
-		About: r.about, Replace: r.replaces()}
-	if full, err := filepath.Abs(dest); err == nil && dest != "-" {
-		opts.Target = full
-	}
-	return receipt.Create(r.receipt, opts)
-}
-
-// replaces says whether a receipt and the like that are there are replaced.
-func (r *restoreFlags) replaces() bool { return r.opts.Overwrite == restore.Always || r.opts.Resume }
 
 func toDir(ctx context.Context, dest string, s *selection.Selection, opts restore.Options) error {
 	root, err := os.OpenRoot(dest)
@@ -343,7 +342,7 @@ func (r *restoreFlags) toArchive(ctx context.Context, dest string, stdout io.Wri
 	if r.to == "zip" {
 		format = restore.Zip
 	}
-	return restore.Whole(dest, r.opts.Overwrite == restore.Always, stdout, func(w io.Writer) error {
+	return restore.Whole(dest, r.opts.Overwrite == restore.Always, stdout, opts.Warn, func(w io.Writer) error {
 		return restore.Archive(ctx, w, format, s.Sources(ctx), opts)
 	})
 }

@@ -31,15 +31,16 @@ func (r *restoreFlags) plan(ctx context.Context, s *selection.Selection, out *te
 		if isThere {
 			there++
 		}
-		if !r.summary {
+		if !r.summary && !r.filter.LastGood { // which told
 			fmt.Fprintln(out, r.planLine(one, isThere))
 		}
 	})
 	p.Failed -= apart
 	if err == nil {
 		for _, res := range append(s.Lost, s.Unmatched()...) {
-			p.Failed++
-			tell.Fail(res.Path, res.Err)
+			if p.Failed++; !selection.NoGood(&res) { // that was told
+				tell.Fail(res.Path, res.Err)
+			}
 		}
 		fmt.Fprintf(out, "%s, %s, %s: %s, %d cannot be had\n", text.Counted(p.Files, "file"), text.Counted(p.Dirs, "directory"), text.Counted(p.Links, "link"), text.Bytes(p.Bytes), p.Failed)
 		if there > 0 {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -61,7 +62,10 @@ func (p *restoreReport) done(res restore.Result) {
 		if res.Err == restore.ErrExists { //nolint:errorlint // one that is wrapped stays whatever is asked for
 			p.there++
 		}
-		if !apart {
+		switch {
+		case selection.NoGood(&res): // the plan told
+			p.tell.Failed()
+		case !apart:
 			p.tell.Fail(res.Path, p.selection.Because(&res))
 		}
 		return
@@ -156,3 +160,42 @@ func (p *restoreReport) summary(dest string) string {
 	}
 	return what
 }
+
+// lists begins what is written beside the files.
+func (r *restoreFlags) lists(report *restoreReport, locations []string, dest string) (err error) {
+	if r.receipt != "" {
+		if report.receipt, err = r.newReceipt(report.selection, locations, dest); err != nil {
+			return err
+		}
+	}
+	if r.sha256sums != "" {
+		if report.sums, err = receipt.CreateSums(r.sha256sums, r.replaces()); err != nil && report.receipt != nil {
+			err = errors.Join(err, report.receipt.Abort())
+		}
+	}
+	return err
+}
+
+func (r *restoreFlags) newReceipt(s *selection.Selection, locations []string, dest string) (*receipt.Writer, error) {
+	opts := receipt.Options{Tool: "snapmount " + buildVersion(), Locations: locations, Target: dest, To: r.to, Sets: s.Sets, Points: s.Points(), Zone: r.open.clock.ZoneName(),
+		About: r.about, Replace: r.replaces(), Kept: keptOf(s)}
+	if full, err := filepath.Abs(dest); err == nil && dest != "-" {
+		opts.Target = full
+	}
+	return receipt.Create(r.receipt, opts)
+}
+
+// keptOf tells of which file a result is the last good version.
+func keptOf(s *selection.Selection) func(*restore.Result) *report.AttackFile {
+	return func(res *restore.Result) *report.AttackFile {
+		k, ok := s.KeptAs(res)
+		if !ok || res.Type != "file" {
+			return nil
+		}
+		f := report.AttackFileOf(k.Survey.Points, k.File)
+		return &f
+	}
+}
+
+// replaces says whether a receipt and the like that are there are replaced.
+func (r *restoreFlags) replaces() bool { return r.opts.Overwrite == restore.Always || r.opts.Resume }

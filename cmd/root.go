@@ -130,7 +130,7 @@ func newRoot(s *process.Signals, here when.Clock) (*cobra.Command, *openFlags) {
 	inGroup(root.Flags(), groupHelp, "version")
 	(&helper{}).add(root)
 	root.AddCommand(newMount(o, s), newServe(o, s), newMap(o, s), newBrowse(o), newInfo(o), newLs(o), newStat(o), newCat(o), newExplain(o), newHistory(o), newDiff(o), newFind(o),
-		newTimeline(o), newRestore(o), newUndelete(o), newVerify(o), newReport(o), newScan(o), newUnlock(o), newExport(o))
+		newTimeline(o), newRestore(o), newUndelete(o), newVerify(o), newReport(o), newScan(o), newAttack(o), newUnlock(o), newExport(o))
 	for _, c := range append(root.Commands(), root) {
 		c.Annotations = map[string]string{opensImages: "yes"}
 	}

@@ -81,7 +81,7 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	if !text.IsTerminal(stdout) {
 		stdout = text.Raw(stdout)
 	}
-	err = restore.Whole(f.out, f.overwrite, stdout, func(w io.Writer) error {
+	err = restore.Whole(f.out, f.overwrite, stdout, tell.NoteError, func(w io.Writer) error {
 		t := timeline.NewWriter(f.format, w)
 		for _, sc := range s.List {
 			if err := f.rows(c.Context(), sc, len(s.List) > 1, o, t, tell); err != nil {

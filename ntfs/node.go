@@ -127,6 +127,7 @@ type Node struct {
 	Resident   bool   // the unnamed stream is in the record
 	Deleted    bool   // the record is not in use: see Tree.Deleted
 	ReparseTag uint32 // 0 for none
+	LSN        uint64 // log sequence number of the last change of the base record; 0 by drivers that keep no log
 
 	// Of $STANDARD_INFORMATION as NTFS 3 has it; zero on older volumes.
 	OwnerID, SecurityID uint32 // SecurityID is the key of the security descriptor in $Secure
@@ -174,7 +175,7 @@ func (t *Tree) newNode(r *fileRecord) *Node {
 }
 
 func (t *Tree) fillNode(n *Node, r *fileRecord) {
-	*n = Node{Ref: r.ref, Deleted: r.flags&layout.RecordInUse == 0, tree: t}
+	*n = Node{Ref: r.ref, Deleted: r.flags&layout.RecordInUse == 0, LSN: r.lsn, tree: t}
 	c := r.cursor()
 	listed := false
 	for !listed && c.next() {
@@ -199,7 +200,7 @@ func (t *Tree) fillNode(n *Node, r *fileRecord) {
 // gather fills the node anew, from all records of a file with an attribute list.
 func (n *Node) gather(r *fileRecord) {
 	t := n.tree
-	*n = Node{Ref: n.Ref, Deleted: n.Deleted, tree: t}
+	*n = Node{Ref: n.Ref, Deleted: n.Deleted, LSN: n.LSN, tree: t}
 	all, err := t.attributes(r)
 	n.list, n.extensions, n.doubtful, n.Damage = all.list, all.extensions, all.doubt != nil, err
 	if all.doubt != nil && !n.Deleted {

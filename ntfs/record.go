@@ -19,6 +19,7 @@ const (
 // A fileRecord is a record of the $MFT with its fixups applied and its header checked.
 type fileRecord struct {
 	ref   Ref
+	lsn   uint64
 	base  Ref // of the file this is an extension of; zero in a base record
 	flags uint16
 	attrs []byte // the attributes, to the end of the used part
@@ -36,7 +37,7 @@ func decodeRecord(b []byte, number uint64, off int64) (r fileRecord, err error) 
 func (r *fileRecord) decode(b []byte, number uint64, off int64) error {
 	var h layout.FileRecord
 	h.Decode(b)
-	*r = fileRecord{ref: Ref{Record: number, Seq: h.Seq}, base: decodeRef(h.Base), flags: h.Flags, off: off, first: int(h.First)}
+	*r = fileRecord{ref: Ref{Record: number, Seq: h.Seq}, lsn: h.LSN, base: decodeRef(h.Base), flags: h.Flags, off: off, first: int(h.First)}
 	if uint64(h.Used) > uint64(len(b)) || uint32(h.First) > h.Used || h.First < 40 {
 		return layer.Corrupt("file record", off, "attributes from 0x%x to 0x%x of 0x%x bytes", h.First, h.Used, len(b))
 	}

@@ -13,6 +13,7 @@ var synonyms = map[string]string{
 	"copy": "restore", "cp": "restore", "extract": "restore", "get": "restore", "save": "restore", "fetch": "restore", "dump": "restore", "unpack": "restore", "xcopy": "restore", "robocopy": "restore",
 	"recover": "undelete", "undel": "undelete", "unerase": "undelete", "search": "find", "locate": "find", "grep": "find", "fls": "find", "where": "find",
 	"log": "history", "versions": "history", "compare": "diff", "check": "verify", "hash": "verify", "vshadowmount": "mount", "attach": "mount",
+	"ransomware": "attack", "ransom": "attack", "malware": "attack",
 	"web": "serve", "webdav": "serve", "dav": "serve", "http": "serve", "server": "serve", "share": "serve", "gui": "serve", "browser": "serve",
 	"unmount": "umount", "eject": "umount", "detach": "umount", "mactime": "timeline", "carve": "scan", "exit": "", "rm": "", "del": "", "delete": "", "mv": "", "move": "", "write": "", "edit": "", "repair": "", "fix": "",
 }

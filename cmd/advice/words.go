@@ -63,7 +63,7 @@ func (w *words) images() int {
 	switch {
 	case w.is("find", "restore") || w.mounts() && n > 1:
 		return max(0, n-1)
-	case w.is("undelete", "history", "verify", "scan", "diff", "export"):
+	case w.is("undelete", "history", "verify", "scan", "attack", "diff", "export"):
 		return min(n, 1)
 	case w.is("umount", "help", "completion", "version", "mounts"):
 		return 0

@@ -122,29 +122,32 @@ type wanted struct {
 
 func (v *dirView) wanted() wanted { return wanted{v.path, v.timeLine.at} }
 
-// readTicks has a job find out what changed in the directory at each point, nearest to the one that is shown first. Of that
-// one it tells what happened to entries too, and of the current state what did since the point before it.
-func (v *dirView) readTicks(m *model) {
-	r, at, all := v.record(), v.timeLine.at, v.points
-	last := len(all) - 1
-	for i, one := range r.ticks {
-		v.ticks[i] = one
-	}
-	var order []int
-	for d := range all {
+// unread are the points that are to be compared with the one before, nearest to the one that is shown first.
+func (v *dirView) unread(r *record) (order []int) {
+	at, last := v.timeLine.at, len(v.points)-1
+	for d := range v.points {
 		for _, i := range []int{at - d, at + 1 + d} {
 			if i <= 0 || i > last {
 				continue
 			}
-			_, is := r.ticks[i]
-			if (i == at || i == last && at == last-1) && !r.since[i].known {
-				is = false
-			}
-			if !is {
+			_, known := r.ticks[i]
+			if entries := i == at || i == last && at == last-1; !known || entries && !r.since[i].known {
 				order = append(order, i)
 			}
 		}
 	}
+	return order
+}
+
+// readTicks has a job find out what changed in the directory at each point, nearest to the one that is shown first. Of that
+// one it tells what happened to entries too, and of the current state what did since the point before it.
+func (v *dirView) readTicks(m *model) {
+	r, all := v.record(), v.points
+	last := len(all) - 1
+	for i, one := range r.ticks {
+		v.ticks[i] = one
+	}
+	order := v.unread(r)
 	v.follows = v.wanted()
 	ticks, dir := v.ticks, v.path
 	told := func(i int) { // to who may have gone on to another point meanwhile
@@ -155,7 +158,7 @@ func (v *dirView) readTicks(m *model) {
 			v.reading.now = r.since[i]
 		}
 	}
-	told(at)
+	told(v.timeLine.at)
 	told(last)
 	if len(order) == 0 {
 		v.strip.stop()

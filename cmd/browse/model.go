@@ -264,7 +264,12 @@ func (m *model) when(p *points.Point) string {
 	if p.Snapshot.Offline {
 		name += "  offline"
 	}
-	if p.Snapshot.Recovered {
+	switch {
+	case p.Carved != nil && p.Created().IsZero():
+		// its name says it
+	case p.Carved != nil:
+		name += "  carved"
+	case p.Snapshot.Recovered:
 		name += "  recovered"
 	}
 	if p.Snapshot.Damage != nil {

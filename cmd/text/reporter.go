@@ -97,6 +97,13 @@ func (r *Reporter) Note(line string) {
 	r.Line("%s", line)
 }
 
+// NoteError is Note for an error, unless it is nil.
+func (r *Reporter) NoteError(err error) {
+	if err != nil {
+		r.Note(report.OneLine(err))
+	}
+}
+
 // Err is nil, or says that something failed.
 func (r *Reporter) Err(became string) error {
 	r.mu.Lock()

@@ -3,6 +3,7 @@ package carve
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"snapmount/diffstore"
@@ -18,7 +19,7 @@ type Hit struct {
 }
 
 const (
-	// gulp is how much a scan reads at once.
+	// gulp is how much a scan reads at once. What is done with it takes no time that counts beside the reading.
 	gulp = 4 << 20
 	// maxHits bounds what is kept of a volume: more than 512 stores of 64 TiB have.
 	maxHits = 1 << 22
@@ -28,64 +29,72 @@ const (
 // ctx ends, what was found until then is there beside its cause. Copies are blocks that belong elsewhere: they are inside
 // of stores, or of an image that was moved.
 func Scan(ctx context.Context, m layer.Mapper, progress layer.Progress) (hits []Hit, copies int, err error) {
+	size := m.Size() &^ (diffstore.BlockSize - 1)
 	total := layer.MiB(m.Size())
-	pace := newPace(total)
-	for w, bad := range windows(ctx, m) {
+	pace := &pace{start: time.Now(), total: total}
+	buf := make([]byte, min(gulp, size))
+	for off := int64(0); off < size; {
 		if ctx.Err() != nil {
 			return hits, copies, context.Cause(ctx)
 		}
-		progress.Tell(pace.words(layer.MiB(w.Off)), layer.MiB(w.Off), total)
-		for at := 0; bad == nil && at+diffstore.BlockSize <= len(w.Data); at += diffstore.BlockSize {
-			h, ok := diffstore.DecodeHead(w.Data[at:])
+		n, kept := keptAt(m, off, size-off)
+		if !kept {
+			off += n
+			continue
+		}
+		progress.Tell(pace.words(layer.MiB(off)), layer.MiB(off), total)
+		n = min(n, gulp)
+		for at := range readable(m, buf[:n], off) {
+			h, ok := diffstore.DecodeHead(buf[at:])
 			switch {
 			case !ok:
-			case h.Current != uint64(w.Off)+uint64(at):
+			case h.Current != uint64(off+at):
 				copies++
 			case len(hits) == maxHits:
 				return hits, copies, fmt.Errorf("more than %d blocks of shadow copies: %w", maxHits, layer.ErrUnsupported)
 			default:
-				hits = append(hits, Hit{int64(h.Current), h.Kind, h.Relative, h.Next})
+				hits = append(hits, Hit{off + at, h.Kind, h.Relative, h.Next})
 			}
 		}
+		pace.read += n
+		off += n
 	}
 	progress.Tell(pace.words(total), total, total)
-	return hits, copies, ctx.Err()
+	return hits, copies, nil
 }
 
-// windows reads m in pieces, one ahead of what is looked at.
-func windows(ctx context.Context, m layer.Mapper) func(func(layer.Window, error) bool) {
-	type read struct {
-		layer.Window
-		err error
+// keptAt reports whether the image keeps what is at off, and of how many of the n bytes that holds, in whole blocks.
+func keptAt(m layer.Mapper, off, n int64) (int64, bool) {
+	const unit = diffstore.BlockSize
+	e, err := layer.Leaf(m, off, n)
+	if err != nil || e.Kind != layer.Data {
+		if e.Len < unit { // another extent begins in the block
+			return unit, true
+		}
+		return e.Len &^ (unit - 1), false
 	}
-	return func(yield func(layer.Window, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		ready, spare := make(chan read), make(chan []byte, 2)
-		spare <- nil
-		spare <- nil
-		go func() {
-			defer close(ready)
-			for w, err := range layer.Scan(m, m.Size(), diffstore.BlockSize, gulp) {
-				var b []byte
-				select {
-				case b = <-spare:
-				case <-ctx.Done():
-					return
-				}
-				w.Data = append(b[:0], w.Data...)
-				select {
-				case ready <- read{w, err}:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-		for r := range ready {
-			if !yield(r.Window, r.err) {
+	if holed, ok := e.Base.(layer.Holed); ok {
+		at, hole, err := holed.NextHole(e.BaseOff)
+		switch before := at - e.BaseOff; {
+		case err != nil || hole == 0 || before >= e.Len:
+		case before <= 0 && hole+before >= unit:
+			return min(hole+before, e.Len) &^ (unit - 1), false
+		default:
+			e.Len = max(before, 1)
+		}
+	}
+	return min((e.Len+unit-1)&^(unit-1), n), true
+}
+
+// readable reads off of m, and yields where in b the blocks are that could be read.
+func readable(m layer.Mapper, b []byte, off int64) iter.Seq[int64] {
+	const unit = diffstore.BlockSize
+	return func(yield func(int64) bool) {
+		whole := layer.ReadFull(m, b, off) == nil
+		for at := int64(0); at+unit <= int64(len(b)); at += unit {
+			if (whole || layer.ReadFull(m, b[at:][:unit], off+at) == nil) && !yield(at) {
 				return
 			}
-			spare <- r.Data
 		}
 	}
 }
@@ -93,21 +102,19 @@ func windows(ctx context.Context, m layer.Mapper) func(func(layer.Window, error)
 // pace tells how fast a scan goes.
 type pace struct {
 	start time.Time
-	total int64 // MiB
+	total int64 // MiB of the volume
+	read  int64 // bytes
 }
 
-func newPace(total int64) pace { return pace{time.Now(), total} }
-
-// words say what is done, with the rate and the time left once these can be told.
-func (p pace) words(done int64) string {
+// words say what is done up to a place of the volume, in MiB, with the rate and the time left once these can be told.
+func (p *pace) words(done int64) string {
 	const what = "looking for deleted snapshots"
 	spent := time.Since(p.start)
 	if done == 0 || spent < time.Second {
 		return what + ", MiB"
 	}
-	rate := float64(done) / spent.Seconds()
-	left := time.Duration(float64(p.total-done) / rate * float64(time.Second)).Round(time.Second)
-	return fmt.Sprintf("%s (%.0f MiB/s, %s left), MiB", what, rate, left)
+	left := time.Duration(float64(spent) / float64(done) * float64(p.total-done)).Round(time.Second)
+	return fmt.Sprintf("%s (%.0f MiB/s, %s left), MiB", what, float64(p.read>>20)/spent.Seconds(), left)
 }
 
 // headAt reads what begins a metadata block at a place, if it says to be there.

@@ -26,6 +26,8 @@ type Options struct {
 	// Live are the snapshots that its catalog has, the oldest first, of a stack that is whole if Whole.
 	Live  []*diffstore.Snapshot
 	Whole bool
+	// First is a number that snapshots have already: those that are found get higher ones.
+	First int
 	// Taken reports whether a store is of another volume, by its catalog.
 	Taken func(diffstore.Store) bool
 	// Recognize tells whether what a store keeps of the block at an offset is of the Volume: see diffstore.Options.
@@ -44,7 +46,6 @@ type Stack struct {
 	now     *Witness
 	stores  []*found // by ordinal
 	vss     *diffstore.Volume
-	by      []Evidence
 	ends    []until // of copying into the store, if copies may have ended before the next one was made
 	damaged []error
 	bare    func(i int) (*diffstore.View, error)
@@ -217,52 +218,21 @@ func byKnown(a, b uint64) int {
 	return 1
 }
 
-// stacks puts stores in order.
+// stacks puts stores in order, and makes a stack of those that have one, and of each other deleted one.
 func (o *opener) stacks(all []*found) (list []*Stack, err error) {
-	unique := func(f *found) bool { // a bitmap that follows two stores orders none
-		n := 0
-		for _, b := range all {
-			if f != b && f.link.Follows(b.link) {
-				n++
-			}
-		}
-		return n == 1
+	chain, alone := o.sorted(all)
+	groups := [][]*found{chain}
+	for _, f := range alone {
+		groups = append(groups, []*found{f})
 	}
-	linked := make([]bool, len(all))
-	for i, f := range all {
-		linked[i] = unique(f)
-	}
-	in := sortBy(len(all), func(e Evidence, a, b int) int {
-		c := o.before(all[a], all[b], e)
-		if e == ByBitmaps && (c < 0 && !linked[b] || c > 0 && !linked[a]) {
-			return 0
-		}
-		return c
-	}, func(i int) string { return all[i].name() })
-	for _, odd := range in.odd {
-		o.Warn(errors.New(odd))
-	}
-	number := 0
+	number := o.First
 	for _, s := range o.Live {
 		number = max(number, s.Index)
 	}
-	var groups [][]*found
-	var chain []*found
-	for i, n := range in.chain {
-		f := all[n]
-		f.by = in.by[i]
-		f.unique = linked[n]
-		chain = append(chain, f)
-	}
-	if slices.ContainsFunc(chain, func(f *found) bool { return f.Live == nil }) {
-		groups = append(groups, chain)
-	}
-	for _, n := range in.alone {
-		if all[n].Live == nil {
-			groups = append(groups, []*found{all[n]})
-		}
-	}
 	for _, g := range groups {
+		if !slices.ContainsFunc(g, func(f *found) bool { return f.Live == nil }) {
+			continue
+		}
 		for _, f := range g {
 			if f.Live == nil {
 				number++
@@ -279,6 +249,37 @@ func (o *opener) stacks(all []*found) (list []*Stack, err error) {
 	return list, nil
 }
 
+// sorted puts stores in order, the oldest first, those apart whose place is not known.
+func (o *opener) sorted(all []*found) (chain, alone []*found) {
+	for _, f := range all { // a bitmap that follows two stores orders none
+		n := 0
+		for _, b := range all {
+			if f != b && f.link.Follows(b.link) {
+				n++
+			}
+		}
+		f.unique = n == 1
+	}
+	in := sortBy(len(all), func(e Evidence, a, b int) int {
+		c := o.before(all[a], all[b], e)
+		if e == ByBitmaps && (c < 0 && !all[b].unique || c > 0 && !all[a].unique) {
+			return 0
+		}
+		return c
+	}, func(i int) string { return all[i].name() })
+	for _, odd := range in.odd {
+		o.Warn(errors.New(odd))
+	}
+	for i, n := range in.chain {
+		all[n].by = in.by[i]
+		chain = append(chain, all[n])
+	}
+	for _, n := range in.alone {
+		alone = append(alone, all[n])
+	}
+	return chain, alone
+}
+
 // name tells of a store in words.
 func (f *found) name() string {
 	switch {
@@ -287,7 +288,7 @@ func (f *found) name() string {
 	case !f.ID.IsZero():
 		return fmt.Sprintf("store {%v}", f.ID)
 	}
-	return fmt.Sprintf("the store at 0x%x", max(f.Header, f.List))
+	return fmt.Sprintf("the store at 0x%x", firstOf(f.Header, f.List, f.Current))
 }
 
 var (

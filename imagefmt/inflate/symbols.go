@@ -47,14 +47,12 @@ func (d *decoder) codes() error {
 			}
 			break
 		}
-		extra := e >> 9 & 15
-		length := int(e>>16) + int(word&(1<<extra-1))
+		length, extra := value(e, word)
 		word >>= extra
 		n -= int(extra)
 		e = d.dists.entry(word)
 		word >>= e & entryBits
-		extra = e >> 9 & 15
-		dist := int(e>>16) + int(word&(1<<extra-1))
+		dist, extra := value(e, word)
 		word >>= extra
 		n -= int(e&entryBits + extra)
 		s := w - dist
@@ -72,10 +70,8 @@ func (d *decoder) codes() error {
 			}
 			continue
 		}
-		for end := w + length; w < end; w, s = w+8, s+8 { // in words, which may write past the end
-			binary.LittleEndian.PutUint64(out[w:], binary.LittleEndian.Uint64(out[s:]))
-		}
-		w += length - (length+7)&^7
+		copyWords(out, w, s, length)
+		w += length
 	}
 	if n < 0 {
 		w, stop = safe, io.ErrUnexpectedEOF
@@ -86,6 +82,19 @@ func (d *decoder) codes() error {
 		return nil
 	}
 	return stop
+}
+
+// value is what an entry means with its extra bits, which word begins with, and how many those are.
+func value(e uint32, word uint64) (v int, extra uint32) {
+	extra = e >> 9 & 15
+	return int(e>>16) + int(word&(1<<extra-1)), extra
+}
+
+// copyWords copies length bytes of out from s to w in words, and may write past their end.
+func copyWords(out []byte, w, s, length int) {
+	for end := w + length; w < end; w, s = w+wordLen, s+wordLen {
+		binary.LittleEndian.PutUint64(out[w:], binary.LittleEndian.Uint64(out[s:]))
+	}
 }
 
 // repeat fills b with copies of its first n bytes.

@@ -48,6 +48,8 @@ func (v *Volume) findCarved(s *Set) error {
 	for _, p := range v.Snapshots() {
 		if !p.Snapshot.Recovered {
 			o.Live = append(o.Live, p.Snapshot)
+		} else if len(s.captured) > 0 { // it may be of a file alone, and stay
+			o.First = max(o.First, p.Snapshot.Index)
 		}
 	}
 	stacks, err := carve.Open(o)

@@ -26,6 +26,7 @@ type tally struct{ right, wrong, withheld int }
 
 // TestCarved brings back what was deleted: no file is wrong, as many are right as can be, and all points are in order.
 func TestCarved(t *testing.T) {
+	testenv.NotUnderRace(t)
 	for _, c := range carveCases {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -473,6 +473,7 @@ func (l *lifetime) twice(a, b vsstest.Options) {
 
 // TestCarvedLives deletes snapshots in many ways, and writes on: nothing of what comes back is wrong.
 func TestCarvedLives(t *testing.T) {
+	testenv.NotUnderRace(t)
 	image := makeVolume(t)
 	for name, c := range lives {
 		t.Run(name, func(t *testing.T) {
@@ -482,5 +483,66 @@ func TestCarvedLives(t *testing.T) {
 				t.Errorf("%+v, want %d right", sum, c.least)
 			}
 		})
+	}
+}
+
+// TestCarvedNames has deleted snapshots chosen by name alone, and what a pass found kept for its image alone.
+func TestCarvedNames(t *testing.T) {
+	l := newLifetime(t, makeVolume(t), false)
+	l.twice(vsstest.Options{}, vsstest.Options{})
+	l.forget()
+	image, kept := l.images()[0], filepath.Join(t.TempDir(), "found.json")
+	plain := open(t, image).Volumes[0]
+	if len(plain.Snapshots()) != 0 || plain.Deleted() == "" {
+		t.Errorf("without a search: %d snapshots, %q", len(plain.Snapshots()), plain.Deleted())
+	}
+	for range 2 { // a pass, and what it kept
+		set, err := points.Open(t.Context(), []string{image}, points.Options{Carve: points.CarveScan, CarveFrom: kept})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := set.Volumes[0]
+		if n := len(v.Snapshots()); n != 2 || v.Latest() != nil || v.Oldest() != nil {
+			t.Fatalf("%d snapshots, latest %v, oldest %v", n, v.Latest(), v.Oldest())
+		}
+		for i, p := range v.Snapshots() {
+			named, err := v.PointNamed(p.Name)
+			byNumber, err2 := v.PointNamed(fmt.Sprint(i + 1))
+			if err != nil || err2 != nil || named != p || byNumber != p || !strings.HasSuffix(p.Name, "-carved") || !strings.HasPrefix(p.Name, "after-") {
+				t.Errorf("%s: %v, %v", p.Name, err, err2)
+			}
+		}
+		for _, name := range []string{"latest", "oldest", "2026-10-28", "2025-08-18", "before:2030"} {
+			if p, err := v.PointNamed(name); err == nil {
+				t.Errorf("%s is %s", name, p.Name)
+			}
+		}
+		if list, err := v.AsOf("2030-01-01"); err == nil {
+			t.Errorf("as of: %v", list)
+		}
+		set.Close()
+	}
+	l.change(nil, 1, 0)
+	if _, err := points.Open(t.Context(), l.images(), points.Options{CarveFrom: kept, Carve: points.CarveScan}); err == nil {
+		t.Error("what was found is taken for another image")
+	}
+}
+
+// TestCarvedReal finds the snapshot that was deleted on a real volume whose diff area is elsewhere, in its place.
+func TestCarvedReal(t *testing.T) {
+	dir := t.TempDir()
+	testenv.Run(t, "tar", "-xSzf", testenv.Shared(t, "data", "vss_3_volstor.tar.gz"), "-C", dir)
+	set, err := points.Open(t.Context(), []string{filepath.Join(dir, "vss_3_volstor.raw")}, points.Options{Carve: points.CarveRemnants})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	all := set.Volumes[1].Snapshots()
+	if len(all) != 3 || all[0].Carved != nil || all[1].Carved != nil || all[2].Carved == nil || all[2].Name != "2021-03-13T221339Z-carved" ||
+		all[2].Snapshot.CopyID.String() != "d227de46-ea57-483a-ab26-5b9062795351" || set.Volumes[1].Latest() != all[1] {
+		t.Fatalf("%d snapshots, the last %s", len(all), all[len(all)-1].Name)
+	}
+	if f := all[2].Carved.Facts(); f.Found != "record" || f.Order != carve.ByLSN || f.Rows != 18 || f.Overwritten != 0 || f.LSN == 0 {
+		t.Errorf("%+v", f)
 	}
 }

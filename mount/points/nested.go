@@ -185,7 +185,7 @@ func (s *Set) imageOptions(name string) imagefmt.Options {
 func (s *Set) within() Options {
 	opts := s.opts
 	opts.DiffArea, opts.Offset, opts.Size, opts.Layer, opts.Snapshot, opts.cache = nil, 0, 0, "", "", s.cache
-	opts.Parts, opts.Map = nil, ""
+	opts.Parts, opts.Map, opts.CarveFrom = nil, "", ""
 	return opts
 }
 

@@ -94,6 +94,8 @@ type Item struct {
 	Missing  []restore.Gap `json:"missing,omitempty"`           // ranges that read as zeros
 	Metadata []string      `json:"metadata_not_held,omitempty"` // what of the metadata the target does not hold
 	Time     string        `json:"time"`                        // when it was done
+
+	LastGood *report.AttackFile `json:"last_good,omitempty"` // with --last-good, the file, and why this version of it was taken
 }
 
 // End is what became of all.

@@ -21,7 +21,7 @@ type rows struct {
 	end  int64  // bytes in all
 	list []span // as they came
 	err  error
-	left error // why the first of two files is there still
+	left error // why the first of two files, or what killed runs left of one, is there still
 }
 
 // A span is where a row is in the file.
@@ -32,7 +32,7 @@ func (r *rows) create(name string, replace bool, head []byte) (err error) {
 	if r.file, err = restore.Create(name, replace); err != nil {
 		return err
 	}
-	r.out = bufio.NewWriter(r.file)
+	r.out, r.left = bufio.NewWriter(r.file), r.file.Left()
 	r.head, r.end = int64(len(head)), int64(len(head))
 	_, r.err = r.out.Write(head)
 	return nil
@@ -64,7 +64,7 @@ func (r *rows) sort() error {
 	}
 	r.file, r.list, r.end = again, nil, r.head
 	r.out.Reset(again)
-	defer func() { r.left = old.Abort() }()
+	defer func() { r.left = errors.Join(r.left, old.Abort()) }()
 	if _, err := io.Copy(r.out, io.NewSectionReader(old, 0, r.head)); err != nil {
 		return err
 	}

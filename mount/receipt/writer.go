@@ -25,12 +25,16 @@ type Options struct {
 	Zone      string
 	About     About
 	Replace   bool // a file that is there
+
+	// Kept tells of which damaged file a result is the last good version; nil of none, and it may be nil.
+	Kept func(*restore.Result) *report.AttackFile
 }
 
 // A Writer writes a receipt while the work is done. Its methods may be called from any goroutine.
 type Writer struct {
 	points   map[string]*points.Point // by origin
-	verdicts sync.Map                 // of files of several names, by verdictKey
+	kept     func(*restore.Result) *report.AttackFile
+	verdicts sync.Map // of files of several names, by verdictKey
 
 	mu   sync.Mutex
 	rows rows
@@ -49,7 +53,7 @@ func Create(name string, opts Options) (*Writer, error) {
 	if h.Images, h.HostFiles, err = images(opts.Sets); err != nil {
 		return nil, err
 	}
-	w := &Writer{points: map[string]*points.Point{}}
+	w := &Writer{points: map[string]*points.Point{}, kept: opts.Kept}
 	for _, p := range opts.Points {
 		one, err := pointOf(p)
 		if err != nil {
@@ -104,6 +108,9 @@ func (w *Writer) item(res *restore.Result) Item {
 		item.Result = "skipped"
 	case res.Aside:
 		item.Result = "aside"
+	}
+	if w.kept != nil {
+		item.LastGood = w.kept(res)
 	}
 	if res.Type == "file" {
 		v, known := w.verdict(res)

@@ -16,7 +16,7 @@ type Hit struct {
 	Last     string   `json:"last"`              // point, the newest that has it so
 	Size     int64    `json:"size"`              // bytes, of the stream that matched
 	Mtime    *string  `json:"mtime"`             // content modified
-	Match    string   `json:"match"`             // name, path, ads or content
+	Match    string   `json:"match"`             // name, path, ads, content or state
 	Kind     string   `json:"kind"`              // file, dir, symlink, ...
 	Btime    *string  `json:"btime"`             // created
 	Attr     []string `json:"attributes"`        // words, as stat shows them
@@ -26,6 +26,9 @@ type Hit struct {
 	Deleted  bool     `json:"deleted"`           // found in the record of a deleted file
 	Orphan   bool     `json:"orphan"`            // path is only the end of one
 	Stream   Name     `json:"stream,omitempty"`  // its name, of a named stream
+	State    string   `json:"state,omitempty"`   // of the content, with --state: spoiled, whole, ...
+	Rule     string   `json:"rule,omitempty"`    // that led to the state
+	Why      string   `json:"why,omitempty"`     // in words
 	Matches  []Match  `json:"matches,omitempty"` // where the content matches
 	Error    string   `json:"error,omitempty"`   // what of it could not be searched
 }
@@ -57,6 +60,9 @@ func HitOf(shown []*points.Point, h *timeline.Hit) Hit {
 		Mtime: stamp(h.Modified), Match: h.By, Kind: KindName(h.Kind), Btime: stamp(h.Created), Attr: append([]string{}, h.Attr.Words()...),
 		Versions: h.Versions, Version: h.Version, Unknown: lineOf(h.Unknown), Deleted: h.Deleted, Orphan: h.Orphan, Stream: Name(h.Stream), Error: lineOf(h.Err)}
 	j.Location = Name(HitLocation(shown, h))
+	if v := h.Verdict; v != nil {
+		j.State, j.Rule, j.Why = v.State.String(), v.Rule.String(), v.Why
+	}
 	for _, m := range h.Matches {
 		encoding := "utf-8"
 		if m.Wide {

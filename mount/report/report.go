@@ -7,7 +7,7 @@
 // "/" between names; file references are RECORD-SEQUENCE.
 //
 // Files: info.go and evidence.go (info), entry.go (ls), stat.go, piece.go (explain), history.go, change.go (diff), hit.go
-// (find), verify.go, encryption.go and unlock.go, mounts.go, progress.go (restore --progress json). The receipt of a restore is package receipt's.
+// (find), attack.go, verify.go, encryption.go and unlock.go, mounts.go, progress.go (restore --progress json). The receipt of a restore is package receipt's.
 package report
 
 import (

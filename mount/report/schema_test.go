@@ -30,6 +30,7 @@ var objects = []struct {
 	{"`diff --json`: a line for each change", report.Change{}},
 	{"`diff --stat --json`: a line for each kind", report.Count{}},
 	{"`find --json`: a line for each hit", report.Hit{}},
+	{"`attack --json`: one document", report.Attack{}},
 	{"`verify --json`: one document", report.Verify{}},
 	{"`scan --json`: one document", report.Scan{}},
 	{"`unlock --json`: one document", report.Unlock{}},

@@ -77,6 +77,8 @@ func (s *Selection) has(t points.Target) error {
 	shown := []*points.Point{t.Point}
 	switch {
 	case t.HasPoint:
+	case s.filter.LastGood:
+		shown = inTime(t.Volume)
 	case s.filter.Deleted:
 		shown = t.Volume.Snapshots()
 	case s.filter.AsOf != "":
@@ -133,7 +135,7 @@ func (s *Selection) chooseOn(ctx context.Context, t points.Target, several bool,
 // names is looked for at several points.
 func (s *Selection) ranges(targets []points.Target) bool {
 	f := &s.filter
-	return len(targets) > 0 && !targets[0].HasVolume && (targets[0].Path == "" || f.Deleted || f.AsOf != "" || f.ChangedSince != "")
+	return len(targets) > 0 && !targets[0].HasVolume && (targets[0].Path == "" || f.Deleted || f.LastGood || f.AsOf != "" || f.ChangedSince != "")
 }
 
 // loseAll takes note of a volume, or points of one, that a location is about and that cannot be looked at.
@@ -144,6 +146,8 @@ func (s *Selection) loseAll(l location, err error) {
 // chooseIn finds what a location names on one volume.
 func (s *Selection) chooseIn(ctx context.Context, t points.Target, under, location string) error {
 	switch {
+	case s.filter.LastGood:
+		return s.chooseLastGood(ctx, t, under, location)
 	case s.filter.Deleted:
 		return s.chooseGone(ctx, t, under, location)
 	case s.filter.AsOf != "" && !t.HasPoint:

@@ -13,7 +13,7 @@ import (
 	"snapmount/ntfs/restore"
 )
 
-// A goneSet is what a volume has no more.
+// A goneSet is what alone is wanted of the points of a volume: what it has no more, or what is the last good version of a file.
 type goneSet struct {
 	list  []points.Gone
 	has   map[goneKey]bool
@@ -37,26 +37,35 @@ type goneID struct {
 // findGone looks for what the last of some points lacks. What cannot be looked at is an item that failed.
 func (s *Selection) findGone(ctx context.Context, shown []*points.Point) *goneSet {
 	last := shown[len(shown)-1]
-	set := &goneSet{has: map[goneKey]bool{}, above: map[goneKey]bool{}}
+	set := newGoneSet()
 	defer s.hooks.Progress.Tell("", 0, 0)
-	set.list = points.FindGone(ctx, shown, s.hooks.Progress.As(last.Volume.Name+": looking for what is deleted"), func(err error) {
+	for _, g := range points.FindGone(ctx, shown, s.hooks.Progress.As(last.Volume.Name+": looking for what is deleted"), func(err error) {
 		s.lose(last.Volume.Name, last, fmt.Errorf("what is deleted is not known in full: %w", err))
-	})
-	for _, g := range set.list {
-		full, err := folded(&g)
-		if err != nil {
+	}) {
+		if err := set.add(g); err != nil {
 			s.lose(g.Path, g.Point, err)
-			continue
 		}
-		set.has[goneKey{g.Point, g.Ref, full}] = true
-		for i := range full {
-			if full[i] == '/' {
-				set.above[goneKey{point: g.Point, path: full[:i]}] = true
-			}
-		}
-		set.above[goneKey{point: g.Point}] = true
 	}
 	return set
+}
+
+func newGoneSet() *goneSet { return &goneSet{has: map[goneKey]bool{}, above: map[goneKey]bool{}} }
+
+// add takes a file, and notes the directories that it is in.
+func (set *goneSet) add(g points.Gone) error {
+	set.list = append(set.list, g)
+	full, err := folded(&g)
+	if err != nil {
+		return err
+	}
+	set.has[goneKey{g.Point, g.Ref, full}] = true
+	for i := range full {
+		if full[i] == '/' {
+			set.above[goneKey{point: g.Point, path: full[:i]}] = true
+		}
+	}
+	set.above[goneKey{point: g.Point}] = true
+	return nil
 }
 
 // folded is the path of what is gone in upper case.

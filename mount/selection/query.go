@@ -10,6 +10,7 @@ import (
 	"snapmount/imagefmt/wintype"
 	"snapmount/mount/when"
 	"snapmount/ntfs"
+	"snapmount/ntfs/content"
 	"snapmount/ntfs/pattern"
 	"snapmount/ntfs/timeline"
 )
@@ -28,6 +29,7 @@ type Query struct {
 	Owner    string // a SID
 
 	Content  string // a regular expression
+	State    string // a word of package content
 	Encoding string // of what Content looks for: utf-8, utf-16 or both
 
 	Streams, Deleted, System, Versions bool // as in timeline.Query
@@ -37,7 +39,7 @@ type Query struct {
 
 // NameOnly reports whether the pattern alone says what is looked for, as restore has it too.
 func (w *Query) NameOnly() bool {
-	return w.Size+w.Modified+w.Created+w.Kinds+w.Attr+w.Owner+w.Content == "" && !w.Regexp && !w.Exact && !w.Streams && !w.Deleted && !w.System
+	return w.Size+w.Modified+w.Created+w.Kinds+w.Attr+w.Owner+w.Content+w.State == "" && !w.Regexp && !w.Exact && !w.Streams && !w.Deleted && !w.System
 }
 
 // Path is the pattern as the path of a LOCATION, where names alone are those in the root.
@@ -81,6 +83,12 @@ func (w *Query) Compile(fold func(string) string) (q timeline.Query, err error) 
 	if w.Content != "" {
 		q.Content, err = timeline.NewContent(w.Content, w.Exact, w.Encoding != "utf-16", w.Encoding != "utf-8")
 		note("content", err)
+	}
+	if w.State != "" {
+		state, ok := content.ParseState(w.State)
+		if q.State = &state; !ok {
+			note("state", fmt.Errorf("%q: want whole, open, recoverable, incomplete, torn, spoiled, undecided or unknown", w.State))
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return q, UsageError{err}

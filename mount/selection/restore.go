@@ -25,6 +25,8 @@ type Filter struct {
 	ChangedSince string   // a point
 	Deleted      bool     // what the current state lacks
 	AsOf         string   // a time, for locations without a point
+	LastGood     bool     // the newest good version of what is damaged, or gone in an attack
+	Undecided    bool     // with LastGood, a version from before the attack of what nobody can decide on, too
 	ByPath       bool     // what is found keeps its place, below a directory of its volume's name
 
 	Clock when.Clock // what times are read against
@@ -48,6 +50,10 @@ type Selection struct {
 	points       map[*ntfs.Tree]*points.Point
 	origins      map[string]*points.Point
 	gone         map[goneID]*goneSet
+
+	kept    []Kept // with LastGood
+	keptBy  map[keptID]int
+	surveys []*Surveyed
 }
 
 // A chosen is one source of a restore.
@@ -72,7 +78,7 @@ type chosen struct {
 // Restore opens the images of all locations and finds what they name. A path that is not there as it stands may be a
 // pattern; an image without a volume means all that have the point.
 func (open Opener) Restore(ctx context.Context, locations []string, f Filter, hooks Hooks) (*Selection, error) {
-	s := &Selection{filter: f, hooks: hooks, points: map[*ntfs.Tree]*points.Point{}, origins: map[string]*points.Point{}, gone: map[goneID]*goneSet{}}
+	s := &Selection{filter: f, hooks: hooks, points: map[*ntfs.Tree]*points.Point{}, origins: map[string]*points.Point{}, gone: map[goneID]*goneSet{}, keptBy: map[keptID]int{}}
 	if err := s.parse(); err != nil {
 		return nil, err
 	}
@@ -99,6 +105,15 @@ func (open Opener) Restore(ctx context.Context, locations []string, f Filter, ho
 // parse makes sense of the filter's words.
 func (s *Selection) parse() error {
 	f := &s.filter
+	if f.LastGood && (f.Deleted || f.AsOf != "" || f.ChangedSince != "") {
+		return usagef("--last-good: looks at all points, so not with --deleted, --as-of or --changed-since")
+	}
+	if f.LastGood && f.Newer+f.Older != "" {
+		return usagef("--last-good: chooses by content, so not with --newer or --older")
+	}
+	if f.Undecided && !f.LastGood {
+		return usagef("--undecided: is for --last-good")
+	}
 	if f.Deleted && (f.AsOf != "" || f.ChangedSince != "") {
 		return usagef("--deleted: looks at all points, so not with --as-of or --changed-since")
 	}

@@ -8,6 +8,7 @@
 //	scope.go    LOCATIONs that mean all points in time: Scopes
 //	query.go    sizes, times and attributes of a search: Query
 //	restore.go  LOCATIONs and a Filter to restore sources: Selection
+//	attack.go   what an attack did to a volume; lastgood.go with --last-good
 //	protect.go  what must not be written to; landing.go what DEST is
 //	choose.go   what one LOCATION of a restore names; gone.go with --deleted; filter.go what of it is wanted
 //

@@ -105,7 +105,7 @@ func FuzzFileRecord(f *testing.F) {
 		read(t, b, &want)
 		var got FileRecord
 		got.Decode(b)
-		if got != (FileRecord{want.Seq, want.First, want.Flags, want.Used, want.Base, want.Number}) {
+		if got != (FileRecord{want.LSN, want.Seq, want.First, want.Flags, want.Used, want.Base, want.Number}) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	})

@@ -17,6 +17,7 @@ const FileRecordLen = 48
 // FileRecord is the header of a file record of the $MFT, behind its magic and its update sequence: struct MFT_REC in
 // ntfs.h.
 type FileRecord struct {
+	LSN    uint64 // 0x08, of the last change that $LogFile has
 	Seq    uint16 // 0x10
 	First  uint16 // 0x14, offset of the first attribute
 	Flags  uint16 // 0x16
@@ -29,6 +30,7 @@ type FileRecord struct {
 func (r *FileRecord) Decode(b []byte) {
 	le := binary.LittleEndian
 	_ = b[FileRecordLen-1]
+	r.LSN = le.Uint64(b[0x08:])
 	r.Seq = le.Uint16(b[0x10:])
 	r.First = le.Uint16(b[0x14:])
 	r.Flags = le.Uint16(b[0x16:])

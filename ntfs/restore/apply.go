@@ -30,13 +30,13 @@ func Apply(ctx context.Context, root *os.Root, done func(path string, lost []str
 		return err
 	}
 	defer f.Close()
-	t, err := detect(root)
+	t, left, err := detect(root)
 	if err != nil {
 		return err
 	}
 	a := &applier{ctx: ctx, root: root, target: t, done: done, security: map[string][]byte{}, renamed: map[string]string{}}
 	defer a.leave(0)
-	a.stays(".", removeOwnParts(root))
+	a.stays(".", errors.Join(left, removeOwnParts(root)))
 	return a.lines(f)
 }
 

@@ -14,7 +14,11 @@ type File struct {
 	dir        *os.Root // nil for what is written in place: a device, or a pipe
 	part, name string
 	replace    bool
+	left       error
 }
+
+// Left is why what earlier runs, which were killed, left of the file is there still, if anything is.
+func (f *File) Left() error { return f.left }
 
 // Create makes a file that Commit gives its name. One that is there is replaced, or is ErrExists.
 func Create(name string, replace bool) (*File, error) {
@@ -37,7 +41,7 @@ func Create(name string, replace bool) (*File, error) {
 	}
 	f := &File{dir: dir, name: filepath.Base(name), replace: replace}
 	start := partOf(f.name)
-	removeLeft(dir, start)
+	f.left = removeLeft(dir, start)
 	f.part = newPart(start)
 	if f.File, err = dir.OpenFile(f.part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, errors.Join(err, dir.Close())
@@ -52,28 +56,32 @@ const partStem = 200
 // partOf is how the part of a file begins, so that a user can tell what it is of.
 func partOf(name string) string { return name[:min(len(name), partStem)] + "." }
 
-// removeLeft removes the parts that runs which were killed left of a file: those that no process has locked.
-func removeLeft(dir *os.Root, start string) {
+// removeLeft removes the parts that runs which were killed left of a file: those that no process has locked. The error is of
+// what stays.
+func removeLeft(dir *os.Root, start string) (err error) {
 	eachName(dir, func(name string) {
 		if isPart(name, start) {
-			removeFree(dir, name)
+			err = errors.Join(err, leftover(name, removeFree(dir, name)))
 		}
 	})
+	return err
 }
 
-// removeFree removes a file that no process has locked.
-func removeFree(dir *os.Root, name string) {
-	if info, err := dir.Lstat(name); err != nil || !info.Mode().IsRegular() {
-		return
+// removeFree removes a file that no process has locked. What cannot be opened is not known to be free, and stays.
+func removeFree(dir *os.Root, name string) error {
+	info, err := dir.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
 	}
 	f, err := dir.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
-		return
+		return err
 	}
 	defer f.Close()
-	if lock(f) == nil {
-		dir.Remove(name) // what stays is seen by the user only
+	if lock(f) != nil {
+		return nil
 	}
+	return dir.Remove(name)
 }
 
 // Again makes a second file for the same name, to be committed in place of this one, which can be read until it is aborted.

@@ -79,8 +79,9 @@ func newRun(ctx context.Context, root *os.Root, opts Options) (*run, error) {
 	if opts.Resume {
 		r.warn(removeOwnParts(root))
 	}
-	var err error
-	if r.target, err = detect(root); err != nil {
+	var left, err error
+	r.target, left, err = detect(root)
+	if r.warn(left); err != nil {
 		return nil, err
 	}
 	limits, left, err := probe(root)

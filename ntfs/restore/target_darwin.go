@@ -13,7 +13,7 @@ import (
 // the creation time.
 type darwinTarget struct{ plain }
 
-func detect(*os.Root) (target, error) { return darwinTarget{}, nil }
+func detect(*os.Root) (t target, left, err error) { return darwinTarget{}, nil, nil }
 
 func (t darwinTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (lost []string, err error) {
 	rest := *m

@@ -21,10 +21,10 @@ type linuxTarget struct {
 }
 
 // detect looks at the file system below root.
-func detect(root *os.Root) (target, error) {
+func detect(root *os.Root) (_ target, left, err error) {
 	d, err := root.Open(".")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer d.Close()
 	has := func(name string) bool {
@@ -34,28 +34,30 @@ func detect(root *os.Root) (target, error) {
 	t := &linuxTarget{ntfs3g: has("system.ntfs_times")}
 	t.ntfs3 = !t.ntfs3g && has("system.ntfs_attrib")
 	if t.ntfs3g {
-		t.streams = hasStreams(root)
+		t.streams, left = hasStreams(root)
 	}
-	return t, nil
+	return t, left, nil
 }
 
-// hasStreams tries whether a name with a colon is a stream, as ntfs-3g takes it with streams_interface=windows.
-func hasStreams(root *os.Root) bool {
+// hasStreams tries whether a name with a colon is a stream, as ntfs-3g takes it with streams_interface=windows. left is why
+// what it tried that with is there still.
+func hasStreams(root *os.Root) (has bool, left error) {
 	name := partName()
-	defer func() {
-		root.Remove(name)
-		root.Remove(name + ":s") // where it is a file
+	defer func() { // the second is gone with the first, unless it is a file
+		for _, n := range []string{name, name + ":s"} {
+			left = errors.Join(left, leftover(n, root.Remove(n)))
+		}
 	}()
 	for _, n := range []string{name, name + ":s"} {
 		f, err := root.OpenFile(n, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 		if err != nil {
-			return false
+			return false, nil
 		}
 		f.Close()
 	}
 	a, err := root.Lstat(name)
 	b, err2 := root.Lstat(name + ":s")
-	return err == nil && err2 == nil && os.SameFile(a, b)
+	return err == nil && err2 == nil && os.SameFile(a, b), nil
 }
 
 func (t *linuxTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (lost []string, err error) {

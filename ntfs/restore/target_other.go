@@ -9,7 +9,7 @@ import (
 // A plainTarget holds names, content and the two times that every system has.
 type plainTarget struct{ plain }
 
-func detect(*os.Root) (target, error) { return plainTarget{}, nil }
+func detect(*os.Root) (t target, left, err error) { return plainTarget{}, nil, nil }
 
 func (plainTarget) apply(dir *os.Root, name string, _ *os.File, m *Meta) (lost []string, err error) {
 	lost, err = chtimes(dir, name, m)

@@ -16,7 +16,7 @@ import (
 // A windowsTarget holds what NTFS holds and a program can set there: streams, permissions, attributes, all four times.
 type windowsTarget struct{ plain }
 
-func detect(*os.Root) (target, error) { return windowsTarget{}, nil }
+func detect(*os.Root) (t target, left, err error) { return windowsTarget{}, nil, nil }
 
 func (t windowsTarget) apply(dir *os.Root, name string, f *os.File, m *Meta) (lost []string, err error) {
 	rest := *m

@@ -10,14 +10,17 @@ import (
 )
 
 // Whole lets fill write the file of a name, which is there when all of it is, or not at all; one that is there is
-// replaced, or is ErrExists. A name of - is stdout.
-func Whole(name string, replace bool, stdout io.Writer, fill func(io.Writer) error) error {
+// replaced, or is ErrExists. A name of - is stdout. warn, if it is not nil, is told what of runs that were killed stays.
+func Whole(name string, replace bool, stdout io.Writer, warn func(error), fill func(io.Writer) error) error {
 	if name == "-" {
 		return buffered(stdout, fill)
 	}
 	f, err := Create(name, replace)
 	if err != nil {
 		return err
+	}
+	if f.left != nil && warn != nil {
+		warn(f.left)
 	}
 	if err := buffered(f, fill); err != nil {
 		return errors.Join(fmt.Errorf("%s: not written: %w", name, err), f.Abort())

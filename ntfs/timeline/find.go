@@ -12,6 +12,7 @@ import (
 	"snapmount/imagefmt/wintype"
 	"snapmount/ntfs"
 	"snapmount/ntfs/compare"
+	"snapmount/ntfs/content"
 	"snapmount/ntfs/pattern"
 )
 
@@ -26,10 +27,11 @@ type Query struct {
 	Attr     ntfs.FileAttr // all of them
 	Owner    string        // a SID
 	Content  *Content
-	Streams  bool // named streams too
-	Deleted  bool // only what the newest point lacks; the records of deleted files too
-	System   bool // metafiles and the files of VSS too
-	Versions bool // a hit for each version
+	State    *content.State // of the content, as package content judges it against what the file had before
+	Streams  bool           // named streams too
+	Deleted  bool           // only what the newest point lacks; the records of deleted files too
+	System   bool           // metafiles and the files of VSS too
+	Versions bool           // a hit for each version
 }
 
 // Range is from Min to Max, both included.
@@ -54,7 +56,8 @@ type Hit struct {
 	Attr        ntfs.FileAttr
 	Modified    wintype.Filetime
 	Created     wintype.Filetime
-	By          string // name, path, ads or content
+	By          string           // name, path, ads or content
+	Verdict     *content.Verdict // on the content of the newest version, with Query.State
 	Matches     []Match
 	Err         error // what of the content could not be searched
 }
@@ -64,7 +67,7 @@ type Hit struct {
 // last: no hit after it is known to be missing.
 func Find(ctx context.Context, points []*ntfs.Tree, d *Dirs, q Query, progress layer.Progress) iter.Seq2[Hit, error] {
 	return func(yield func(Hit, error) bool) {
-		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, yield: yield, open: map[place]int{}, last: map[string]content{},
+		f := &finder{ctx: ctx, points: points, dirs: d, q: q, owners: owners{}, yield: yield, open: map[place]int{}, last: map[string]searched{},
 			counter: counter{ctx: ctx, points: points}}
 		for _, t := range points {
 			if t != nil {
@@ -103,11 +106,13 @@ type finder struct {
 	counter counter
 	parts   []Version // of group, by number, once they are asked for
 
+	verdicts map[int]judged // on group's parts, by number, with Query.State
+
 	lost error // why what one record has had may be there still
 	gap  *Gap  // at the newest point, the last one that was met
 	hits []Hit
-	open map[place]int      // the newest hit of a place
-	last map[string]content // of each stream of the record, as it was searched last
+	open map[place]int       // the newest hit of a place
+	last map[string]searched // of each stream of the record, as it was searched last
 }
 
 // A place is where a file was found.
@@ -188,7 +193,7 @@ func (f *finder) file(group []Version) []Hit {
 	}
 	clear(f.open)
 	clear(f.last)
-	f.parts = nil
+	f.parts, f.verdicts = nil, nil
 	for i := range group {
 		v := &group[i]
 		if f.q.Deleted && f.isThere(group, v.Node.Ref) || v.Node.Deleted && (!f.q.Deleted || seenAlive(group, v.Node.Live())) {
@@ -301,7 +306,7 @@ func (f *finder) matches(name, path string, dir bool) (by string, ok bool) {
 
 // hit adds h, a file or stream of v, over the interval of a path.
 func (f *finder) hit(v *Version, s Segment, h Hit) {
-	if f.q.Content != nil && v.Node.Kind != ntfs.KindFile && h.Stream == "" {
+	if (f.q.Content != nil || f.q.State != nil) && v.Node.Kind != ntfs.KindFile && h.Stream == "" {
 		return
 	}
 	if f.parts == nil {
@@ -316,23 +321,13 @@ func (f *finder) hit(v *Version, s Segment, h Hit) {
 		h.Ref, h.Deleted, h.Kind, h.Attr, h.Modified, h.Created = n.Ref, n.Deleted, n.Kind, n.Attr, n.Times.Modified, n.Times.Created
 		h.Orphan, h.First, h.Last = s.Orphan, max(s.First, p.First), min(s.Last, p.Last)
 		h.Version, h.Versions, h.Unknown = p.Number, min(p.Number, 1), p.Unknown
+		if f.q.State != nil && !f.inState(i, &h) {
+			continue
+		}
 		if f.q.Content == nil {
 			f.merge(h)
 		} else {
 			f.search(p, h)
-		}
-	}
-}
-
-// search adds those parts of h, a file or stream of v, whose content matches.
-func (f *finder) search(v *Version, h Hit) {
-	h.By = "content"
-	for _, c := range f.contents(v, h.Stream) {
-		part := h
-		part.First, part.Last = max(h.First, c.first), min(h.Last, c.last)
-		part.Matches, part.Err = c.matches, c.err
-		if part.First <= part.Last && (len(c.matches) > 0 || c.err != nil) {
-			f.merge(part)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"snapmount/ntfs/security"
 )
 
-// content is what was found in a stream from point first to last.
-type content struct {
+// searched is what was found in a stream from point first to last.
+type searched struct {
 	first, last int
 	matches     []Match
 	err         error
@@ -18,15 +18,15 @@ type content struct {
 }
 
 // contents searches a stream of a version wherever it is not proven to be what was searched before.
-func (f *finder) contents(v *Version, stream string) []content {
+func (f *finder) contents(v *Version, stream string) []searched {
 	i := slices.IndexFunc(v.Streams, func(s ntfs.StreamInfo) bool { return s.Name == stream })
 	if i < 0 || v.Streams[i].Size == 0 {
 		return nil
 	}
-	var out []content
+	var out []searched
 	for p := v.First; p <= v.Last; p++ {
 		m, err := v.Node.In(f.points[p]).Stream(stream)
-		c := content{first: p, last: p, m: m, err: err}
+		c := searched{first: p, last: p, m: m, err: err}
 		if v.Streams[i].Resident {
 			c.last = v.Last
 		}
@@ -48,6 +48,19 @@ func (f *finder) contents(v *Version, stream string) []content {
 		p = c.last
 	}
 	return out
+}
+
+// search adds those parts of h, a file or stream of v, whose content matches.
+func (f *finder) search(v *Version, h Hit) {
+	h.By = "content"
+	for _, c := range f.contents(v, h.Stream) {
+		part := h
+		part.First, part.Last = max(h.First, c.first), min(h.Last, c.last)
+		part.Matches, part.Err = c.matches, c.err
+		if part.First <= part.Last && (len(c.matches) > 0 || c.err != nil) {
+			f.merge(part)
+		}
+	}
 }
 
 // owners knows owners of files by their security id, which $Secure keeps for many.
