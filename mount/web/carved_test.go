@@ -24,6 +24,7 @@ func carveImage(t *testing.T, name string) string {
 // TestCarvedAnswers holds what is told of deleted snapshots against what the commands print; what cannot be trusted is never
 // called the same as now.
 func TestCarvedAnswers(t *testing.T) {
+	testenv.NotUnderRace(t) // it opens images over and over
 	image := carveImage(t, "c1-emptied")
 	s := serveWith(t, points.Options{Carve: points.CarveRemnants}, image)
 	_, text := get(t, s, "/api/volumes")
