@@ -47,6 +47,7 @@ func (b *browser) run(c *cobra.Command) (err error) {
 	}
 	b.open.keys.ask = nil // the browser asks, once one wants to see the volume
 	b.open.keys.warnSeen(c.ErrOrStderr())
+	b.open.concluding(text.NewReporter(c.ErrOrStderr()))
 	defer func() {
 		for _, s := range b.sets {
 			err = errors.Join(err, s.Close())

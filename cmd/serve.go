@@ -79,6 +79,7 @@ func (v *serveFlags) run(c *cobra.Command, images []string) error {
 	}
 	defer log.Close()
 	v.open.keys.warnSeen(stderr)
+	v.open.concluding(text.NewReporter(stderr)) // the page compares
 	asService()
 	ready := false
 	v.open.warn = func(err error) {

@@ -151,6 +151,15 @@ func TestServeView(t *testing.T) {
 	}
 }
 
+// TestServeDoubtful takes nothing from doubtful bytes, since the page compares, and says so.
+func TestServeDoubtful(t *testing.T) {
+	s := startServe(t, nil, "--carve", "--carve-show", "doubtful", demo(t))
+	s.end(t, os.Interrupt)
+	if said := s.warned.String(); !strings.Contains(strings.Join(strings.Fields(said), " "), "shows deleted snapshots as with --carve-show agreed") {
+		t.Errorf("%q", said)
+	}
+}
+
 // TestServeOpen starts a browser with an address that lets in once and does not tell the token.
 func TestServeOpen(t *testing.T) {
 	dir := t.TempDir()

@@ -143,6 +143,20 @@ func (r rows) attached(s *report.Stat) {
 	}
 	r.some("content", s.Verdict)
 	if s.Trust > 0 {
-		r.put("trust", "%s", s.Trust)
+		r.put("trust", "%s (%s)", s.Trust, trustText(s.TrustBytes))
 	}
+}
+
+// trustText tells how many bytes rest on what.
+func trustText(b *report.CarvedShares) string {
+	var parts []string
+	for _, x := range []struct {
+		word  string
+		bytes int64
+	}{{"kept", b.Kept}, {"carved", b.Carved}, {"proved", b.Proved}, {"agreed", b.Agreed}, {"doubtful", b.Doubtful}, {"unknown", b.Unknown}} {
+		if x.bytes > 0 {
+			parts = append(parts, x.word+" "+text.Bytes(x.bytes))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

@@ -20,6 +20,12 @@ const (
 	CarveScan           // and by one pass over the volumes
 )
 
+// Carving says how deleted snapshots were looked for, the last class of their bytes that is shown (0 for Agreed), and the
+// file that keeps what was found, if any.
+func (s *Set) Carving() (how Carve, show Trust, from string) {
+	return s.opts.Carve, s.opts.CarveShow, s.opts.CarveFrom
+}
+
 // findCarved adds the snapshots that were deleted, of which stores are found on the volume or where its diff area is.
 func (v *Volume) findCarved(s *Set) error {
 	if s.opts.Carve == CarveOff || v.Filesystem != "ntfs" || v.Locked() != nil {
@@ -134,6 +140,10 @@ func (v *Volume) dropRecovered(s *Set, store *diffstore.Snapshot) {
 		return p.Snapshot != nil && p.Carved == nil && p.Snapshot.Recovered && !store.CopyID.IsZero() && p.Snapshot.CopyID == store.CopyID
 	}
 	v.Points = slices.DeleteFunc(v.Points, same)
+	s.points = slices.DeleteFunc(s.points, func(p *Point) bool { return p.Volume == v && same(p) })
+	for i, p := range s.points {
+		p.Number = i
+	}
 }
 
 // carvedName is the time of a deleted snapshot where that is known, else what it was made after; with a number where that

@@ -67,6 +67,11 @@ func tallyCarved(t *testing.T, image string, truth emptied, show carve.Trust, wa
 	count := 0
 	for _, v := range set.Volumes {
 		last := -1
+		for _, p := range v.Points {
+			if same, err := set.Point(p.Number); err != nil || same != p {
+				t.Errorf("point %d is not %s: %v", p.Number, p.Name, err)
+			}
+		}
 		for _, p := range v.Snapshots() {
 			if p.Carved == nil {
 				continue

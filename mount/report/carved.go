@@ -49,7 +49,7 @@ func carvedOf(p *points.Point) *Carved {
 	f := p.Carved.Facts()
 	r := &Carved{Found: f.Found, Store: f.Store, Order: f.Order.String(), Alone: f.Alone, Until: Until{LSN: f.LSN, Agreed: f.AgreedLSN, Time: timeOf(f.Time), From: f.From},
 		Listed: f.Listed, Gap: f.Gap, Rows: f.Rows, Overwritten: f.Overwritten, Share: f.Shares.Shown(points.Agreed),
-		Bytes: CarvedShares{f.Shares[1], f.Shares[2], f.Shares[3], f.Shares[4], f.Shares[5], f.Shares[6]}}
+		Bytes: sharesOf(f.Shares)}
 	if f.Damage != nil {
 		r.Table = text(OneLine(f.Damage))
 	}
@@ -57,6 +57,27 @@ func carvedOf(p *points.Point) *Carved {
 		r.NotBefore = timeOf(p.Carved.NotBefore())
 	}
 	return r
+}
+
+func sharesOf(s points.Shares) CarvedShares { return CarvedShares{s[1], s[2], s[3], s[4], s[5], s[6]} }
+
+// carveOptions are those that commands need to see the same deleted snapshots.
+func carveOptions(s *points.Set) (words []string) {
+	how, show, from := s.Carving()
+	switch {
+	case how == points.CarveOff:
+		return nil
+	case from != "":
+		words = []string{"--carve-from", from}
+	case how == points.CarveScan:
+		words = []string{"--carve=scan"}
+	default:
+		words = []string{"--carve"}
+	}
+	if show != 0 && show != points.Agreed {
+		words = append(words, "--carve-show", show.String())
+	}
+	return words
 }
 
 func timeOf(t time.Time) *string {

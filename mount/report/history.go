@@ -30,6 +30,8 @@ type Version struct {
 	Fields   []string `json:"fields,omitempty"`   // of the metadata that differ from the version before
 	Error    string   `json:"error,omitempty"`    // what of it is not known
 	Ranges   []Gap    `json:"ranges,omitempty"`   // of the verdict
+	// Trust is what it rests on, where First is a deleted snapshot: kept, carved, proved, agreed, doubtful or unknown.
+	Trust points.Trust `json:"trust,omitempty"`
 
 	Doubtful bool `json:"-"` // the verdict is not that all is there
 }
@@ -63,6 +65,7 @@ func VersionOf(shown []*points.Point, v compare.Version) Version {
 	if r.Kind == "file" {
 		verdict := points.Judge(n, v.Stream)
 		r.Verdict, r.Ranges, r.Doubtful = verdict.String(), GapsOf(verdict), !verdict.Intact()
+		r.Trust = first.TrustIn(n, v.Stream)
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/hex"
+	"runtime"
 
 	"snapmount/mount/points"
 	"snapmount/ntfs"
@@ -11,7 +12,13 @@ import (
 // Opening is what the page of "serve" begins with.
 type Opening struct {
 	Info
-	Windows bool `json:"windows,omitempty"` // commands to copy are for its shells
+	Windows bool     `json:"windows,omitempty"` // commands to copy are for its shells
+	Carve   []string `json:"carve,omitempty"`   // options that commands need to see the same deleted snapshots
+}
+
+// OpeningOf is InfoOf for the page.
+func OpeningOf(s *points.Set) Opening {
+	return Opening{Info: InfoOf(s), Windows: runtime.GOOS == "windows", Carve: carveOptions(s)}
 }
 
 // Row is a line of a directory on the page of "serve": less than an Entry, since there may be a million of them.
@@ -84,13 +91,15 @@ type Strip struct {
 	Error   string `json:"error,omitempty"` // why not all is known
 }
 
-// RowMore is what the page shows of a file beside its Row: it costs more, and is asked for rows that are seen.
+// RowMore is what the page shows of a file beside its Row: it costs more, and is asked for rows that are seen. Of a
+// directory it has Name and Trust.
 type RowMore struct {
-	Name    Name   `json:"name"`            // in its directory
-	Verdict string `json:"verdict"`         // whether all content is in the image
-	Intact  bool   `json:"intact"`          // it is
-	Spans   []Span `json:"spans"`           // versions over time
-	Error   string `json:"error,omitempty"` // why they are not known
+	Name    Name         `json:"name"`            // in its directory
+	Verdict string       `json:"verdict"`         // whether all content is in the image
+	Intact  bool         `json:"intact"`          // it is
+	Trust   points.Trust `json:"trust,omitempty"` // what it rests on at a deleted snapshot: kept, carved, proved, agreed, doubtful or unknown
+	Spans   []Span       `json:"spans"`           // versions over time
+	Error   string       `json:"error,omitempty"` // why they are not known
 }
 
 // Span is a version of a file on the page: where it begins and ends.

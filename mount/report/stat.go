@@ -28,6 +28,8 @@ type Stat struct {
 	Linux        *Linux     `json:"linux,omitempty"`     // what WSL keeps
 	ObjectID     *ObjectID  `json:"object_id,omitempty"` // by which links find the file
 	Reparse      *Reparse   `json:"reparse,omitempty"`   // reparse point
+	// TrustBytes are those that the volume keeps of a file of a deleted snapshot, with its records, by what they rest on.
+	TrustBytes *CarvedShares `json:"trust_bytes,omitempty"`
 
 	errs []string
 }
@@ -103,6 +105,10 @@ func StatOf(p *points.Point, path, stream string, n *ntfs.Node) *Stat {
 	if n.Kind == ntfs.KindFile || stream != "" {
 		v := points.Judge(n, stream)
 		s.Verdict, s.Ranges = v.String(), GapsOf(v)
+	}
+	if s.Trust > 0 {
+		shares := sharesOf(p.SharesIn(n, stream))
+		s.Trust, s.TrustBytes = p.TrustIn(n, stream), &shares
 	}
 	s.fail(n.Damage)
 	names, err := n.Names()

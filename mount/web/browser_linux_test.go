@@ -14,12 +14,30 @@ import (
 
 	"snapmount/diffstore/vsstest"
 	"snapmount/imagefmt/layer/testenv"
+	"snapmount/mount/points"
 	"snapmount/ntfs/ntfstest"
 )
 
 // TestBrowser has a browser use the page: testdata/browser.cjs asks for what each part must do. Chromium is Debian's;
 // playwright-core, which drives it, and axe-core, which looks for what people with other needs cannot use, are of npm.
 func TestBrowser(t *testing.T) {
+	browse(t, 20, func() (string, any) {
+		locked := writeLocked(t)
+		return listen(t, demo(t), manyPoints(t), locked.path, ntfstest.Files200K.Build(t)), locked
+	})
+}
+
+// TestBrowserCarved uses it with volumes whose snapshots were deleted.
+func TestBrowserCarved(t *testing.T) {
+	browse(t, 9, func() (string, any) {
+		images := []string{carveImage(t, "c1-emptied"), carveImage(t, "c3-reused")}
+		return listenWith(t, points.Options{Carve: points.CarveScan}, images...), map[string]string{"Hint": listen(t, carveImage(t, "c2-removed"))}
+	})
+}
+
+// browse runs checks of testdata/browser.cjs, with an address and what else they need to know.
+func browse(t *testing.T, least int, serve func() (address string, given any)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("SKIPPED: -short")
 	}
@@ -35,10 +53,9 @@ func TestBrowser(t *testing.T) {
 			t.Skipf("SKIPPED: the peer %s is not installed", name)
 		}
 	}
-	locked := writeLocked(t)
-	address := listen(t, demo(t), manyPoints(t), locked.path, ntfstest.Files200K.Build(t))
+	address, given := serve()
 	c := exec.CommandContext(t.Context(), node, "testdata/browser.cjs", address, chromium, os.Getenv("SHOTS"))
-	secrets, err := json.Marshal(locked)
+	secrets, err := json.Marshal(given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +80,7 @@ func TestBrowser(t *testing.T) {
 			}
 		})
 	}
-	if err != nil || told < 20 && os.Getenv("CHECKS") == "" {
+	if err != nil || told < least && os.Getenv("CHECKS") == "" {
 		t.Fatalf("%d checks, %v\n%s", told, err, failed.String())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"runtime"
 	"strings"
 
 	"snapmount/imagefmt/layer"
@@ -17,7 +16,7 @@ import (
 
 // volumes is "info --json".
 func (s *Server) volumes(w http.ResponseWriter, _ *http.Request) {
-	answer(w, report.Opening{Info: report.InfoOf(s.set), Windows: runtime.GOOS == "windows"}, nil)
+	answer(w, report.OpeningOf(s.set), nil)
 }
 
 // stat is "stat --json".

@@ -42,6 +42,9 @@ func (s *Server) row(ctx context.Context, p place, name string) report.RowMore {
 		m.Error = report.OneLine(err)
 		return m
 	}
+	if n.Kind == ntfs.KindFile || n.Kind == ntfs.KindDir {
+		m.Trust = p.point.TrustIn(n, stream)
+	}
 	if n.Kind != ntfs.KindFile {
 		return m
 	}

@@ -40,10 +40,16 @@ func writeLocked(t *testing.T) lockedDisk {
 // listen serves images until the test ends, as the program does, and gives the address that lets in who has it.
 func listen(t *testing.T, images ...string) string {
 	t.Helper()
+	return listenWith(t, points.Options{}, images...)
+}
+
+func listenWith(t *testing.T, opts points.Options, images ...string) string {
+	t.Helper()
 	ring := bitlocker.NewKeyring()
+	opts.Keys = ring
 	reopen := func(more []*bitlocker.Secret) (*points.Set, error) {
 		ring.Add(more...)
-		return points.Open(context.Background(), images, points.Options{Keys: ring})
+		return points.Open(context.Background(), images, opts)
 	}
 	s, err := reopen(nil)
 	if err != nil {

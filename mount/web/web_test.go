@@ -26,7 +26,12 @@ import (
 // serve serves images until the test ends.
 func serve(t *testing.T, images ...string) *httptest.Server {
 	t.Helper()
-	s, err := points.Open(t.Context(), images, points.Options{})
+	return serveWith(t, points.Options{}, images...)
+}
+
+func serveWith(t *testing.T, opts points.Options, images ...string) *httptest.Server {
+	t.Helper()
+	s, err := points.Open(t.Context(), images, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,18 +57,21 @@ export function of(r) {
   return {
     event: r.kind !== 'dir' || (e && e.kind !== 'metadata') ? words[e?.kind] : undefined,
     from: e?.kind === 'renamed' && parent(e.from) !== state.path ? e.from : e?.kind === 'renamed' ? base(e.from) : '',
-    now: nowOf(r), intact: m && r.kind === 'file' ? m.intact : undefined, verdict: m?.verdict, picture: m?.spans?.length ? picture(m.spans) : null,
+    now: nowOf(r, m), intact: m && r.kind === 'file' ? m.intact : undefined, trust: m?.trust, verdict: m?.verdict, picture: m?.spans?.length ? picture(m.spans) : null,
   };
 }
 
-/** What the current state has of a row. Of folders nothing is claimed: what is in them was not compared. */
-function nowOf(r) {
+const store = /\{3808876b-c176-4e48-b7ae-04046e6cc752\}$/i; // of snapshots: those are not compared
+
+/** What the current state has of a row. Of folders nothing is claimed: what is in them was not compared. What is not all known is never called the same. */
+function nowOf(r, m) {
   if (point().kind === 'current' || nows.size + nowsKnown === 0) return '';
   const c = nows.get(r.ref + r.name) ?? nows.get(r.ref);
   if (nows.has('/' + (state.path === '/' ? '/' : state.path + '/') + r.name)) return 'not known';
   if (c?.kind === 'deleted') return 'gone';
   if (c?.kind === 'renamed') return 'renamed';
-  if (r.kind === 'dir') return '';
+  if (r.kind === 'dir' || store.test(r.name)) return '';
+  if ((!c || c.kind === 'metadata') && m && (m.intact === false || ['doubtful', 'unknown'].includes(m.trust))) return 'not known';
   if (c) return c.kind === 'metadata' ? 'same content' : 'changed';
   return nowsKnown ? 'same' : '';
 }
@@ -83,7 +86,7 @@ export function want(rows) {
     details.stop();
   }
   clearTimeout(timer);
-  const names = rows.filter((r) => r.kind === 'file' && !r.gone && !more.has(r.name)).map((r) => r.name);
+  const names = rows.filter((r) => (r.kind === 'file' || (r.kind === 'dir' && point().carved)) && !r.gone && !more.has(r.name)).map((r) => r.name);
   if (names.length) timer = setTimeout(() => load(names, details.next()).catch(quiet), 100);
 }
 

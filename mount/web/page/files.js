@@ -1,7 +1,7 @@
 // The Files view: a folder at a point.
 import { Pace, Turn, base, byId, dropped, el, join, lines, longName, nameNode, parent, plain, show } from './tools.js';
 import { go, listOf, point, state, volume } from './state.js';
-import { count, letters, pointShort, settings, size, time, utc, millis, zoneName } from './words.js';
+import { count, letters, pointShort, settings, size, time, trustWords, utc, millis, zoneName } from './words.js';
 import { Grid } from './grid.js';
 import { download, downloadOne, format } from './download.js';
 import * as beside from './beside.js';
@@ -181,11 +181,15 @@ function row(i) {
       r.kind === 'file' ? el('button', { class: 'get', type: 'button', tabindex: -1, 'aria-label': 'Download ' + plain(r.name) }, '↓ Download') : null),
     el('span', { class: 'c-size', role: 'gridcell' }, r.kind === 'file' ? size(r.size) : ''),
     el('span', { class: 'c-time', role: 'gridcell', title: utc(r.mtime) }, r.mtime ? time(millis(r.mtime)) : ''),
+    el('span', { class: 'c-trust', role: 'gridcell', title: more.trust ? trustWords[more.trust] : '' }, r.gone ? '' : trust(more.trust)),
     ...(r.gone ? [el('span', { class: 'c-fate', role: 'gridcell', title: fate(r) }, fate(r))]
       : [el('span', { class: 'c-event', role: 'gridcell' }, event(more)), el('span', { class: 'c-history', role: 'gridcell' }, more.picture ?? null), el('span', { class: 'c-now', role: 'gridcell' }, more.now ?? '')]),
   ];
   return el('div', { role: 'row', class: `row${r.gone ? ' gone' : ''}${here ? ' here' : ''}`, 'aria-rowindex': i + 2, 'aria-selected': String(selected.has(r.name)) }, ...cells);
 }
+
+/** What a file of a deleted snapshot rests on. */
+export const trust = (word) => (word ? el('span', { class: ['doubtful', 'unknown'].includes(word) ? 'warn' : '' }, ({ doubtful: '? ', unknown: '⚠ ' })[word] ?? '✓ ', word) : '');
 
 function mark(r, more) {
   if (r.error) return el('span', { class: 'warn', title: plain(r.error) }, ' ⚠ damaged');

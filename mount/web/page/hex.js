@@ -24,20 +24,22 @@ export function hexRow(off, bytes, differs = () => false) {
 function hexRows(parts, from, n) {
   const all = new Array(n).fill(null);
   const why = new Map();
+  const doubtful = [];
   for (const p of parts) {
     if (p.bytes) p.bytes.forEach((b, i) => { all[p.off - from + i] = b; });
-    else why.set(p.off, `${exact(p.unknown)} not known: ${plain(p.why ?? '')}`);
+    else why.set(p.off, `${exact(p.unknown)} ${p.trust && p.trust !== 'unknown' ? 'not shown' : 'not known'}: ${plain((p.why ?? '').replace(/^not known: /, ''))}`);
+    if (p.trust === 'doubtful') doubtful.push([p.off, p.off + p.unknown]);
   }
   const out = el('div', { class: 'hex', tabindex: 0, role: 'group', 'aria-label': 'Bytes' });
   let skipped = 0;
   for (let off = from; off < from + n; off += 16) {
     const row = all.slice(off - from, off - from + 16);
-    for (const [at, text] of why) if (at >= off && at < off + 16) out.append(el('div', { class: 'unknown why' }, text));
+    for (const [at, text] of why) if (at >= off && at < off + 16) out.append(el('div', { class: 'why' }, text));
     const lost = row.every((b) => b === null);
     skipped = lost ? skipped + 1 : 0;
     if (skipped > 4) continue;
     const node = hexRow(off, row);
-    if (row.includes(null)) node.classList.add('unknown');
+    if (row.includes(null)) node.classList.add(doubtful.some(([a, b]) => a < off + 16 && off < b) ? 'doubtful' : 'unknown');
     out.append(node);
   }
   return out;
@@ -96,7 +98,7 @@ async function known(url, from, n, gaps, signal) {
       }
     }
     const [a, b] = [Math.max(g.offset, from), Math.min(g.offset + g.length, from + n)];
-    if (b > a) parts.push({ off: a, unknown: b - a, why: g.error || reasonWords(g.reason) });
+    if (b > a) parts.push({ off: a, unknown: b - a, trust: g.trust, why: g.error || reasonWords(g.reason) });
     at = Math.max(at, g.offset + g.length);
   }
   return parts;

@@ -1,7 +1,7 @@
 // The page of snapmount: begins, and passes on each change of the state.
 import { base, byId, el, join, object, parent, plain, show } from './tools.js';
 import { fromAddress, go, info, locationOf, locationless, point, settle, state, take, volume, watch } from './state.js';
-import { command, count, switchZone, zoneName } from './words.js';
+import { command, count, damaged, switchZone, zoneName } from './words.js';
 import { tell } from './say.js';
 import * as strip from './strip.js';
 import * as marks from './marks.js';
@@ -13,6 +13,7 @@ import * as pathbar from './pathbar.js';
 import * as keys from './keys.js';
 import * as commands from './commands.js';
 import * as lock from './lock.js';
+import * as carved from './carved.js';
 
 const parts = [strip, files, panel, compare, search, pathbar, keys, commands];
 
@@ -28,6 +29,7 @@ function refresh(old = {}) {
     return;
   }
   lock.leave();
+  carved.refresh(old);
   const view = state.find ? 'find' : state.view;
   document.body.dataset.view = view;
   for (const b of document.querySelectorAll('[data-view]:is(button)')) b.setAttribute('aria-pressed', String(b.dataset.view === view));
@@ -57,17 +59,17 @@ function volumes() {
 
 /** What is wrong with the images, and what is not shown. */
 function notices() {
-  const words = info.warnings.filter((w) => !info.volumes.some((v) => v.locked && w.startsWith(v.name + ': BitLocker')));
+  const words = [...info.volumes.map(carved.found), ...info.warnings.filter((w) => !info.volumes.some((v) => v.locked && w.startsWith(v.name + ': BitLocker')))];
   for (const img of info.images) {
     words.push(...img.faults);
     for (const name of img.locked ?? []) words.push(`${name} is encrypted with BitLocker: nothing of it can be read without a key, which it asks for when you choose it at the top left.`);
   }
   for (const v of info.volumes) {
     words.push(...v.faults);
-    if (!v.locked && v.points.length === 1 && !v.points[0].damage) words.push(`${v.name} keeps no snapshots: there is only the state in which it was imaged.`);
-    for (const p of v.points) if (p.damage) words.push(`${v.name}@${p.name}: ${p.damage}`);
+    if (!v.locked && !v.deleted && v.points.length === 1 && !v.points[0].damage) words.push(`${v.name} keeps no snapshots: there is only the state in which it was imaged.`);
+    for (const p of v.points) if (damaged(p)) words.push(`${v.name}@${p.name}: ${p.carved?.table ?? p.damage}`);
   }
-  const all = [...new Set(words)];
+  const all = [...new Set(words.filter(Boolean))];
   byId('notices').hidden = !all.length;
   show(byId('notices'), el('summary', {}, el('b', {}, count(all.length, 'notice')), ': ' + plain(all[0] ?? '')), el('ul', {}, ...all.map((w) => el('li', {}, plain(w)))));
 }

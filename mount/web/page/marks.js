@@ -25,6 +25,7 @@ export const history = {
       if (i < 0) return 'the file is not there at this point';
       return records.get(p.name)?.first || p.at === 0 ? `version ${i + 1} of ${versions.length} begins here` : `version ${i + 1} of ${versions.length}`;
     }
+    if (volume().all.length === 1) return '';
     return p.at === 0 && records.size ? 'the oldest point' : stripWords(this.at(p), records.get(p.name)?.there);
   },
   /** Index of the version that a point has, -1 for none. */

@@ -1,12 +1,13 @@
 // Preview: text, a picture, or bytes. Nothing of it is run: text is text, and pictures come with a policy that forbids scripts.
-import { Turn, dropped, el, plain, rawURL, show } from './tools.js';
-import { state } from './state.js';
+import { Turn, dropped, el, lines, plain, rawURL, show } from './tools.js';
+import { point, state } from './state.js';
 import { count, exact, size } from './words.js';
 import { bytes, hexPages } from './hex.js';
 
 const turn = new Turn();
 const textLimit = 256 << 10;
 const pictures = /\.(png|jpe?g|gif|webp|bmp)$/i;
+const mostDoubts = 5000;
 const pictureLimit = 30 << 20;
 let shown = '';
 let asHex = false;
@@ -35,7 +36,7 @@ export async function preview(box, stat, path) {
 
 async function fill(box, stat, path, signal) {
   const url = rawURL(state.volume, state.point, path);
-  const gaps = stat.ranges ?? [];
+  const gaps = point().carved ? await doubts(path, signal) : stat.ranges ?? [];
   const whole = !stat.verdict || stat.verdict === 'intact';
   if (!asHex && pictures.test(path) && whole && stat.size <= pictureLimit && await pixels(url, stat, signal)) {
     const img = el('img', { src: url, alt: 'The picture ' + plain(state.file) });
@@ -52,7 +53,17 @@ async function fill(box, stat, path, signal) {
   }
   const pages = hexPages(url, stat.size, gaps);
   await pages.ready;
-  if (!signal.aborted) show(box, bar(box, stat, path, gaps.length ? `${count(gaps.length, 'range')} not known, of ${exact(stat.size)}` : exact(stat.size)), pages.bar, pages.rows);
+  if (!signal.aborted) show(box, bar(box, stat, path, gaps.length ? `${count(gaps.length, 'range')} not ${point().carved ? 'shown' : 'known'}, of ${exact(stat.size)}` : exact(stat.size)), pages.bar, pages.rows);
+}
+
+/** The ranges of a file of a deleted snapshot that are not shown, and why each is not. */
+async function doubts(path, signal) {
+  const out = [];
+  for await (const part of lines('/api/explain', { volume: state.volume, point: state.point, path }, signal)) {
+    for (const r of part) if (r.reason || r.error) out.push({ offset: r.offset, length: r.length, trust: r.trust, error: [r.why, r.trust ? '' : r.error].filter(Boolean).join(': ') });
+    if (out.length > mostDoubts) break; // of those after, reading tells
+  }
+  return out;
 }
 
 function bar(box, stat, path, text) {

@@ -1,7 +1,7 @@
 // Search by name over all points of the volume.
 import { Turn, base, byId, dropped, el, lines, longName, parent, plain, show } from './tools.js';
 import { go, state, volume } from './state.js';
-import { count, millis, pointShort, quoted, size, time, utc } from './words.js';
+import { command, count, millis, pointShort, size, time, utc } from './words.js';
 import { Grid } from './grid.js';
 import { setCommand } from './commands.js';
 
@@ -47,7 +47,7 @@ export function refresh() {
     return;
   }
   const whole = !/[*?[/\\]/.test(state.find);
-  setCommand('command', 'snapmount find ' + quoted(volume().location) + ' ' + quoted(whole ? `*${state.find}*` : state.find));
+  setCommand('command', command('find', volume().location, whole ? `*${state.find}*` : state.find));
   const key = state.volume + '\0' + state.find;
   if (key === searched) return grid.later();
   searched = key;

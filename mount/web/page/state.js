@@ -1,6 +1,6 @@
 // What is shown: all of it stands in the address, so that Back, reload and a copied address work.
 import { Pace, dec, query } from './tools.js';
-import { forWindows, millis } from './words.js';
+import { forWindows, millis, withOptions } from './words.js';
 
 const defaults = { volume: '', point: 'current', path: '/', view: 'files', file: '', tab: 'versions', a: '', b: '', deleted: '', find: '', sort: 'name', down: '' };
 const short = { volume: 'v', point: 'at', path: 'p', view: 'view', file: 'f', tab: 'tab', a: 'a', b: 'b', deleted: 'deleted', find: 'q', sort: 'sort', down: 'down' };
@@ -63,12 +63,14 @@ export function take(answer) {
   Object.assign(info, answer);
   info.volumes = answer.volumes.filter((v) => v.filesystem === 'ntfs' || v.locked);
   forWindows(Boolean(answer.windows));
+  withOptions(answer.carve ?? []);
   for (const v of info.volumes) {
     const [current, ...snapshots] = v.points;
     v.all = v.locked ? [] : [...snapshots, current];
     v.all.forEach((p, i) => {
       p.at = i;
       p.ms = millis(p.created);
+      p.placed = p.created ? p.ms : millis(p.carved?.not_before); // on the axis: as early as it may be
     });
     v.byName = new Map(v.all.map((p) => [p.name, p]));
   }
@@ -87,12 +89,17 @@ export function settle() {
 export const volume = () => info.volumes.find((v) => v.name === state.volume);
 export const point = () => volume()?.byName.get(state.point);
 
-/** The points that Compare is about: unless chosen, the first against the point that is shown, or the state now. */
+/** The points that Compare is about: unless chosen, the one before against the point that is shown. A deleted snapshot is taken for the one before only where there is no other, or it is shown. */
 export function pair() {
   const all = volume()?.all ?? [];
   const b = volume()?.byName.get(state.b) ?? point();
-  const a = volume()?.byName.get(state.a) ?? all[Math.max(0, all.indexOf(b) - 1)];
+  const a = volume()?.byName.get(state.a) ?? before(all, b);
   return [a, b];
+}
+
+function before(all, p) {
+  const older = all.slice(0, all.indexOf(p));
+  return (p?.carved ? undefined : older.findLast((x) => !x.carved)) ?? older.at(-1) ?? p;
 }
 
 /** The LOCATION of a path at a point, as every command takes it. */

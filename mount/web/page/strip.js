@@ -1,9 +1,10 @@
 // The time strip: all points of the volume on one axis, with marks where what is shown changed.
 import { byId, el, plain, show, svg } from './tools.js';
 import { go, pair, point, state, volume } from './state.js';
-import { ago, pointKind, pointTitle, shape, size, utc, zoneName } from './words.js';
+import { ago, damaged, pointKind, pointTitle, shape, size, utc, zoneName } from './words.js';
 import { places, ticks } from './axis.js';
 import { history } from './marks.js';
+import { orders } from './carved.js';
 
 const height = 74;
 const line = 33; // where the axis runs
@@ -19,7 +20,7 @@ export const seen = () => view;
 /** Places of points from 0 to 1, for the history of rows. */
 export function fractions() {
   const v = volume();
-  v.fractions ??= places(v.all.map((p) => p.ms).slice(0, -1), 1, 1 / Math.max(v.all.length * 2, 1)).map((x) => x * 0.94).concat(1);
+  v.fractions ??= places(v.all.map((p) => p.placed).slice(0, -1), 1, 1 / Math.max(v.all.length * 2, 1)).map((x) => x * 0.94).concat(1);
   return v.fractions;
 }
 
@@ -93,7 +94,7 @@ function layout(v, width) {
   xs = [];
   const part = v.all.slice(view.from, view.to + 1).filter((p) => p.kind !== 'current');
   const room = width - 24 - (view.to === v.all.length - 1 ? apart : 0);
-  places(part.map((p) => p.ms), room, 9).forEach((x, i) => { xs[part[i].at] = 12 + x; });
+  places(part.map((p) => p.placed), room, 9).forEach((x, i) => { xs[part[i].at] = 12 + x; });
   if (view.to === v.all.length - 1) xs[v.all.length - 1] = width - 36;
 }
 
@@ -113,8 +114,9 @@ function base(picture, v, width) {
 
 function shapeOf(p, x, y) {
   switch (shape(p)) {
-    case 'triangle': return svg('path', { class: 'kind bad', d: `M${x} ${y - 5}l5 9h-10z` });
+    case 'triangle': return svg('path', { class: p.carved ? 'kind bad carved' : 'kind bad', d: `M${x} ${y - 5}l5 9h-10z` });
     case 'diamond': return svg('path', { class: 'kind open', d: `M${x} ${y - 5}l5 5l-5 5l-5 -5z` });
+    case 'dashed': return svg('circle', { class: 'kind open carved', cx: x, cy: y, r: 4.5 });
     case 'ring': return svg('circle', { class: 'kind open', cx: x, cy: y, r: 4 });
     default: return svg('circle', { class: 'kind', cx: x, cy: y, r: 1.5 });
   }
@@ -210,9 +212,15 @@ function nearest(x) {
   return volume().all[best];
 }
 
+/** What tells of a deleted snapshot, in short: all of it stands above the files. */
+function carvedTip(p) {
+  const c = p.carved;
+  return c && [`found by the ${c.found} of its store`, p.created ? '' : 'when it was made is not known', c.alone ? 'its place among others is not known' : c.order ? `in this place by ${orders[c.order] ?? c.order}` : '', c.gap ? 'copies may be missing after it' : ''].filter(Boolean).join(', ');
+}
+
 /** What a point is, for the tooltip. */
 function tip(p) {
-  return [el('b', {}, pointTitle(p)), ...[[ago(p.ms), utc(p.created)].filter(Boolean).join(' · '), pointKind(p), p.damage,
+  return [el('b', {}, pointTitle(p)), ...[[ago(p.ms), utc(p.created)].filter(Boolean).join(' · '), pointKind(p), carvedTip(p), damaged(p) ? p.carved?.table ?? p.damage : '',
     p.changed_bytes === null ? '' : size(p.changed_bytes) + ' kept by this snapshot', history.wordsAt(p)].filter(Boolean).map((t) => el('div', {}, t))];
 }
 

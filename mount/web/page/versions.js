@@ -1,8 +1,9 @@
 // Versions of a file, and how two of them differ.
 import { Turn, byId, dropped, el, join, object, plain, show } from './tools.js';
 import { go, state, volume } from './state.js';
-import { count, exact, kindsOfEvent, letters, millis, pointShort, pointTitle, size, time, utc } from './words.js';
+import { count, exact, kindsOfEvent, letters, millis, pointShort, pointTitle, size, time, trustWords, utc } from './words.js';
 import { history } from './marks.js';
+import { trust } from './files.js';
 import { fromHex, hexRow } from './hex.js';
 
 const turn = new Turn();
@@ -53,11 +54,12 @@ function row(v, before, a, b, here, i) {
   const real = v.size !== null;
   const radio = (letter, on, change) => (real ? el('input', { type: 'radio', name: 'version-' + letter, id: `v-${letter}-${i}`, 'aria-label': `${letter}: version ${v.version}`, ...(on ? { checked: true } : {}), onchange: change }) : null);
   const until = last.kind === 'current' ? 'until now' : last === first ? 'at this point alone' : 'until ' + pointShort(last);
+  const gap = volume().all.slice(first.at, last.at).some((p) => p.carved?.gap);
   const pickA = () => go({ a: v.first, b: b?.first ?? '' }, true);
   const pickB = () => go({ b: v.first, a: a?.first ?? '' }, true);
   return el('tr', { class: v === here ? 'here' : '' }, el('td', {}, radio('A', v === a, pickA)), el('td', {}, radio('B', v === b, pickB)),
     el('td', {}, real ? el('button', { type: 'button', class: 'link', title: utc(first.created), onclick: () => go({ point: v.first, a: '', b: '' }, true) }, pointTitle(first)) : pointTitle(first),
-      el('div', { class: 'quiet' }, until), real ? el('div', { class: 'quiet', title: utc(v.mtime) }, `modified ${time(millis(v.mtime))}`) : null),
+      el('div', { class: 'quiet' }, until), gap ? el('div', { class: 'quiet' }, 'across a gap in the copies') : null, real ? el('div', { class: 'quiet', title: utc(v.mtime) }, `modified ${time(millis(v.mtime))}`) : null),
     el('td', { class: 'num', title: real ? exact(v.size) : '' }, real ? size(v.size) : '', real && before && before.size !== null ? el('div', { class: 'quiet' }, signed(v.size - before.size)) : null),
     el('td', {}, ...what(v, i)));
 }
@@ -73,6 +75,7 @@ function what(v, i) {
   const out = kinds.length ? kinds.map((k) => el('span', { class: 'event' }, el('b', { class: 'letter ' + k }, letters[k]), ' ' + k)) : [el('span', { class: 'quiet' }, i === 0 ? 'oldest known' : 'the same')];
   if (v.old_path) out.push(el('div', { class: 'quiet' }, 'from ' + plain(v.old_path)));
   if (kinds.includes('details')) out.push(el('div', { class: 'quiet' }, v.fields?.join(', ') ?? ''));
+  if (v.trust) out.push(el('div', { class: 'quiet', title: trustWords[v.trust] }, 'Trust: ', trust(v.trust)));
   if (v.verdict && v.verdict !== 'intact') out.push(el('div', { class: 'warn' }, '⚠ ' + plain(v.verdict)));
   if (v.error) out.push(el('div', { class: 'warn' }, plain(v.error)));
   return out;

@@ -62,12 +62,26 @@ export function ago(ms, now = Date.now()) {
   return '';
 }
 
+/** The time of a point. That of a deleted snapshot may be known to be after another one only. */
+const timeOf = (p, format) => (p.created || !p.carved?.not_before ? format(p.ms) : 'after ' + format(millis(p.carved.not_before))) + (p.carved ? ' (carved)' : '');
+
 /** The name of a point for people. */
-export const pointTitle = (p) => (p.kind === 'current' ? 'Current state' : longTime(p.ms));
-export const pointShort = (p) => (p.kind === 'current' ? 'current state' : time(p.ms));
+export const pointTitle = (p) => (p.kind === 'current' ? 'Current state' : timeOf(p, longTime));
+export const pointShort = (p) => (p.kind === 'current' ? 'current state' : timeOf(p, time));
+
+/** Reports whether a point is damaged. Of what is missing of a deleted snapshot its share tells. */
+export const damaged = (p) => !!p.damage && (!p.carved || !!p.carved.table);
+
+/** What of a deleted snapshot is there for certain. */
+export const shareWords = (p) => `${Math.floor(100 * p.carved.share)} % of what it needs is proven or agreed`;
+
+/** What bytes of a deleted snapshot rest on, the best first. A file is as good as its worst byte. */
+export const trustWords = { kept: 'a store that was not deleted has it, or it is as now, without a gap in copying', carved: 'its store has it, and nothing was written over that', proved: 'as it is now: by its sequence numbers it was not written since',
+  agreed: 'as it is now: by its times it was not written since', doubtful: 'in clusters that no file has now: they may have been used in between', unknown: 'overwritten since, or nothing proves that it was not' };
 
 /** What kind of point it is. */
 export function pointKind(p) {
+  if (p.carved) return `deleted snapshot, brought back: ${shareWords(p)}${damaged(p) ? ' · damaged' : ''}`;
   if (p.damage) return 'damaged';
   if (p.kind === 'current') return 'as the volume was imaged';
   const words = [];
@@ -78,7 +92,7 @@ export function pointKind(p) {
   return words.join(' · ') || 'snapshot';
 }
 
-export const shape = (p) => (p.damage ? 'triangle' : p.recovered ? 'diamond' : p.offline ? 'ring' : 'dot');
+export const shape = (p) => (damaged(p) ? 'triangle' : p.carved ? 'dashed' : p.recovered ? 'diamond' : p.offline ? 'ring' : 'dot');
 
 /** What a strip's record says. */
 export function stripWords(r, there = true) {
@@ -120,6 +134,11 @@ let windows = false;
 /** Says whether commands are for the shells of Windows. */
 export const forWindows = (yes) => { windows = yes; };
 
+let options = []; // that all commands need
+
+/** Says which options commands need to see the same. */
+export const withOptions = (words) => { options = words; };
+
 /** A word as cmd and PowerShell both take it, as far as one can be; else as PowerShell does. */
 function quotedWindows(word) {
   if (/^[A-Za-z0-9_./:+=\\-][A-Za-z0-9_./:+=@\\-]*$/.test(word)) return word;
@@ -142,4 +161,4 @@ export function quoted(word) {
   return out + "'";
 }
 
-export const command = (...words) => 'snapmount ' + words.filter((w) => w !== '').map(quoted).join(' ');
+export const command = (verb, ...words) => 'snapmount ' + [verb, ...options, ...words].filter((w) => w !== '').map(quoted).join(' ');

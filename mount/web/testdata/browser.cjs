@@ -44,6 +44,7 @@ async function open(address) {
 }
 
 const hasRow = (name) => until((n) => [...document.querySelectorAll('.rows .row .name')].some((x) => x.offsetParent && x.textContent === n), name);
+const cell = (name, column, want) => until(([n, c, w]) => [...document.querySelectorAll('.rows .row')].some((x) => x.querySelector('.name')?.textContent === n && x.querySelector(c)?.textContent === w), [name, column, want]);
 const row = (name) => page.locator('.row:visible', { has: page.locator('.name', { hasText: name }) }).first();
 
 function watch(p) {
@@ -346,7 +347,10 @@ const looks = { locked: [`/?v=${lockedVolume}`, '.groups'], root: [`/?v=${docs}`
   preview: [`/?v=${docs}&p=/Letters&f=offer.txt&tab=preview`, 'pre.text'], details: [`/?v=${docs}&p=/Letters&f=offer.txt&tab=details`, '.places td'], torn: [`/?v=${many}&f=torn.bin&tab=preview&at=FIRST`, '.hexrow.unknown'],
   picture: [`/?v=${many}&f=picture.png&tab=preview`, '.picture img'], hex: [`/?v=${many}&f=torn.bin&a=FIRST&b=current`, '.hunks .hexrow, .hunks .why'], compare: [`/?v=${docs}&view=compare&a=2026-03-02T180000Z`, '#tree .row'], same: [`/?v=${docs}&view=compare&a=2026-03-03T180000Z&b=2026-03-04T180000Z&p=/Letters`, '#listnote .big'],
   find: [`/?v=${docs}&q=o`, '#hits .row'], missing: [`/?v=${docs}&p=/Photos`, '#listnote button'], empty: [`/?v=${many}&p=/empty`, '#listnote button'], many: [`/?v=${many}`, '.mark.changed'], help: [`/?v=${docs}`, '.c-event .letter'] };
-const narrow = ['locked', 'root', 'deleted', 'versions', 'compare', 'find'];
+const carvedLooks = { carved: ['/?v=d2p0-FORGE-A&at=after-2019-06-17T0012Z-carved', '.c-trust .warn'], 'carved-details': ['/?v=d2p0-FORGE-A&at=after-2019-06-17T0012Z-carved&f=file_000041.dat&tab=details', '.places td'],
+  'carved-hex': ['/?v=d2p0-FORGE-A&at=after-2019-06-17T0012Z-carved&f=file_000079.txt&tab=preview', '.hexrow.doubtful'], 'carved-versions': ['/?v=d2p0-FORGE-A&at=after-2019-06-17T0012Z-carved&f=file_000041.dat', '.versions .quiet'],
+  'carved-compare': ['/?v=d1p0-FORGE-A&view=compare', '#tree .row'] };
+const narrow = ['carved', 'carved-details', 'locked', 'root', 'deleted', 'versions', 'compare', 'find'];
 
 async function axeFinds(runOnly) {
   await page.evaluate(axe.source).catch(() => {}); // the policy of the page lets no script in, but that of the driver
@@ -356,23 +360,29 @@ async function axeFinds(runOnly) {
   must(!found.length, JSON.stringify(found.map((v) => [v.id, v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? n.none[0]?.message ?? ''))])));
 }
 
-/** Looks at each view in light; in dark, where only colours are others; and as a phone has it. */
-async function accessible() {
-  const first = await page.evaluate(async () => (await (await fetch('/api/volumes')).json()).volumes.find((v) => v.label === 'many').points[1].name);
-  const all = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-  for (const [name, [where, there]] of Object.entries(looks)) {
+const allRules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** Looks at what is shown in light; in dark, where only colours are others; and as a phone has it. */
+async function look(name, rulesNarrow) {
+  for (const [scheme, width, height, rules] of [['light', 1280, 800, allRules], ['dark', 1280, 800, ['color-contrast']], ...(rulesNarrow ? [['light', 390, 844, rulesNarrow]] : [])]) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
+    if (shots) await page.screenshot({ path: `${shots}/${name}-${scheme}-${width}.png` });
+    await axeFinds(rules);
+  }
+}
+
+/** Looks at each view. */
+async function accessible(views, first) {
+  for (const [name, [where, there]] of Object.entries(views)) {
     await check(`axe ${name}`, async () => {
       await page.setViewportSize({ width: 1280, height: 800 });
       await page.emulateMedia({ colorScheme: 'light' });
       await open(where.replace('FIRST', first));
       await page.locator(there).first().waitFor();
       if (name === 'help') await page.locator('#helping').click();
-      for (const [scheme, width, height, rules] of [['light', 1280, 800, all], ['dark', 1280, 800, ['color-contrast']], ...(narrow.includes(name) ? [['light', 390, 844, all]] : [])]) {
-        await page.setViewportSize({ width, height });
-        await page.emulateMedia({ colorScheme: scheme });
-        if (shots) await page.screenshot({ path: `${shots}/${name}-${scheme}-${width}.png` });
-        await axeFinds(rules);
-      }
+      if (name === 'carved') await page.locator('#carved summary').click();
+      await look(name, narrow.includes(name) ? allRules : null);
     });
   }
   await page.setViewportSize({ width: 1280, height: 800 });
@@ -426,6 +436,78 @@ async function unlocking() {
   });
 }
 
+const deleted = 'd1p0-FORGE-A'; // known when: four snapshots
+const timeless = 'd2p0-FORGE-A'; // three, of which is known what they were made after
+const later = 'after-2019-06-17T0012Z-carved';
+
+/** Deleted snapshots that were brought back. */
+async function carved() {
+  await check('carved points', async () => {
+    await open('/?v=' + deleted);
+    must((await text('#point option:checked')) === 'Current state' && await page.locator('#carved').isHidden(), 'none is chosen by itself');
+    must(await page.locator('.c-trust').first().isHidden(), 'no trust at the current state');
+    must(await page.locator('.kind.open.carved').count() === 4, 'dashed rings');
+    must((await text('#notices summary')).includes('4 deleted snapshots are found'), await text('#notices summary'));
+    const titles = await page.locator('#point option').allInnerTexts();
+    must(titles.length === 5 && titles.slice(1).every((x) => x.endsWith('(carved)')), titles.join());
+    await until(() => !document.querySelector('.pending'));
+    await page.keyboard.press('Shift+ArrowLeft');
+    await address('at', '2022-10-18T112531Z-carved');
+    await until(() => document.querySelector('#status').textContent.startsWith('A deleted snapshot, brought back: 19 %'));
+    must((await text('#about')).includes('deleted snapshot, brought back: 19 %'), await text('#about'));
+    must((await text('#carved summary')).startsWith('Deleted snapshot, brought back: 19 %'), await text('#carved summary'));
+    must((await text('#command code')).startsWith('snapmount ls --carve=scan -l '), await text('#command code'));
+  });
+  await check('a time that is not known', async () => {
+    await open(`/?v=${timeless}&at=${later}`);
+    must((await text('#point option:checked')) === 'after Mon, 17 Jun 2019, 02:12 (carved)', await text('#point option:checked'));
+    must(!(await text('#about')).includes('ago'), 'no age');
+    const order = await page.evaluate(() => [...document.querySelectorAll('.kind.carved')].map((n) => Number(n.getAttribute('cx'))));
+    must(order.length === 3 && order[0] < order[1] && order[1] < order[2], order.join());
+    await page.locator('#carved summary').click();
+    must((await text('#carved')).includes('log sequence numbers') && (await text('#carved')).includes('not known when'), await text('#carved'));
+    await page.locator('#strip').hover({ position: { x: 12, y: 30 } });
+    must((await text('#tip')).includes('when it was made is not known'), await text('#tip'));
+  });
+  await check('trust of files', async () => {
+    await open(`/?v=${timeless}&at=${later}`);
+    await cell('file_000079.txt', '.c-trust', '? doubtful');
+    await cell('file_000041.dat', '.c-trust', '⚠ unknown');
+    await cell('file_000041.dat', '.c-now', 'not known');
+    await cell('Folder 002', '.c-trust', '✓ carved');
+    await row('file_000041.dat').locator('.name').click();
+    await page.locator('#tab-details').click();
+    await until(() => document.querySelector('.places td') && document.querySelector('#tabbody .facts'));
+    const facts = await text('#tabbody');
+    must(/Trust\s+unknown: overwritten since/.test(facts) && facts.includes('carved 87.9 KiB · unknown 80.0 KiB') && facts.includes('This deleted snapshot'), facts);
+    must((await page.locator('.places tr').allInnerTexts()).some((x) => x.includes('\tunknown\t')), 'ranges');
+    await page.locator('#tab-preview').click();
+    await until(() => document.querySelectorAll('.hexrow.unknown').length > 0);
+    await row('file_000079.txt').locator('.name').click();
+    await until(() => document.querySelectorAll('.hexrow.doubtful').length > 0 && /not shown: doubtful/.test(document.querySelector('.why').textContent));
+    await page.locator('#tab-versions').click();
+    await until(() => document.querySelector('.versions')?.textContent.includes('Trust: '));
+    must(!(await text('#tabbody')).includes('is the same'), 'nothing is called equal');
+  });
+  await check('a hint', async () => {
+    const context = await page.context().browser().newContext();
+    const other = await context.newPage();
+    await other.goto(locked.Hint);
+    await other.waitForSelector('body[data-ready]');
+    must((await other.locator('#hinttext').innerText()).startsWith('Shadow copies were on, and none is left'), await other.locator('#hinttext').innerText());
+    must(/^snapmount serve --carve .*c2-removed\.raw$/.test(await other.locator('#hintcommand code').innerText()), await other.locator('#hintcommand code').innerText());
+    const driven = page;
+    page = other;
+    try {
+      await look('hint', allRules);
+    } finally {
+      page = driven;
+      await context.close();
+    }
+  });
+  await accessible(carvedLooks);
+}
+
 (async () => {
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: 'Europe/Berlin', acceptDownloads: true, reducedMotion: 'reduce' });
@@ -433,11 +515,16 @@ async function unlocking() {
   watch(page);
   await page.goto(door);
   await page.waitForSelector('body[data-ready]'); // else nothing of what follows can be
+  if (locked.Hint) {
+    await carved();
+    await browser.close();
+    return;
+  }
   await files();
   await panel();
   await compareAndFind();
   await large();
-  await accessible();
+  await accessible(looks, await page.evaluate(async () => (await (await fetch('/api/volumes')).json()).volumes.find((v) => v.label === 'many').points[1].name));
   await unlocking();
   await browser.close();
 })().catch((err) => {
