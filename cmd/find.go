@@ -93,7 +93,7 @@ func (f *finder) run(ctx context.Context, o *openFlags, locations []string, patt
 		}
 	}
 	if f.out.Terminal && !f.json && !f.zero {
-		f.result.again = o.keys.again()
+		f.result.again = o.again()
 		f.result.print(f.out, s.List, &f.query)
 	}
 	return nil

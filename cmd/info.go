@@ -82,7 +82,7 @@ func runInfo(c *cobra.Command, o *openFlags, images []string, f infoFlags) (err 
 	}
 	if err == nil && !f.json && (f.next || out.Terminal && pointsIn(r) <= screenful) {
 		if pick := selection.PickExample(c.Context(), vols); pick != nil {
-			printNext(out, s, pick, o.keys.again())
+			printNext(out, s, pick, o.again("with"))
 		}
 	}
 	return infoEnd(s, r, faults, locked)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"snapmount/cmd/text"
 	"snapmount/imagefmt/layer"
@@ -23,6 +24,7 @@ import (
 // openFlags say how images are opened; all commands share them.
 type openFlags struct {
 	keys      keyFlags
+	flags     *pflag.FlagSet // all of these
 	with      []string
 	diffArea  []string
 	unknown   string
@@ -52,6 +54,7 @@ type openFlags struct {
 func (o *openFlags) add(c *cobra.Command) {
 	o.keys.add(c)
 	f := c.PersistentFlags()
+	o.flags = f
 	f.StringArrayVar(&o.with, "with", nil, "another image, searched for the diff areas of the first (may be repeated)")
 	f.StringArrayVar(&o.diffArea, "diff-area", nil, "store files copied out of System Volume Information, or a directory of them (may be repeated)")
 	f.StringVar(&o.unknown, "unknown", "error", "file ranges that a snapshot did not keep: error, zero, or live (the current content)")
@@ -77,10 +80,8 @@ func (o *openFlags) add(c *cobra.Command) {
 	f.Var(&o.cache, "cache", "memory for what was read of file systems, in bytes or with K, M or G")
 	inGroup(f, groupOpen, "with", "carve", "unknown", "encrypted", "tz", "cache")
 	inGroup(f, groupOutput, "color")
-	inGroup(f, groupOdd, "carve-show", "carve-from", "diff-area", "reparse", "offset", "size", "layer", "image-snapshot", "bad-chunks", "part", "parent", "map", "force",
-		"allow-backing-anywhere")
-	rare(f, "carve-show", "carve-from", "diff-area", "reparse", "offset", "size", "layer", "image-snapshot", "bad-chunks", "part", "parent", "map", "force",
-		"allow-backing-anywhere")
+	inGroup(f, groupOdd, oddFlags...)
+	rare(f, oddFlags...)
 }
 
 // opener opens what commands name.
