@@ -49,7 +49,9 @@ func newAttack(o *openFlags) *cobra.Command {
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			a.out, a.tell, a.progress = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr()), o.progress
-			a.tell.Capped, a.again = true, o.again()
+			a.tell.Capped = true
+			o.concluding(a.tell)
+			a.again = o.again()
 			return a.tell.Done(a.out, a.run(c.Context(), o, args[0]))
 		},
 	}

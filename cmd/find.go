@@ -47,6 +47,7 @@ func newFind(o *openFlags) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			f.out, f.tell, f.progress = o.out(c.OutOrStdout()), text.NewReporter(c.ErrOrStderr()), o.progress
 			f.tell.Capped = true
+			o.concluding(f.tell)
 			return f.tell.Done(f.out, f.run(c.Context(), o, args[:len(args)-1], args[len(args)-1]))
 		},
 	}

@@ -56,6 +56,7 @@ func (f *reportFlags) run(c *cobra.Command, image string) error {
 		return usagef("-o: want a file to write")
 	}
 	tell := text.NewReporter(c.ErrOrStderr())
+	f.open.concluding(tell)
 	p := &page.Page{Tool: "snapmount " + buildVersion(), Made: f.open.clock.Now.UTC().Format(time.RFC3339),
 		Case: f.about.Case, Examiner: f.about.Examiner, Notes: f.about.Notes}
 	var none error

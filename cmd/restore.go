@@ -205,12 +205,13 @@ func (r *restoreFlags) run(c *cobra.Command, locations []string, dest string) er
 	if err := r.check(dest); err != nil {
 		return err
 	}
+	tell := text.NewReporter(c.ErrOrStderr())
 	if r.filter.LastGood {
 		if err := r.newFolder(dest); err != nil {
 			return err
 		}
+		r.open.concluding(tell)
 	}
-	tell := text.NewReporter(c.ErrOrStderr())
 	hooks := selection.Hooks{Note: tell.Note}
 	r.filter.Clock = r.open.clock
 	if r.progress == "" || r.progress == "plain" {

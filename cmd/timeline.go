@@ -62,6 +62,9 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	case f.points && f.distinct:
 		return usagef("--points and --distinct: want one of them")
 	}
+	tell := text.NewReporter(c.ErrOrStderr())
+	tell.Capped = true
+	o.concluding(tell)
 	s, err := o.opener().Scopes(c.Context(), args)
 	if err != nil {
 		return err
@@ -74,8 +77,6 @@ func (f *timelineFlags) run(c *cobra.Command, o *openFlags, args []string) error
 	if err != nil {
 		return err
 	}
-	tell := text.NewReporter(c.ErrOrStderr())
-	tell.Capped = true
 	tell.Searched(s.Lost, s.Others)
 	stdout := c.OutOrStdout()
 	if !text.IsTerminal(stdout) {

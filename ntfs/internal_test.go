@@ -147,7 +147,7 @@ func TestDecodeRecord(t *testing.T) {
 	b := numbered(512)
 	copy(b[20:], []byte{56, 0, 3, 0, 0x80, 0, 0, 0})
 	got, err := decodeRecord(b, 77, 78848)
-	want := fileRecord{ref: Ref{77, 0x1211}, base: Ref{0x262524232221, 0x2827}, flags: 3, attrs: b[56:128], first: 56, off: 78848}
+	want := fileRecord{ref: Ref{77, 0x1211}, lsn: 0x100f0e0d0c0b0a09, base: Ref{0x262524232221, 0x2827}, flags: 3, attrs: b[56:128], first: 56, off: 78848}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
