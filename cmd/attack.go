@@ -81,7 +81,6 @@ func (a *attackCommand) run(ctx context.Context, o *openFlags, location string) 
 	doc := report.Attack{Schema: report.Schema, Volumes: []report.AttackVolume{}, Lost: a.lost}
 	var none error
 	for _, sc := range s.List {
-		before := len(a.lost)
 		v, err := a.volume(ctx, sc)
 		switch {
 		case errors.Is(err, points.ErrNoPoint) && len(s.List) > 1:
@@ -93,7 +92,7 @@ func (a *attackCommand) run(ctx context.Context, o *openFlags, location string) 
 		}
 		one := report.AttackOf(v.Volume, v.Points, v.Closed, !a.quick, v.Survey)
 		if doc.Volumes = append(doc.Volumes, one); !a.json {
-			(&attackText{out: a.out, again: a.again, first: len(doc.Volumes) == 1, partial: len(a.lost) > before}).print(one)
+			(&attackText{out: a.out, again: a.again, first: len(doc.Volumes) == 1, noSign: v.NoSign()}).print(one)
 		}
 		doc.Attack = doc.Attack || v.Attacked()
 	}

@@ -17,7 +17,7 @@ type attackText struct {
 	again []string // what is given once more to open the same
 	first bool     // volume that is told
 
-	partial bool // not all could be looked at
+	noSign string // what is said where there was none
 }
 
 func (t *attackText) print(v report.AttackVolume) {
@@ -42,16 +42,12 @@ func (t *attackText) print(v report.AttackVolume) {
 
 // none says that nothing was found, and what was looked at.
 func (t *attackText) none(v report.AttackVolume) {
-	line := fmt.Sprintf("no sign of an attack between these %d points", len(v.Points))
-	if t.partial {
-		line = fmt.Sprintf("no sign of an attack in what could be read of these %d points, which is not all", len(v.Points))
-	}
 	fmt.Fprintln(t.out)
 	if !v.Read {
 		t.say("no content was read (--quick): whether files are spoiled is not known")
 		return
 	}
-	t.say(line)
+	t.say(t.noSign)
 	t.say(fmt.Sprintf("judged: %s with other content than before; not read: %d that are the same at all points", text.Counted(v.Judged, "file"), v.Same))
 }
 

@@ -248,6 +248,10 @@ func TestAttackDamaged(t *testing.T) {
 			if hit != 60 || code != exitPartial || strings.Contains(out, "removed") || strings.Contains(out, "ATTACK") || !strings.Contains(errs, "record") || !strings.Contains(out, "which is not all") {
 				t.Errorf("%d records, exit %d\n%s%s", hit, code, out, errs)
 			}
+			code, out, errs = run("restore", "--last-good", "--dry-run", v.image, filepath.Join(t.TempDir(), "new"))
+			if code != exitPartial || !strings.Contains(out, "which is not all") {
+				t.Errorf("restore: exit %d\n%s%s", code, out, errs)
+			}
 			var doc report.Attack
 			if _, out, _ = run("attack", "--json", v.image); json.Unmarshal([]byte(out), &doc) != nil || doc.Complete || len(doc.Lost) == 0 {
 				t.Errorf("complete %v, lost %v", doc.Complete, doc.Lost)

@@ -24,7 +24,7 @@ func (r *restoreFlags) lastGood(s *selection.Selection, w io.Writer) {
 	}
 	for _, v := range s.Surveys() {
 		if !v.Attacked() {
-			fmt.Fprintf(out, "%s: no sign of an attack between %d points; what is damaged all the same is told\n", text.Printable(v.Volume.Name), len(v.Points))
+			fmt.Fprintf(out, "%s: %s; what is damaged all the same is told\n", text.Printable(v.Volume.Name), v.NoSign())
 		}
 	}
 	_ = out.Flush() // of a plan; the last line tells

@@ -3,6 +3,7 @@ package selection
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"snapmount/imagefmt/layer"
 	"snapmount/mount/points"
@@ -16,12 +17,25 @@ type Surveyed struct {
 	Volume *points.Volume
 	Points []*points.Point // by the numbers of the Survey: those that could be opened
 	Closed int             // points that could not
+	Part   bool            // something could not be looked at: what was not found may be there
+}
+
+// NoSign are the words for a volume without an attack: of what was read, and no more.
+func (s *Surveyed) NoSign() string {
+	if s.Part {
+		return fmt.Sprintf("no sign of an attack in what could be read of these %d points, which is not all", len(s.Points))
+	}
+	return fmt.Sprintf("no sign of an attack between these %d points", len(s.Points))
 }
 
 // Survey looks for what an attack did to a volume, over all its points. Those that cannot be opened, and what else cannot be looked
-// at, is told to fail. It wraps points.ErrNoPoint where there are not two points to compare.
-func (sc *Scope) Survey(ctx context.Context, records bool, progress layer.Progress, fail func(error)) (*Surveyed, error) {
+// at, is told. It wraps points.ErrNoPoint where there are not two points to compare.
+func (sc *Scope) Survey(ctx context.Context, records bool, progress layer.Progress, told func(error)) (*Surveyed, error) {
 	s := &Surveyed{Volume: sc.Volume}
+	fail := func(err error) {
+		s.Part = true
+		told(err)
+	}
 	var opened []timeline.Point
 	for i, p := range sc.Timeline("", fail).Points {
 		if p.Tree == nil {
@@ -45,6 +59,7 @@ func (sc *Scope) Survey(ctx context.Context, records bool, progress layer.Progre
 	for _, err := range s.Lost {
 		fail(s.lost(err))
 	}
+	s.Part = s.Part || slices.ContainsFunc(s.Files, func(f attack.File) bool { return f.Outcome == attack.Unread })
 	return s, nil
 }
 
